@@ -1,0 +1,135 @@
+"""The grid of a counts table: which model, condition and curve each cell belongs to, as index arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Integer
+from numpy import ndarray
+
+from icl.concept.counts import validate_counts
+from icl.errors import UserError
+
+__all__ = ["NO_EXAMPLE_LENGTH", "Grid", "grid_of"]
+
+NO_EXAMPLE_LENGTH = "none"
+"""Coordinate of the example length where the task has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Cells and conditions of a counts table; a condition is (label mode, format, example length), shots > 0.
+
+    Attributes
+    ----------
+    cells
+        The validated counts.
+    conditions
+        One row per condition: label_mode, format, example_length.
+    models, label_modes, formats, example_lengths
+        Coordinates; example lengths as text, since a text task has none.
+    cell_model, cell_format, cell_example_length
+        Position of each cell's value in those coordinates.
+    cell_condition
+        Position of each cell's condition; −1 for zero-shot cells, which belong to none.
+    condition_label_mode, condition_format
+        Position of each condition's values in those coordinates.
+    tokens_per_demonstration
+        k of each condition: its example length, 1 where the task has none.
+    """
+
+    cells: pd.DataFrame
+    conditions: pd.DataFrame
+    models: tuple[str, ...]
+    label_modes: tuple[str, ...]
+    formats: tuple[str, ...]
+    example_lengths: tuple[str, ...]
+    cell_model: Integer[ndarray, " num_cells"]
+    cell_format: Integer[ndarray, " num_cells"]
+    cell_example_length: Integer[ndarray, " num_cells"]
+    cell_condition: Integer[ndarray, " num_cells"]
+    condition_label_mode: Integer[ndarray, " num_conditions"]
+    condition_format: Integer[ndarray, " num_conditions"]
+    tokens_per_demonstration: Float[ndarray, " num_conditions"]
+
+    @property
+    def coords(self) -> dict[str, tuple[str, ...] | ndarray]:
+        """Coordinates of every dimension, as PyMC and xarray take them."""
+        return {
+            "model": self.models,
+            "condition": np.array([_label(row) for row in self.conditions.itertuples(index=False)], dtype=np.str_),
+            "cell": np.arange(len(self.cells)),
+            "label_mode": self.label_modes,
+            "format": self.formats,
+            "example_length": self.example_lengths,
+        }
+
+    @property
+    def observed(self) -> Bool[ndarray, "num_models num_conditions"]:
+        """Whether a model has any cell of a condition; where not, its row is prior only."""
+        seen = np.zeros((len(self.models), len(self.conditions)), dtype=bool)
+        shown = self.cell_condition >= 0
+        seen[self.cell_model[shown], self.cell_condition[shown]] = True
+        return seen
+
+    def per_example_length(self, column: str) -> Float[ndarray, "num_models num_example_lengths"]:
+        """Largest value of a column of the cells for each model and example length; NaN where there is none."""
+        largest = np.full((len(self.models), len(self.example_lengths)), np.nan)
+        np.fmax.at(largest, (self.cell_model, self.cell_example_length), self.cells[column].to_numpy())
+        return largest
+
+
+def grid_of(counts: pd.DataFrame) -> Grid:
+    """Lay out a counts table of one task.
+
+    Raises
+    ------
+    UserError
+        If the table does not pass `validate_counts`, mixes tasks, or mixes cells with and without example length.
+    """
+    cells = validate_counts(counts)
+    if len(tasks := sorted(set(cells["task"]))) > 1:
+        raise UserError(f"one fit takes one task, got {', '.join(tasks)}; fit each task's counts separately.")
+    if 0 < cells["example_length"].isna().sum() < len(cells):
+        raise UserError("some cells have an example length and some have none; fit them separately.")
+    shown = cells[cells["num_shots"] > 0]
+    key = ["label_mode", "format", "example_length"]
+    conditions = shown[key].drop_duplicates().sort_values(key).reset_index(drop=True)
+    models, formats = _levels(cells["model"]), _levels(cells["format"])
+    label_modes = _levels(shown["label_mode"])
+    lengths = sorted({int(length) for length in cells["example_length"].dropna()})
+    example_lengths = tuple(str(length) for length in lengths) or (NO_EXAMPLE_LENGTH,)
+    numbered = cells[key].merge(conditions.assign(condition=range(len(conditions))), on=key, how="left")
+    return Grid(
+        cells=cells,
+        conditions=conditions,
+        models=models,
+        label_modes=label_modes,
+        formats=formats,
+        example_lengths=example_lengths,
+        cell_model=_positions(cells["model"], models),
+        cell_format=_positions(cells["format"], formats),
+        cell_example_length=_positions(_text(cells["example_length"]), example_lengths),
+        cell_condition=numbered["condition"].fillna(-1).to_numpy(dtype=np.int64),
+        condition_label_mode=_positions(conditions["label_mode"], label_modes),
+        condition_format=_positions(conditions["format"], formats),
+        tokens_per_demonstration=conditions["example_length"].astype("Float64").fillna(1.0).to_numpy(dtype=float),
+    )
+
+
+def _levels(column: pd.Series) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(column))
+
+
+def _text(lengths: pd.Series) -> list[str]:
+    return [NO_EXAMPLE_LENGTH if pd.isna(length) else str(length) for length in lengths]
+
+
+def _positions(column: pd.Series | list[str], levels: tuple[str, ...]) -> Integer[ndarray, " num_rows"]:
+    position = {level: index for index, level in enumerate(levels)}
+    return np.array([position[value] for value in column], dtype=np.int64)
+
+
+def _label(condition: tuple) -> str:
+    label_mode, written, length = condition
+    return f"{label_mode} | {written}" + ("" if pd.isna(length) else f" | k={length}")

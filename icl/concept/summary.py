@@ -1,0 +1,124 @@
+"""What a fit says: signal, noise and drift of every condition, and which of them the data could tell apart."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from icl.errors import UserError
+
+__all__ = ["demonstrations_needed", "separately_identified", "summarise"]
+
+_QUANTITIES = ("signal", "noise", "drift")
+_LOWER, _UPPER = 0.05, 0.95  # ends of every 90 % interval
+
+
+def summarise(tree: xr.DataTree) -> pd.DataFrame:
+    """Sum up the posterior, one row per model and condition that the model was probed in.
+
+    Returns
+    -------
+    pd.DataFrame
+        model, condition, label_mode, format, example_length; for each of signal, noise and drift its median, ends
+        of its 90 % interval (``drift``, ``drift_lower``, ``drift_upper``: nats per demonstration) and its
+        contraction (1 − posterior variance ÷ prior variance); ``prob_signal_exceeds_noise`` = P(drift > 0 | data);
+        ``separately_identified``; and ``note``, a sentence where signal and noise should not be read one by one.
+    """
+    posterior, prior = tree["posterior"].to_dataset(), tree["prior"].to_dataset()
+    identified = separately_identified(tree)
+    rows = []
+    for model, condition, described in _observed_conditions(tree):
+        here = {"model": model, "condition": condition}
+        row = here | described
+        for name in _QUANTITIES:
+            draws = posterior[name].sel(here).to_numpy()
+            lower, median, upper = np.quantile(draws, [_LOWER, 0.5, _UPPER])
+            row |= {name: median, f"{name}_lower": lower, f"{name}_upper": upper}
+            row[f"{name}_contraction"] = 1 - draws.var() / prior[name].sel(here).to_numpy().var()
+        row["prob_signal_exceeds_noise"] = float((posterior["drift"].sel(here) > 0).mean())
+        row["separately_identified"] = bool(identified.sel(here))
+        apart = row["separately_identified"]
+        row["note"] = "" if apart else "signal and noise lean on the prior here; read the drift"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def separately_identified(tree: xr.DataTree) -> xr.DataArray:
+    """Tell where signal and noise can be told apart, (model, condition).
+
+    drift = κ[label mode]·k − ν[format] is linear in κ and ν, so both can be told apart in a condition when no
+    direction of the null space of the model's conditions touches them: k must vary within linked conditions.
+    """
+    fixed = tree["constant_data"].to_dataset()
+    label_modes, label_mode = np.unique(fixed["condition_label_mode"].to_numpy(), return_inverse=True)
+    formats, written = np.unique(fixed["condition_format"].to_numpy(), return_inverse=True)
+    num_conditions = label_mode.size
+    design = np.zeros((num_conditions, len(label_modes) + len(formats)))
+    design[np.arange(num_conditions), label_mode] = fixed["condition_tokens"].to_numpy()
+    design[np.arange(num_conditions), len(label_modes) + written] = -1.0
+    answer = np.zeros(fixed["observed"].shape, dtype=bool)
+    for position, seen in enumerate(fixed["observed"].to_numpy()):
+        fixed_by_data = _outside_null_space(design[seen])
+        both = fixed_by_data[label_mode] & fixed_by_data[len(label_modes) + written]
+        answer[position] = both & seen
+    return xr.DataArray(answer, coords=fixed["observed"].coords, dims=fixed["observed"].dims)
+
+
+def demonstrations_needed(tree: xr.DataTree, *, odds: float = 9.0) -> pd.DataFrame:
+    """Shots until a typical prompt's odds for the right concept reach `odds`: (log odds − ℓ₀) ÷ drift.
+
+    The typical prompt walks at the mean drift. Its answer is 0 where ℓ₀ is there already and infinite where
+    drift ≤ 0, which an interval keeps (an upper end of inf: more than 5 % of the posterior never gets there).
+
+    Returns
+    -------
+    pd.DataFrame
+        model, condition, label_mode, format, example_length, median, lower, upper (90 % interval), and
+        prob_never = P(never reached | data).
+    """
+    if not odds > 0:
+        raise UserError(f"odds must be positive, got {odds}; 9 stands for a posterior of 90 %.")
+    posterior = tree["posterior"].to_dataset()
+    rows = []
+    for model, condition, described in _observed_conditions(tree):
+        length = described["example_length"]
+        start = posterior["start_log_odds"].sel(model=model, format=described["format"])
+        start = start.isel(example_length=0) if np.isnan(length) else start.sel(example_length=str(int(length)))
+        drift = posterior["drift"].sel(model=model, condition=condition).to_numpy()
+        missing = np.log(odds) - start.to_numpy()
+        rising = drift > 0
+        shots = np.where(rising, missing / np.where(rising, drift, 1.0), np.inf)
+        shots = np.where(missing <= 0, 0.0, shots)
+        # No interpolation between finite and infinite draws.
+        lower, median, upper = np.quantile(shots, [_LOWER, 0.5, _UPPER], method="inverted_cdf")
+        row = {"model": model, "condition": condition} | described
+        row |= {"median": median, "lower": lower, "upper": upper, "prob_never": float(np.isinf(shots).mean())}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _observed_conditions(tree: xr.DataTree) -> list[tuple[str, str, dict[str, str | float]]]:
+    """Model, condition and its description, for every pair that has cells."""
+    fixed = tree["constant_data"].to_dataset()
+    found = []
+    for model in fixed["model"].to_numpy():
+        for condition in fixed["condition"].to_numpy():
+            if fixed["observed"].sel(model=model, condition=condition):
+                here = fixed.sel(condition=condition)
+                described = {
+                    "label_mode": str(here["condition_label_mode"].item()),
+                    "format": str(here["condition_format"].item()),
+                    "example_length": float(here["condition_example_length"]),
+                }
+                found.append((str(model), str(condition), described))
+    return found
+
+
+def _outside_null_space(
+    design: Float[ndarray, "num_conditions num_parameters"],
+) -> Bool[ndarray, " num_parameters"]:
+    """Whether each parameter is fixed by the rows of a linear design: no null direction touches it."""
+    _, singular, directions = np.linalg.svd(design, full_matrices=True)
+    rank = int((singular > 1e-9 * max(singular.max(initial=0.0), 1.0)).sum())
+    return np.abs(directions[rank:]).max(axis=0, initial=0.0) < 1e-9

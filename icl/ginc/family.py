@@ -1,0 +1,228 @@
+"""The GINC family: hidden-Markov concepts that share a memory of entities × properties (Xie §4, appendix)."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Integer
+from numpy import ndarray
+
+from icl.errors import UserError
+
+__all__ = ["DEFAULT_FAMILY_SEED", "DELIMITER", "GincFamily", "default_family", "load_family", "sample_family"]
+
+DELIMITER = 0
+"""The token that every entity emits at property 0, and that stands between the examples of a prompt."""
+
+DEFAULT_FAMILY_SEED = 20220
+"""Seed of the default family, which the shipped models were trained on."""
+
+_ARRAYS = ("memory", "start", "property_transition", "entity_transition")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GincFamily:
+    """A set of concepts over one memory. Hidden state index = entity · num_properties + property.
+
+    Attributes
+    ----------
+    memory : Integer[ndarray, "num_entities num_properties"]
+        Token emitted by each hidden state; column 0 is the delimiter.
+    start : Float[ndarray, "num_concepts num_states"]
+        Start distribution of each concept.
+    property_transition : Float[ndarray, "num_concepts num_properties num_properties"]
+        Row-stochastic transitions between properties, one matrix for each concept.
+    entity_transition : Float[ndarray, "num_concepts num_entities num_entities"]
+        Row-stochastic transitions between entities (equal for all concepts in the default family).
+    num_pretraining_concepts : int
+        The first so many concepts make up the pretraining mixture, uniformly; the others are unseen.
+    vocab_size : int
+        Number of tokens, the delimiter included.
+
+    Raises
+    ------
+    UserError
+        If shapes disagree, a row is not a distribution, or a token lies outside the vocabulary.
+    """
+
+    memory: Integer[ndarray, "num_entities num_properties"]
+    start: Float[ndarray, "num_concepts num_states"]
+    property_transition: Float[ndarray, "num_concepts num_properties num_properties"]
+    entity_transition: Float[ndarray, "num_concepts num_entities num_entities"]
+    num_pretraining_concepts: int
+    vocab_size: int
+
+    def __post_init__(self):
+        shapes = {
+            "start": (self.num_concepts, self.num_states),
+            "property_transition": (self.num_concepts, self.num_properties, self.num_properties),
+            "entity_transition": (self.num_concepts, self.num_entities, self.num_entities),
+        }
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise UserError(f"{name} of a GINC family must have shape {shape}, got {array.shape}.")
+            if not (array.min() >= 0 and np.allclose(array.sum(axis=-1), 1.0, rtol=0, atol=1e-9)):
+                worst = float(np.abs(array.sum(axis=-1) - 1).max())
+                raise UserError(
+                    f"{name} must hold probabilities whose rows sum to 1; the worst row is off by {worst:.3g}, "
+                    f"the smallest entry is {array.min():.3g}; normalise the array first."
+                )
+        if not (self.memory.min() >= 0 and self.memory.max() < self.vocab_size):
+            raise UserError(
+                f"memory holds token {self.memory.max()}, but vocab_size is {self.vocab_size}; "
+                "tokens run from 0 to vocab_size − 1."
+            )
+        if not 1 <= self.num_pretraining_concepts <= self.num_concepts:
+            raise UserError(
+                f"num_pretraining_concepts must lie in 1..{self.num_concepts}, got {self.num_pretraining_concepts}."
+            )
+
+    @property
+    def num_entities(self) -> int:
+        """Rows of the memory."""
+        return self.memory.shape[0]
+
+    @property
+    def num_properties(self) -> int:
+        """Columns of the memory."""
+        return self.memory.shape[1]
+
+    @property
+    def num_states(self) -> int:
+        """Hidden states of each concept."""
+        return self.memory.size
+
+    @property
+    def num_concepts(self) -> int:
+        """Concepts, unseen ones included."""
+        return self.start.shape[0]
+
+    @property
+    def emission(self) -> Integer[ndarray, " num_states"]:
+        """Token emitted by each hidden state."""
+        return self.memory.reshape(-1)
+
+    @cached_property
+    def transition(self) -> Float[ndarray, "num_concepts num_states num_states"]:
+        """Joint transitions T[(v,s) → (v',s')] = T_v[v,v'] · T_s[s,s'] (Xie, appendix: GINC)."""
+        joint = np.einsum("cvw,cst->cvswt", self.entity_transition, self.property_transition)
+        return joint.reshape(self.num_concepts, self.num_states, self.num_states)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change whenever any array does."""
+        digest = hashlib.sha256(f"{self.num_pretraining_concepts},{self.vocab_size}".encode())
+        for name in _ARRAYS:
+            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        return digest.hexdigest()[:16]
+
+    def save(self, path: Path) -> None:
+        """Write the arrays to an `.npz` file; `load_family` reads them back exactly."""
+        np.savez_compressed(
+            path,
+            **{name: getattr(self, name) for name in _ARRAYS},
+            num_pretraining_concepts=self.num_pretraining_concepts,
+            vocab_size=self.vocab_size,
+        )
+
+
+def load_family(path: Path) -> GincFamily:
+    """Read a family from an `.npz` file of the arrays of `GincFamily`.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no `.npz` archive or lacks an array.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"there is no GINC family at {path}; save one with GincFamily.save or name another file.")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return GincFamily(
+                **{name: arrays[name] for name in _ARRAYS},
+                num_pretraining_concepts=int(arrays["num_pretraining_concepts"]),
+                vocab_size=int(arrays["vocab_size"]),
+            )
+    except (KeyError, OSError, EOFError) as error:
+        raise UserError(
+            f"{path} is not a saved GINC family ({error}); it must be an .npz file with "
+            f"{', '.join(_ARRAYS)}, num_pretraining_concepts and vocab_size."
+        ) from error
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is not a saved GINC family: numpy cannot read it ({error}).") from error
+
+
+def sample_family(
+    *,
+    rng: np.random.Generator,
+    num_entities: int = 10,
+    num_properties: int = 10,
+    vocab_size: int = 50,
+    num_concepts: int = 10,
+    num_pretraining_concepts: int = 5,
+    start_temp: float = 10.0,
+    transition_temp: float = 0.1,
+    entity_identity: float = 0.9,
+    entity_transition_per_concept: bool = False,
+) -> GincFamily:
+    """Draw a family as the paper does (Xie, appendix: GINC; the defaults are the paper's).
+
+    Parameters
+    ----------
+    rng
+        Source of all randomness.
+    start_temp, transition_temp
+        Temperatures of softmax((u − 0.5) / temp), u ~ U(0, 1), for start distributions and for the weights
+        of the permutations that make up a transition matrix.
+    entity_identity
+        Coefficient c of (1 − c)·T_v + c·I: the larger, the longer an entity stays.
+    entity_transition_per_concept
+        Draw T_v for each concept anew instead of sharing one.
+    """
+    if vocab_size < 2:
+        raise UserError(f"vocab_size must be at least 2 (a delimiter and a token), got {vocab_size}.")
+    memory = rng.integers(1, vocab_size, size=(num_entities, num_properties))
+    memory[:, 0] = DELIMITER
+    start = _softmax_of_uniform((num_concepts, num_entities * num_properties), start_temp, rng)
+    property_transition = np.stack(
+        [_permutation_mixture(num_properties, transition_temp, rng) for _ in range(num_concepts)]
+    )
+    num_entity_matrices = num_concepts if entity_transition_per_concept else 1
+    entity_transition = np.stack(
+        [_permutation_mixture(num_entities, transition_temp, rng) for _ in range(num_entity_matrices)]
+    )
+    entity_transition = (1 - entity_identity) * entity_transition + entity_identity * np.eye(num_entities)
+    return GincFamily(
+        memory=memory,
+        start=start,
+        property_transition=property_transition,
+        entity_transition=np.broadcast_to(entity_transition, (num_concepts, num_entities, num_entities)).copy(),
+        num_pretraining_concepts=num_pretraining_concepts,
+        vocab_size=vocab_size,
+    )
+
+
+def default_family() -> GincFamily:
+    """Draw the family of the shipped models: the paper's sizes, vocabulary 50, seed `DEFAULT_FAMILY_SEED`."""
+    return sample_family(rng=np.random.default_rng(DEFAULT_FAMILY_SEED))
+
+
+def _softmax_of_uniform(shape: tuple[int, ...], temp: float, rng: np.random.Generator) -> ndarray:
+    logits = (rng.random(shape) - 0.5) / temp
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _permutation_mixture(size: int, temp: float, rng: np.random.Generator) -> Float[ndarray, "size size"]:
+    """Mix `size` random permutation matrices with weights softmax((u − 0.5) / temp)."""
+    weights = _softmax_of_uniform((size,), temp, rng)
+    matrix = np.zeros((size, size))
+    for weight in weights:
+        matrix[np.arange(size), rng.permutation(size)] += weight
+    return matrix / matrix.sum(axis=1, keepdims=True)

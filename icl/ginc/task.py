@@ -1,0 +1,106 @@
+"""GINC as a task: examples are words of digits, every prompt draws its own concept and demonstrations."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Integer
+from numpy import ndarray
+
+from icl.errors import UserError
+from icl.ginc.family import DELIMITER, GincFamily
+from icl.ginc.sampling import sample_examples
+from icl.prompts.demonstrations import Demonstrations, Episode
+from icl.prompts.seeds import Seeds, stream
+from icl.tasks.task import Example
+
+__all__ = ["GincTask", "draw_ginc_episodes", "read_tokens", "token_words"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GincTask:
+    """Continue the query by the token that its concept makes most probable (Xie §4.1).
+
+    Attributes
+    ----------
+    family : GincFamily
+        The world.
+    example_length : int
+        k: tokens in one example, label included.
+    """
+
+    family: GincFamily
+    example_length: int
+    name: str = "ginc"
+    description: str = "continue a sequence of a hidden Markov concept (Xie et al. 2022)"
+
+    @property
+    def label_space(self) -> tuple[str, ...]:
+        """Every token of the vocabulary: the paper's prediction is greedy over all of it."""
+        return token_words(self.family)
+
+    @property
+    def delimiter(self) -> str:
+        """The delimiter's word."""
+        return self.label_space[DELIMITER]
+
+    @property
+    def source(self) -> str:
+        """The family's fingerprint."""
+        return f"ginc:{self.family.fingerprint}"
+
+
+def token_words(family: GincFamily) -> tuple[str, ...]:
+    """Write each token as digits of one common width, so that no word is a prefix of another."""
+    width = len(str(family.vocab_size - 1))
+    return tuple(f"{token:0{width}d}" for token in range(family.vocab_size))
+
+
+def read_tokens(text: str, family: GincFamily) -> list[int]:
+    """Read GINC text back into tokens.
+
+    Raises
+    ------
+    UserError
+        If a word is not one of the family's tokens.
+    """
+    token_of = {word: token for token, word in enumerate(token_words(family))}
+    try:
+        return [token_of[word] for word in text.split()]
+    except KeyError as error:
+        raise UserError(
+            f"the exact Bayes scorer reads GINC prompts only, got the word {error}; "
+            "use it with --task ginc, or choose another --model."
+        ) from None
+
+
+def draw_ginc_episodes(task: GincTask, *, num_prompts: int, num_demonstrations: int, seeds: Seeds) -> list[Episode]:
+    """Draw prompts by the paper's protocol: each has its own concept, start property and demonstrations.
+
+    A demonstration's gold label is the token its chain drew; the query's is the most probable one.
+    """
+    examples = sample_examples(
+        task.family,
+        num_prompts=num_prompts,
+        num_examples=num_demonstrations + 1,
+        example_length=task.example_length,
+        rng=stream(seeds.selection, "ginc", task.example_length),
+    )
+    words = task.label_space
+    episodes = []
+    for number in range(num_prompts):
+        *shown, query = examples.tokens[number]
+        labels = tuple(words[example[-1]] for example in shown)
+        name = f"k{task.example_length}-{number}"
+        demonstrations = Demonstrations(
+            set_id=name,
+            inputs=tuple(_write(words, example[:-1]) for example in shown),
+            gold_labels=labels,
+            shown_labels=labels,
+        )
+        gold = words[examples.query_label[number]]
+        query_example = Example(input=_write(words, query[:-1]), label=gold)
+        episodes.append(Episode(demonstrations=demonstrations, query=query_example, query_id=name))
+    return episodes
+
+
+def _write(words: tuple[str, ...], tokens: Integer[ndarray, " length"]) -> str:
+    return " ".join(words[token] for token in tokens)

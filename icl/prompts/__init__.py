@@ -1,0 +1,1 @@
+"""How it is asked: demonstrations, label modes, formats, and the prompts they render to."""

@@ -1,0 +1,154 @@
+"""Prompts: the exact text that a model sees, with its parts and its candidates."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from icl.errors import UserError
+from icl.prompts.demonstrations import Demonstrations
+from icl.prompts.formats import Format
+from icl.tasks.task import Example
+
+__all__ = ["Candidate", "Part", "Prompt", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a prompt's text and what it is: instruction, prefix, input, separator or label."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One answer: the label it stands for, and the text that is appended to the prompt."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What is put before a scorer. A prompt is never edited after it was scored.
+
+    Attributes
+    ----------
+    task, format : str
+        Names, for tables.
+    parts : tuple of Part
+        Joined they are the text; it ends where the query's label would stand, without trailing spaces.
+    candidates : tuple of Candidate
+        One a label of the label space, in its order; a candidate's text carries the space that precedes it.
+    gold_label : str
+        The query's gold label; no label mode changes it.
+    demonstrations : Demonstrations
+        As shown.
+    query_id : str
+        Which query.
+    input_mode : str
+        Where the shown inputs came from.
+    order : int
+        Order of the demonstrations; 0 as drawn.
+    example_length : int or None
+        Tokens in one GINC example; None for text.
+    probes : tuple of str
+        The probes that ask for it.
+    """
+
+    task: str
+    format: str
+    parts: tuple[Part, ...]
+    candidates: tuple[Candidate, ...]
+    gold_label: str
+    demonstrations: Demonstrations
+    query_id: str
+    input_mode: str = "task"
+    order: int = 0
+    example_length: int | None = None
+    probes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The prompt as one string."""
+        return "".join(part.text for part in self.parts)
+
+    @property
+    def prompt_id(self) -> str:
+        """Sixteen hexadecimal digits of text and candidates: equal for equal questions."""
+        question = "\x1f".join([self.text, *(candidate.text for candidate in self.candidates)])
+        return hashlib.sha256(question.encode()).hexdigest()[:16]
+
+    @property
+    def gold_index(self) -> int:
+        """Position of the gold label among the candidates."""
+        return next(i for i, candidate in enumerate(self.candidates) if candidate.label == self.gold_label)
+
+    @property
+    def shown_indices(self) -> tuple[int, ...]:
+        """Position among the candidates of each shown label, in the order of the demonstrations."""
+        position = {candidate.label: i for i, candidate in enumerate(self.candidates)}
+        return tuple(position[label] for label in self.demonstrations.shown_labels or ())
+
+
+def render(
+    task: str,
+    demonstrations: Demonstrations,
+    query: Example,
+    format: Format,
+    *,
+    words: Mapping[str, str],
+    query_id: str = "query",
+    **provenance,
+) -> Prompt:
+    """Write demonstrations and query down in `format`.
+
+    Parameters
+    ----------
+    task
+        Task's name.
+    words
+        How each label of the label space is written, before the format's casing; its order is the candidates'.
+    **provenance
+        `input_mode`, `order`, `example_length`, `probes` of the prompt.
+
+    Raises
+    ------
+    UserError
+        If two labels are written the same in this format.
+    """
+    words = {label: format.write_label(word) for label, word in words.items()}
+    if len(set(words.values())) < len(words):
+        raise UserError(
+            f"format '{format.name}' writes two labels of task '{task}' the same ({', '.join(words.values())}); "
+            "use a format that keeps their casing."
+        )
+    parts = [Part("instruction", format.instruction)]
+    shown = demonstrations.shown_labels or (None,) * len(demonstrations)
+    for text, label in zip(demonstrations.inputs, shown):
+        parts += [Part("prefix", format.input_prefix), Part("input", format.write_input(text))]
+        if label is not None:
+            parts += [Part("separator", format.field_separator), Part("prefix", format.label_prefix)]
+            parts += [Part("label", words[label])]
+        parts += [Part("separator", format.demonstration_separator)]
+    parts += [Part("prefix", format.input_prefix), Part("input", format.write_input(query.input))]
+    parts += [Part("separator", format.field_separator), Part("prefix", format.label_prefix)]
+    parts, space = _without_trailing_space([part for part in parts if part.text])
+    return Prompt(
+        task=task,
+        format=format.name,
+        parts=parts,
+        candidates=tuple(Candidate(label, space + word) for label, word in words.items()),
+        gold_label=query.label,
+        demonstrations=demonstrations,
+        query_id=query_id,
+        **provenance,
+    )
+
+
+def _without_trailing_space(parts: list[Part]) -> tuple[tuple[Part, ...], str]:
+    """Move spaces at the prompt's end to the candidates: models read " positive" as one token, not " " first."""
+    last = parts[-1]
+    bare = last.text.rstrip(" ")
+    kept = parts[:-1] + ([Part(last.kind, bare)] if bare else [])
+    return tuple(kept), last.text[len(bare) :]

@@ -1,0 +1,88 @@
+"""The score table: one row = one prompt × one candidate, and the one check that stands at every door."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from icl.errors import UserError
+
+__all__ = ["SCORE_COLUMNS", "STATUSES", "Column", "validate_scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the score table."""
+
+    name: str
+    dtype: str
+    meaning: str
+
+
+SCORE_COLUMNS: tuple[Column, ...] = (
+    Column("run", "str", "identity of the run"),
+    Column("model", "str", "scorer's name"),
+    Column("task", "str", "task's name"),
+    Column("probe", "str", "probes that asked for the prompt, comma-separated"),
+    Column("label_mode", "str", "how the shown labels were made from the gold ones"),
+    Column("input_mode", "str", "where the shown inputs came from"),
+    Column("format", "str", "how a demonstration is written down"),
+    Column("order", "Int64", "order of the demonstrations: 0 as drawn"),
+    Column("num_shots", "Int64", "demonstrations in the prompt"),
+    Column("example_length", "Int64", "tokens in one GINC example, label included; missing for text tasks"),
+    Column("seed_selection", "Int64", "seed of queries and demonstrations"),
+    Column("seed_labels", "Int64", "seed of the shown labels"),
+    Column("seed_order", "Int64", "seed of the order of demonstrations"),
+    Column("seed_format", "Int64", "seed of sampled formats"),
+    Column("prompt_id", "str", "identity of text and candidates"),
+    Column("query_id", "str", "identity of the query"),
+    Column("demonstration_set_id", "str", "identity of the drawn demonstrations"),
+    Column("num_wrong_shown", "Int64", "shown labels that differ from gold; missing where no labels are shown"),
+    Column("candidate", "str", "label of the label space that was scored"),
+    Column("candidate_text", "str", "how the candidate is written in this prompt"),
+    Column("is_gold", "bool", "whether the candidate is the query's gold label"),
+    Column("num_label_tokens", "Int64", "tokens of the candidate in the joint tokenisation"),
+    Column("logprob", "float64", "log p(candidate | prompt) in nats, summed over its tokens"),
+    Column("logprob_per_token", "float64", "logprob ÷ num_label_tokens, nats"),
+    Column("boundary_clean", "boolean", "whether joint and split tokenisation agree; missing where there is none"),
+    Column("status", "str", "ok, truncated or unscorable"),
+    Column("reason", "str", "why a row is not ok; empty where it is"),
+)
+
+STATUSES = ("ok", "truncated", "unscorable")
+
+_KEY = ["model", "task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length"]
+_KEY += ["query_id", "demonstration_set_id", "candidate"]
+
+
+def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its declared columns in order and dtypes set.
+
+    Raises
+    ------
+    UserError
+        If a column is missing or unknown, a status is unknown, a log-probability is positive or infinite, a row that
+        is not ok has no reason, a prompt does not have exactly one gold candidate, or a row stands there twice.
+    """
+    names = [column.name for column in SCORE_COLUMNS]
+    missing, unknown = set(names) - set(scores.columns), set(scores.columns) - set(names)
+    if missing or unknown:
+        raise UserError(
+            f"not a score table: missing columns {sorted(missing)}, unknown columns {sorted(unknown)}; "
+            "icl.scores.SCORE_COLUMNS lists them all."
+        )
+    scores = scores[names].astype({column.name: column.dtype for column in SCORE_COLUMNS})
+    if bad := sorted(set(scores["status"]) - set(STATUSES)):
+        raise UserError(f"unknown status {bad} in the score table; it must be one of {', '.join(STATUSES)}.")
+    logprob = scores["logprob"].to_numpy()
+    if (logprob > 1e-6).any() or np.isposinf(logprob).any():
+        raise UserError(f"log-probabilities cannot be positive, got {np.nanmax(logprob):.4g} nats.")
+    not_ok = scores["status"] != "ok"
+    if ((scores["reason"] == "") & not_ok).any() or (np.isnan(logprob) & ~not_ok).any():
+        raise UserError("every row without a log-probability needs a status other than ok, and a reason.")
+    if (twice := scores.duplicated(_KEY)).any():
+        raise UserError(f"{twice.sum()} rows of the score table stand there twice (same prompt, same candidate).")
+    gold = scores.groupby([key for key in _KEY if key != "candidate"], dropna=False, sort=False)["is_gold"].sum()
+    if (gold != 1).any():
+        raise UserError(f"{(gold != 1).sum()} prompts of the score table do not have exactly one gold candidate.")
+    return scores

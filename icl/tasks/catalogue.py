@@ -1,0 +1,56 @@
+"""One look-up for every way of naming a task: built in, a local file, a Hub data set."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from icl.errors import unknown_name
+from icl.tasks.builtin import BUILTIN_TASKS
+from icl.tasks.files import READERS, load_file
+from icl.tasks.hub import load_hub
+from icl.tasks.task import Task
+
+__all__ = ["load_task"]
+
+
+def load_task(
+    name: str, *, input_column: str = "input", label_column: str = "label", also_known: Iterable[str] = ()
+) -> Task:
+    """Find a task by name.
+
+    Parameters
+    ----------
+    name
+        A built-in name; else the path of a ``.jsonl``, ``.csv`` or ``.parquet`` file; else a Hub data set, written
+        ``owner/name:config@split``.
+    input_column, label_column
+        Names of the columns of a file or Hub data set; built-in tasks have none.
+    also_known
+        Names that the caller resolves, for the message when `name` is unknown.
+
+    Raises
+    ------
+    UserError
+        If the name is unknown, or the file or data set makes no task.
+    """
+    if name in BUILTIN_TASKS:
+        return BUILTIN_TASKS[name]()
+    if _looks_like_file(name):
+        return load_file(name, input_column=input_column, label_column=label_column)
+    if "/" in name:
+        return load_hub(name, input_column=input_column, label_column=label_column)
+    raise unknown_name("task", name, [*BUILTIN_TASKS, *also_known])
+
+
+def _looks_like_file(name: str) -> bool:
+    """Tell a path from a Hub name: it exists, ends like a data file, or is written as no Hub name can be."""
+    path = Path(name)
+    if name and path.expanduser().exists():
+        return True
+    if path.suffix.lower() in {*READERS, *OTHER_DATA_ENDINGS}:
+        return True
+    has_path_shape = name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
+    return has_path_shape or ("/" not in name and path.suffix != "")
+
+
+OTHER_DATA_ENDINGS = (".json", ".tsv", ".txt", ".xls", ".xlsx", ".arrow", ".gz", ".zip", ".ndjson")
+"""Endings that `load_file` refuses with a better message than the Hub would give."""

@@ -1,0 +1,1 @@
+"""The instruments of the lab: scorers, probe designs, runs, pretraining, reports and the command line."""

@@ -1,0 +1,1 @@
+"""Train small causal language models on GINC; the shipped checkpoints and how they were made."""

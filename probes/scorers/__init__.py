@@ -1,0 +1,1 @@
+"""One contract, many answers: control scorers, exact Bayes and Hugging Face models."""

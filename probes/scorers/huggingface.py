@@ -1,0 +1,333 @@
+"""Causal language models of Transformers as scorers.
+
+Sequences that begin alike (the same demonstrations, many queries) share one pass over what they have in common: its
+keys and values are computed once and branched. Every other pass is a plain batch, padded on the right.
+"""
+
+import copy
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import logging as transformers_logging
+
+from icl.errors import UserError
+from icl.ginc.family import load_family
+from icl.ginc.task import GincTask
+from icl.prompts.render import Prompt
+from icl.tasks.task import Task
+from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_model
+from probes.scorers.huggingface_tokens import TokenisedCandidate, tokenise
+from probes.scorers.scorer import LabelAudit, Scorer
+
+__all__ = ["HuggingFaceScorer"]
+
+_SHORTEST_SHARED = 16
+"""Tokens that sequences must have in common before sharing them is worth a pass of its own."""
+
+_SHARING_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
+"""Nats by which the first shared pass may differ from a plain one before sharing is given up."""
+
+type Wanted = dict[tuple[int, ...], list[TokenisedCandidate]]
+"""Input ids → the candidates whose label tokens are read off their pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Token sequences with their common beginning; `shared` is 0 where each is read whole."""
+
+    shared: int
+    sequences: tuple[tuple[int, ...], ...]
+
+
+class HuggingFaceScorer(Scorer):
+    """log p(candidate | prompt) under a causal language model, from joint tokenisation of prompt and candidate.
+
+    Parameters
+    ----------
+    model
+        Shipped name, local folder, `.gguf` file or Hub id.
+    revision
+        Hub revision.
+    dtype
+        Name of a torch dtype; scores are computed from float32 log-softmax in any case.
+    device
+        "auto" takes an accelerator where there is one.
+    batch_tokens
+        Tokens in one forward pass, padding included; bounds memory, never changes results.
+    trust_remote_code
+        Whether code of the model's repository may run.
+
+    Raises
+    ------
+    UserError
+        If there is no such model, it is no causal language model, or it has no fast tokenizer.
+    """
+
+    def __init__(
+        self,
+        model: str | ModelSource,
+        *,
+        revision: str | None = None,
+        dtype: str = "float32",
+        device: str = "auto",
+        batch_tokens: int = 8192,
+        trust_remote_code: bool = False,
+    ):
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        self.source = find_model(model, revision=revision) if isinstance(model, str) else model
+        self.name = self.source.name
+        self.batch_tokens = batch_tokens
+        self._dtype = _dtype(dtype)
+        self._device = torch.device(_best_device() if device == "auto" else device)
+        self._options = {"revision": self.source.revision, "trust_remote_code": trust_remote_code}
+        self._sharing = True
+        self._sharing_checked = False
+        self._config = self._load(AutoConfig)
+        self._tokenizer = self._load(AutoTokenizer)
+        if not getattr(self._tokenizer, "is_fast", False):
+            raise UserError(
+                f"model '{self.name}' has no fast tokenizer, which character offsets need; save its tokenizer as "
+                "tokenizer.json, or use another model."
+            )
+        if getattr(self._config, "is_encoder_decoder", False):
+            raise UserError(f"model '{self.name}' is an encoder-decoder; --model takes causal language models only.")
+
+    def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
+        """Score every candidate of every prompt; nats, summed over the candidate's tokens.
+
+        Raises
+        ------
+        UserError
+            If the model returns NaN.
+        """
+        if not prompts:
+            return np.empty((0, 0))
+        tokenised = tokenise(self._tokenizer, prompts)
+        logprobs = self._label_logprobs([c for candidates in tokenised for c in candidates])
+        values = np.array([logprobs[c] for candidates in tokenised for c in candidates])
+        scores = values.reshape(len(prompts), -1)
+        if np.isnan(scores).any():
+            raise UserError(
+                f"model '{self.name}' returned NaN for {np.isnan(scores).any(axis=1).sum()} of {len(prompts)} prompts; "
+                "its weights may be damaged or overflow in this precision, try --dtype float32."
+            )
+        return scores
+
+    def check(self, prompts: Sequence[Prompt]) -> None:
+        """Refuse prompts longer than the context, saying how many shots fit; loads no weights."""
+        context = self.context_length
+        longest: dict[int, int] = {}
+        for prompt, candidates in zip(prompts, tokenise(self._tokenizer, prompts)):
+            shots = len(prompt.demonstrations)
+            longest[shots] = max(longest.get(shots, 0), *(len(candidate.ids) for candidate in candidates))
+        too_long = {shots: length for shots, length in longest.items() if length > context}
+        if too_long:
+            shots, length = max(too_long.items(), key=lambda item: item[1])
+            fitting = [n for n in longest if n < min(too_long)]
+            advice = f"at most {max(fitting)} of the asked shots fit" if fitting else "not even the smallest shots fit"
+            raise UserError(
+                f"a prompt of {shots} shots has {length} tokens, but model '{self.name}' reads {context}; {advice}: "
+                "ask for fewer with --shots, or use another model."
+            )
+
+    def check_family(self, task: Task | GincTask) -> None:
+        """Refuse a GINC checkpoint on another family's prompts, or on sentences."""
+        saved = Path(self.source.location) / FAMILY_FILE
+        if not (self.source.is_local and saved.exists()):
+            return
+        if not isinstance(task, GincTask):
+            raise UserError(f"model '{self.name}' reads GINC only, got task '{task.name}'; use --task ginc.")
+        if load_family(saved).fingerprint != task.family.fingerprint:
+            raise UserError(
+                f"model '{self.name}' was trained on another GINC family ({load_family(saved).fingerprint}) than the "
+                f"task's ({task.family.fingerprint}); give its own with --family {FAMILY_FILE} of its folder."
+            )
+
+    def audit(self, prompts: Sequence[Prompt]) -> list[list[LabelAudit]]:
+        """Count each candidate's tokens, and say whether joint and separate tokenisation agree."""
+        return [
+            [LabelAudit(len(c.ids) - c.start, c.boundary_clean) for c in candidates]
+            for candidates in tokenise(self._tokenizer, prompts)
+        ]
+
+    def num_tokens(self, prompts: Sequence[Prompt]) -> int:
+        """Count the tokens that a run would forward, shared beginnings once."""
+        wanted: Wanted = {}
+        for candidates in tokenise(self._tokenizer, prompts):
+            for candidate in candidates:
+                wanted.setdefault(candidate.ids[:-1], []).append(candidate)
+        return sum(g.shared + sum(len(s) - g.shared for s in g.sequences) for g in self._groups(wanted))
+
+    def identity(self) -> dict[str, str]:
+        """Weights or revision, tokenizer, precision and device."""
+        tokenizer = hashlib.sha256(self._tokenizer.backend_tokenizer.to_str().encode()).hexdigest()[:16]
+        return {
+            "scorer": "Hugging Face causal LM",
+            "weights": self.source.weights_hash or f"hub:{getattr(self._config, '_commit_hash', None)}",
+            "tokenizer": tokenizer,
+            "dtype": str(self._dtype).removeprefix("torch."),
+            "device": self._device.type,
+            "context_length": str(self.context_length),
+        }
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that the model reads at most."""
+        declared = getattr(self._config.get_text_config(), "max_position_embeddings", None)
+        return min(declared or 2**31, self._tokenizer.model_max_length)
+
+    @cached_property
+    def _model(self):
+        model = self._load(AutoModelForCausalLM, dtype=self._dtype, use_safetensors=True)
+        return model.to(self._device).eval()
+
+    def _load(self, loader, **options):
+        try:
+            return loader.from_pretrained(self.source.location, **self._options, **options)
+        except (OSError, ValueError, KeyError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            raise UserError(
+                f"model '{self.name}' could not be loaded ({reason}); check the name and the network, or name a local "
+                "folder or .gguf file."
+            ) from error
+
+    def _label_logprobs(self, candidates: list[TokenisedCandidate]) -> dict[TokenisedCandidate, float]:
+        """Sum the log-probabilities of each candidate's label tokens; what is asked twice is read once."""
+        wanted: Wanted = {}
+        for candidate in dict.fromkeys(candidates):
+            wanted.setdefault(candidate.ids[:-1], []).append(candidate)
+        result = {}
+        for group in self._groups(wanted):
+            cache = self._read_shared(group, wanted) if group.shared else None
+            if group.shared and cache is None:
+                group = _Group(0, tuple(sorted(group.sequences, key=len)))
+            for sequences in _batches(group, self.batch_tokens):
+                result |= self._forward(sequences, wanted, group.shared, cache)
+        return result
+
+    def _groups(self, wanted: Wanted) -> Iterator[_Group]:
+        """Split sequences into groups that share a beginning, where that saves work, and the rest."""
+        single: list[tuple[int, ...]] = []
+        group: list[tuple[int, ...]] = []
+        shared = 0
+        for sequence in [*sorted(wanted), ()]:
+            before_label = min((c.start - 1 for c in wanted.get(sequence, ())), default=0)
+            common = min(_common_length(group[0], sequence), shared, before_label) if group else 0
+            if self._sharing and common >= _SHORTEST_SHARED and len(group) * (shared - common) < shared:
+                group.append(sequence)
+                shared = common
+                continue
+            if len(group) > 1:
+                yield _Group(shared, tuple(group))
+            else:
+                single += group
+            group, shared = [sequence], before_label
+        if single:
+            yield _Group(0, tuple(sorted(single, key=len)))
+
+    def _read_shared(self, group: _Group, wanted: Wanted) -> DynamicCache | None:
+        """Compute keys and values of the common beginning; None where this model's cache cannot be branched."""
+        ids = torch.tensor([group.sequences[0][: group.shared]], device=self._device)
+        try:
+            with torch.inference_mode():
+                cache = self._model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+            if not self._sharing_checked:
+                sequences = list(group.sequences[:2])
+                branched = self._forward(sequences, wanted, group.shared, cache)
+                plain = self._forward(sequences, wanted, 0, None)
+                worst = max(abs(branched[candidate] - plain[candidate]) for candidate in plain)
+                if not worst < _SHARING_TOLERANCE[self._dtype]:
+                    raise ValueError(f"a branched pass differs from a plain one by {worst:.2g} nats")
+                self._sharing_checked = True
+            return cache
+        except (ValueError, TypeError, AttributeError, RuntimeError, NotImplementedError, IndexError) as error:
+            self._sharing = False
+            warnings.warn(
+                f"model '{self.name}' does not let prompts share a beginning ({error}); each is read whole, "
+                "which is slower.",
+                stacklevel=2,
+            )
+            return None
+
+    @torch.inference_mode()
+    def _forward(
+        self, sequences: list[tuple[int, ...]], wanted: Wanted, shared: int, cache: DynamicCache | None
+    ) -> dict[TokenisedCandidate, float]:
+        """Run one batch behind `shared` cached positions; logits are computed only where a label stands."""
+        rests = [sequence[shared:] for sequence in sequences]
+        longest = max(map(len, rests))
+        ids = torch.zeros((len(rests), longest), dtype=torch.long)
+        mask = torch.zeros((len(rests), shared + longest), dtype=torch.long)
+        for row, rest in enumerate(rests):
+            ids[row, : len(rest)] = torch.tensor(rest)
+            mask[row, : shared + len(rest)] = 1
+        asked = [
+            (candidate, row, position - 1 - shared, candidate.ids[position])
+            for row, sequence in enumerate(sequences)
+            for candidate in wanted[sequence]
+            for position in range(candidate.start, len(candidate.ids))
+        ]
+        kept = sorted({position for _, _, position, _ in asked})
+        options = {}
+        if cache is not None:
+            branch = copy.deepcopy(cache)
+            branch.batch_repeat_interleave(len(rests))
+            options = {"past_key_values": branch}
+        logits = self._model(
+            input_ids=ids.to(self._device),
+            attention_mask=mask.to(self._device),
+            use_cache=cache is not None,
+            logits_to_keep=torch.tensor(kept, device=self._device),
+            **options,
+        ).logits
+        if logits.shape[1] != len(kept):  # a model that computes them everywhere
+            logits = logits[:, kept]
+        rows = list(dict.fromkeys((row, position) for _, row, position, _ in asked))
+        at = {place: index for index, place in enumerate(rows)}
+        column = {position: index for index, position in enumerate(kept)}
+        chosen = logits[[row for row, _ in rows], [column[position] for _, position in rows]]
+        logprobs = torch.log_softmax(chosen.float(), dim=-1).cpu().numpy()
+        result: dict[TokenisedCandidate, float] = {}
+        for candidate, row, position, token in asked:
+            result[candidate] = result.get(candidate, 0.0) + float(logprobs[at[row, position], token])
+        return result
+
+
+def _common_length(first: tuple[int, ...], second: tuple[int, ...]) -> int:
+    return next((i for i, (a, b) in enumerate(zip(first, second)) if a != b), min(len(first), len(second)))
+
+
+def _batches(group: _Group, batch_tokens: int) -> Iterator[list[tuple[int, ...]]]:
+    """Cut a group into batches of at most `batch_tokens` padded tokens, at least one sequence each."""
+    batch: list[tuple[int, ...]] = []
+    for sequence in group.sequences:
+        longest = max(len(s) - group.shared for s in [*batch, sequence])
+        if batch and (len(batch) + 1) * longest > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(sequence)
+    if batch:
+        yield batch
+
+
+def _dtype(name: str) -> torch.dtype:
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name not in known:
+        from icl.errors import unknown_name
+
+        raise unknown_name("dtype", name, known)
+    return known[name]
+
+
+def _best_device() -> str:
+    return torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"

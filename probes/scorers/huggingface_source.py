@@ -1,0 +1,133 @@
+"""Find a causal language model: a shipped name, a local folder, a `.gguf` file or a Hub id."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from icl.errors import UserError, unknown_name
+
+__all__ = ["FAMILY_FILE", "ModelSource", "find_model", "shipped_models"]
+
+FAMILY_FILE = "family.npz"
+"""The GINC family that a checkpoint was trained on, beside its weights."""
+
+_SHIPPED = Path(__file__).parents[1] / "pretrain" / "shipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSource:
+    """Where a model's files are.
+
+    Attributes
+    ----------
+    name : str
+        Name in tables and plots.
+    location : str
+        Folder, or Hub id.
+    revision : str or None
+        Hub revision that was asked for.
+    weights_hash : str or None
+        First 16 hexadecimal digits of the SHA-256 of local weights; None for a Hub model, which its commit names.
+    """
+
+    name: str
+    location: str
+    revision: str | None = None
+    weights_hash: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the files lie on this machine's disk already."""
+        return self.weights_hash is not None
+
+
+def shipped_models() -> dict[str, Path]:
+    """List the models that come with the lab: name → folder."""
+    return {path.name: path for path in sorted(_SHIPPED.iterdir()) if (path / "config.json").exists()}
+
+
+def find_model(name: str, *, revision: str | None = None) -> ModelSource:
+    """Say where the model called `name` lies; a `.gguf` file is converted once into the user's cache.
+
+    Raises
+    ------
+    UserError
+        If there is no such model, file or package.
+    """
+    shipped = shipped_models()
+    if name in shipped:
+        return ModelSource(name=name, location=str(shipped[name]), weights_hash=_hash_weights(shipped[name]))
+    path = Path(name).expanduser()
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise UserError(f"there is no file {name}; --model takes the path of a .gguf file.")
+        return ModelSource(name=path.stem, location=str(_from_gguf(path)), weights_hash=_hash_file(path))
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise UserError(f"folder {name} holds no model: config.json is missing; name a folder of Transformers.")
+        return ModelSource(name=path.resolve().name, location=str(path), weights_hash=_hash_weights(path))
+    if "/" not in name or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        from probes.scorers.controls import CONTROLS
+
+        raise unknown_name("model", name, [*shipped, "oracle", *CONTROLS])
+    return ModelSource(name=name, location=name, revision=revision)
+
+
+def _hash_weights(folder: Path) -> str:
+    """Hash every safetensors file of a folder; refuse a folder that has pickled weights only."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise UserError(
+            f"folder {folder} holds no .safetensors weights; the lab loads no pickled weights; save the model with "
+            "save_pretrained(…, safe_serialization=True)."
+        )
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(_hash_file(file).encode())
+    return digest.hexdigest()[:16]
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+def _from_gguf(path: Path) -> Path:
+    """Convert a GGUF file into an ordinary checkpoint in the cache, once for each content."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "icl-probe-lab" / "gguf" / _hash_file(path)
+    if (cache / "config.json").exists():
+        return cache
+    for package in ("gguf", "accelerate"):
+        if find_spec(package) is None:
+            raise UserError(f"reading {path.name} needs the package {package}, which is missing; install {package}.")
+    import shutil
+
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder, file = str(path.parent), path.name
+    try:
+        loaded = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+    except (ValueError, OSError, KeyError, NotImplementedError, IndexError) as error:
+        raise UserError(
+            f"{path.name} could not be read as a GGUF model ({_first_line(error)}); check the file, or use another."
+        ) from error
+    # save_pretrained refuses a model that was loaded from GGUF: its weights go into a fresh one.
+    loaded.config.quantization_config = None
+    del loaded.config.quantization_config
+    fresh = AutoModelForCausalLM.from_config(loaded.config, dtype=torch.float32)
+    fresh.load_state_dict(loaded.state_dict())
+    unfinished = cache.with_name(f"{cache.name}.{os.getpid()}")
+    fresh.save_pretrained(unfinished, safe_serialization=True)
+    tokenizer.save_pretrained(unfinished)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(cache, ignore_errors=True)
+    unfinished.rename(cache)
+    return cache
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
