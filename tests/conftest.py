@@ -1,16 +1,18 @@
-"""Fixtures, and beartype over every jaxtyping annotation of both packages."""
+"""Fixtures; beartype checks every jaxtyping annotation of both packages while the tests run."""
+
+import os
 
 from jaxtyping import install_import_hook
 
-with install_import_hook(["icl", "probes"], "beartype.beartype"):
-    import icl.ginc.exact
-    import icl.ginc.family
-    import icl.ginc.sampling  # noqa: F401
+install_import_hook(["icl", "probes"], "beartype.beartype")
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub
 
 import numpy as np
 import pytest
 
 from icl.ginc.family import GincFamily, sample_family
+from icl.tasks.task import Example, Task
 
 
 @pytest.fixture
@@ -30,3 +32,11 @@ def tiny_family() -> GincFamily:
         num_pretraining_concepts=2,
         transition_temp=1.0,
     )
+
+
+@pytest.fixture(scope="session")
+def colours() -> Task:
+    """Sixty numbered inputs in three classes."""
+    labels = ("red", "green", "blue")
+    pool = tuple(Example(input=f"thing number {i}", label=labels[i % 3]) for i in range(60))
+    return Task(name="colours", description="Which colour?", label_space=labels, pool=pool, source="test")

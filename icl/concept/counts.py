@@ -51,9 +51,15 @@ def validate_counts(counts: pd.DataFrame) -> pd.DataFrame:
     if gaps := [name for name in names if name not in may_be_missing and counts[name].isna().any()]:
         raise UserError(f"columns {gaps} of the counts table have missing values; fill them or drop those cells.")
     try:
-        counts = counts[names].astype({column.name: column.dtype for column in COUNT_COLUMNS}).reset_index(drop=True)
+        typed = counts[names].astype({column.name: column.dtype for column in COUNT_COLUMNS}).reset_index(drop=True)
+        whole = [
+            name for name in ("num_shots", "num_correct", "num_prompts") if (typed[name] != counts[name].array).any()
+        ]
     except (TypeError, ValueError) as error:
         raise UserError(f"a column of the counts table has the wrong type ({error}); see COUNT_COLUMNS.") from error
+    if whole:
+        raise UserError(f"{whole} of the counts table must be whole numbers; give counts, not shares.")
+    counts = typed
     counts["label_mode"] = counts["label_mode"].where(counts["num_shots"] > 0, ZERO_SHOT)
     _check_values(counts)
     return counts

@@ -26,7 +26,7 @@ from icl.concept.grid import Grid, grid_of
 if TYPE_CHECKING:
     import pymc
 
-__all__ = ["Priors", "build_drift_diffusion_model", "expected_sigmoid"]
+__all__ = ["DEFAULT_PRIORS", "Priors", "build_drift_diffusion_model", "expected_sigmoid"]
 
 # Monahan & Stefanski 1992, Handbook of the Logistic Distribution: sigmoid(z) = Σ w·Φ(s·z) ± 2e-9; columns w, s.
 _PROBIT_MIXTURE = np.array(
@@ -64,9 +64,9 @@ class Priors:
     many_candidates
         From this many candidates on, the wrong concept still answers far better than chance (GINC's 50 tokens).
     miss_mean_few, miss_spread_few
-        logit(miss) − logit(chance) with few candidates: near chance, yet wide enough for a bias against the label.
+        logit(miss ÷ ceiling) − logit(chance) with few candidates: near chance, with room for a biased model.
     miss_mean_many, miss_spread_many
-        logit(miss) with many candidates: models that use the wrong concept are right on 10–70 % of GINC prompts.
+        logit(miss ÷ ceiling) with many candidates: with the wrong concept, 10–70 % of GINC prompts are right.
     miss_length_spread, skill_length_spread
         How far example lengths stray from their common mean, on the logit scale.
     skill_mean, skill_spread
@@ -98,6 +98,9 @@ class Priors:
     precision_spread: float = 2.0
 
 
+DEFAULT_PRIORS = Priors()
+
+
 def expected_sigmoid(mean, deviation, normal_cdf):
     """Mean of sigmoid(Z), Z ~ Normal(mean, deviation²), by the probit mixture of Monahan and Stefanski.
 
@@ -116,7 +119,7 @@ def expected_sigmoid(mean, deviation, normal_cdf):
     return (weight * normal_cdf(scaled)).sum(axis=-1)
 
 
-def build_drift_diffusion_model(counts: pd.DataFrame, priors: Priors = Priors()) -> "pymc.Model":
+def build_drift_diffusion_model(counts: pd.DataFrame, priors: Priors = DEFAULT_PRIORS) -> "pymc.Model":
     """Build the model over a counts table of one task; sampling is `icl.concept.fit.fit`'s business.
 
     The Deterministics `signal`, `noise`, `drift` (model, condition) are nats per demonstration.

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from icl.concept.drift_diffusion import Priors, build_drift_diffusion_model
+from icl.concept.drift_diffusion import DEFAULT_PRIORS, Priors, build_drift_diffusion_model
 from icl.concept.grid import Grid, grid_of
 from icl.errors import UserError
 
@@ -29,7 +29,7 @@ _SAMPLE_STATS = ("diverging", "depth", "maxdepth_reached", "n_steps", "step_size
 def fit(
     counts: pd.DataFrame,
     *,
-    priors: Priors = Priors(),
+    priors: Priors = DEFAULT_PRIORS,
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from jaxtyping import Integer
 from numpy import ndarray
 
@@ -33,14 +34,19 @@ class GincTask:
     description: str = "continue a sequence of a hidden Markov concept (Xie et al. 2022)"
 
     @property
-    def label_space(self) -> tuple[str, ...]:
-        """Every token of the vocabulary: the paper's prediction is greedy over all of it."""
+    def answers(self) -> tuple[str, ...]:
+        """Every token of the vocabulary is scored: the paper's prediction is greedy over all of it."""
         return token_words(self.family)
+
+    @property
+    def label_space(self) -> tuple[str, ...]:
+        """The tokens that some hidden state emits; labels that are shown come from here."""
+        return tuple(self.answers[token] for token in np.unique(self.family.emission))
 
     @property
     def delimiter(self) -> str:
         """The delimiter's word."""
-        return self.label_space[DELIMITER]
+        return self.answers[DELIMITER]
 
     @property
     def source(self) -> str:
@@ -84,7 +90,7 @@ def draw_ginc_episodes(task: GincTask, *, num_prompts: int, num_demonstrations: 
         example_length=task.example_length,
         rng=stream(seeds.selection, "ginc", task.example_length),
     )
-    words = task.label_space
+    words = task.answers
     episodes = []
     for number in range(num_prompts):
         *shown, query = examples.tokens[number]

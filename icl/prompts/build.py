@@ -75,7 +75,7 @@ def build_prompts(
     formats = formats_for(task, {condition.format for condition in conditions})
     episodes = _draw(task, selection, max((condition.num_shots for condition in conditions), default=0))
     frequencies = _label_frequencies(task, episodes)
-    words = {mode: label_words(mode, task.label_space) for mode in {c.label_mode for c in conditions}}
+    words = {mode: label_words(mode, task.answers) for mode in {c.label_mode for c in conditions}}
     sets: dict[str, list[Episode]] = {}
     for episode in episodes:
         sets.setdefault(episode.demonstrations.set_id, []).append(episode)

@@ -46,6 +46,11 @@ class Format:
     input_casing: Casing = "keep"
     label_casing: Casing = "keep"
 
+    def example(self) -> str:
+        """One demonstration with the words "input" and "label" in their places, for catalogues."""
+        label = self.label_prefix + self.write_label("label")
+        return self.instruction + self.input_prefix + self.write_input("input") + self.field_separator + label
+
     def write_input(self, text: str) -> str:
         """Set the input's casing."""
         return _CASINGS[self.input_casing](text)

@@ -133,7 +133,7 @@ def relabel(
     label_mode: LabelMode,
     *,
     label_space: Labels,
-    label_frequencies: Mapping[str, float],
+    label_frequencies: Mapping[str, float | int],
     rng: np.random.Generator,
 ) -> Demonstrations:
     """Show labels made by `label_mode` on the same inputs; the gold labels stay beside them."""

@@ -70,3 +70,8 @@ class Task:
                 f"{len(inputs) - len(set(inputs))} inputs of task '{self.name}' stand in its pool more than once; "
                 "keep one of each, or a demonstration may give the query's answer away."
             )
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What is scored as an answer: the labels."""
+        return self.label_space

@@ -1,18 +1,22 @@
 """From a model's name to its scorer."""
 
 from icl.errors import UserError
+from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.task import GincTask
 from icl.tasks.task import Task
 from probes.scorers.controls import CONTROLS, ControlScorer
 from probes.scorers.oracle import OracleScorer
 from probes.scorers.scorer import Scorer
 
-__all__ = ["ORACLE", "make_scorer"]
+__all__ = ["ORACLE", "REFERENCES", "make_scorer"]
 
 ORACLE = OracleScorer.name
 
+REFERENCES = (ORACLE, *CONTROLS)
+"""Scorers that other models are compared with."""
 
-def make_scorer(model: str, task: Task | GincTask, **options) -> Scorer:
+
+def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT_SMOOTHING, **options) -> Scorer:
     """Build the scorer called `model`.
 
     Parameters
@@ -21,6 +25,8 @@ def make_scorer(model: str, task: Task | GincTask, **options) -> Scorer:
         `oracle`, a control's name, or anything that `HuggingFaceScorer` takes.
     task
         The oracle and the shipped models belong to a GINC family; it must be the task's.
+    smoothing
+        ε of exact Bayes.
     **options
         Passed to `HuggingFaceScorer`.
 
@@ -36,7 +42,7 @@ def make_scorer(model: str, task: Task | GincTask, **options) -> Scorer:
             raise UserError(
                 f"the exact Bayes scorer knows GINC only, got task '{task.name}'; use --task ginc, or another --model."
             )
-        return OracleScorer(task.family)
+        return OracleScorer(task.family, smoothing=smoothing)
     from probes.scorers.huggingface import HuggingFaceScorer
 
     scorer = HuggingFaceScorer(model, **options)

@@ -6,6 +6,7 @@ keys and values are computed once and branched. Every other pass is a plain batc
 
 import copy
 import hashlib
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -167,6 +168,31 @@ class HuggingFaceScorer(Scorer):
             for candidate in candidates:
                 wanted.setdefault(candidate.ids[:-1], []).append(candidate)
         return sum(g.shared + sum(len(s) - g.shared for s in g.sequences) for g in self._groups(wanted))
+
+    def estimated_seconds(self, prompts: Sequence[Prompt]) -> float:
+        """2 · parameters · tokens operations, at twice the time that a matrix product needs for as many."""
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(self._config)
+        operations = 2 * sum(parameter.numel() for parameter in model.parameters()) * self.num_tokens(prompts)
+        size = 1024
+        matrix = torch.ones(size, size, device=self._device, dtype=self._dtype)
+        (matrix @ matrix).sum().item()
+        began = time.perf_counter()
+        for _ in range(4):
+            product = matrix @ matrix
+        product.sum().item()
+        return 2 * operations * (time.perf_counter() - began) / (4 * 2 * size**3)
+
+    def token_lines(self, prompt: Prompt) -> list[str]:
+        """Show how prompt and candidates are cut."""
+        ((first, *rest),) = tokenise(self._tokenizer, [prompt])
+        pieces = " ".join(repr(self._tokenizer.decode([token])) for token in first.ids[: first.start])
+        lines = [f"{first.start} tokens of {self.name}: {pieces}"]
+        for candidate, cut in zip(prompt.candidates, (first, *rest)):
+            label = " ".join(repr(self._tokenizer.decode([token])) for token in cut.ids[cut.start :])
+            clean = "" if cut.boundary_clean else "  (boundary not clean: cut otherwise when joined)"
+            lines.append(f"  {candidate.text!r} → {label}{clean}")
+        return lines
 
     def identity(self) -> dict[str, str]:
         """Weights or revision, tokenizer, precision and device."""

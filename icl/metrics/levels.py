@@ -1,0 +1,51 @@
+"""How good the answers are under each condition: accuracy and its twin, proper scores, macro-F1, calibration."""
+
+import numpy as np
+import pandas as pd
+
+from icl.metrics.outcomes import SCORES
+from icl.metrics.table import metric_row, resolution, settings
+from icl.metrics.uncertainty import average, jackknife
+
+__all__ = ["expected_calibration_error", "levels", "macro_f1"]
+
+_CONDITION = ("model", "task", "label_mode", "format", "num_shots", "example_length")
+
+
+def levels(outcomes: pd.DataFrame) -> list[dict]:
+    """Average every score under every condition; add macro-F1 and expected calibration error."""
+    found = []
+    for rows in settings(outcomes, *_CONDITION):
+        sets, queries = rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
+        mode = {"label_mode": rows["label_mode"].iloc[0]}
+        for score, unit in SCORES.items():
+            estimate = average(score, rows[score].to_numpy(), sets, queries)
+            step = resolution(rows) if score == "accuracy" else 0.0
+            found.append(metric_row(rows, score, estimate, unit=unit, resolution=step, score=score, **mode))
+        gold, predicted = rows["gold"].to_numpy(), rows["prediction"].to_numpy()
+        confidence, correct = rows["confidence"].to_numpy(), rows["accuracy"].to_numpy()
+        clusters = sets if len(np.unique(sets)) > 2 else queries
+        f1 = jackknife(lambda at, g=gold, p=predicted: macro_f1(g[at], p[at]), clusters)
+        ece = jackknife(lambda at, c=confidence, r=correct: expected_calibration_error(c[at], r[at]), clusters)
+        found.append(metric_row(rows, "macro_f1", f1, unit="share", resolution=resolution(rows), **mode))
+        found.append(metric_row(rows, "calibration_error", ece, unit="probability", **mode))
+    return found
+
+
+def macro_f1(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """Average F1 over the labels that occur as gold or prediction."""
+    scores = []
+    for label in np.unique(np.concatenate([gold, predicted])):
+        hits = ((gold == label) & (predicted == label)).sum()
+        scores.append(2 * hits / ((gold == label).sum() + (predicted == label).sum()))
+    return float(np.mean(scores))
+
+
+def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, num_bins: int = 10) -> float:
+    """Average gap between confidence and accuracy over equal-width bins, weighted by their prompts.
+
+    It is biased upward in small samples: even a calibrated model's is above 0.
+    """
+    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
+    gaps = np.bincount(bins, weights=confidence - correct, minlength=num_bins)
+    return float(np.abs(gaps).sum() / len(confidence))

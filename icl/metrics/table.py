@@ -1,0 +1,87 @@
+"""The metrics table: one row = one metric of one model under one condition or contrast of conditions."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from icl.metrics.uncertainty import Estimate
+
+__all__ = ["METRIC_COLUMNS", "matched", "metric_row", "metrics_table", "settings"]
+
+METRIC_COLUMNS: dict[str, str] = {
+    "model": "scorer's name",
+    "task": "task's name",
+    "metric": "name of the metric",
+    "score": "the per-prompt score that it averages; empty where it has one of its own",
+    "contrast": "what was compared, e.g. 'gold − random'; empty for a plain level",
+    "label_mode": "condition, empty where the metric compares label modes",
+    "format": "condition, empty where the metric compares formats",
+    "num_shots": "condition",
+    "example_length": "condition; missing for text tasks",
+    "estimate": "in `unit`; NaN with a reason where it is not defined",
+    "standard_error": "clustered by demonstration set and query",
+    "low": "lower end of the 90 % interval",
+    "high": "upper end of the 90 % interval",
+    "unit": "unit of the estimate",
+    "resolution": "smallest step that the metric can take; 0 where it is continuous",
+    "num_prompts": "prompts that it rests on",
+    "num_queries": "distinct queries",
+    "num_demonstration_sets": "distinct demonstration sets",
+    "reason": "what limits the number, or why it is missing",
+}
+
+_SETTING = ["model", "task", "format", "num_shots", "example_length"]
+
+
+def metric_row(
+    rows: pd.DataFrame, metric: str, estimate: Estimate, *, unit: str, resolution: float = 0.0, **columns
+) -> dict:
+    """Put an estimate in a row; `rows` are the outcomes it rests on, `columns` override their settings."""
+    first = rows.iloc[0]
+    row = {name: first[name] for name in _SETTING} | {
+        "metric": metric,
+        "score": "",
+        "contrast": "",
+        "label_mode": "",
+        "estimate": estimate.estimate,
+        "standard_error": estimate.standard_error,
+        "low": estimate.low,
+        "high": estimate.high,
+        "unit": unit,
+        "resolution": resolution,
+        "num_prompts": len(rows),
+        "num_queries": rows["query_id"].nunique(),
+        "num_demonstration_sets": rows["demonstration_set_id"].nunique(),
+        "reason": estimate.reason,
+    }
+    return row | columns
+
+
+def metrics_table(rows: list[dict]) -> pd.DataFrame:
+    """Collect rows into a table with the declared columns and types."""
+    table = pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
+    text = ["model", "task", "metric", "score", "contrast", "label_mode", "format", "unit", "reason"]
+    whole = ["num_shots", "example_length", "num_prompts", "num_queries", "num_demonstration_sets"]
+    return table.astype(dict.fromkeys(text, "str") | dict.fromkeys(whole, "Int64")).astype(
+        {name: "float64" for name in ("estimate", "standard_error", "low", "high", "resolution")}
+    )
+
+
+def settings(outcomes: pd.DataFrame, *keys: str) -> Iterator[pd.DataFrame]:
+    """Split outcomes by the named columns, in the order they come in."""
+    for _, rows in outcomes.groupby(list(keys), dropna=False, sort=False):
+        yield rows
+
+
+def matched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Line two conditions up by query and demonstration set, keeping the prompts that both have."""
+    keys = ["query_id", "demonstration_set_id"]
+    left, right = first.set_index(keys), second.set_index(keys)
+    both = left.index.intersection(right.index)
+    return left.loc[both].reset_index(), right.loc[both].reset_index()
+
+
+def resolution(rows: pd.DataFrame) -> float:
+    """Step of a mean of zeros and ones over these prompts (Schaeffer: report it beside every such metric)."""
+    return 1 / len(rows) if len(rows) else np.nan

@@ -1,0 +1,140 @@
+"""Means of paired values with standard errors that are clustered by demonstration set and by query."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy import stats
+
+__all__ = ["LEVEL", "Estimate", "average", "clustered_mean", "clustered_ratio", "clustered_share", "jackknife"]
+
+LEVEL = 0.9
+"""Probability that every interval of the lab covers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number with its interval; NaN with a reason where there is none."""
+
+    estimate: float
+    standard_error: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    reason: str = ""
+
+    @classmethod
+    def missing(cls, reason: str) -> "Estimate":
+        """Say why there is no number."""
+        return cls(estimate=np.nan, reason=reason)
+
+
+def clustered_mean(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
+    """Average over prompts; sets and queries are crossed, so the error is clustered both ways.
+
+    V = V_set + V_query − V_prompt, and never less than V_set or V_query (Cameron, Gelbach & Miller 2011, eq. 2.11);
+    t quantiles with min(number of sets, number of queries) − 1 degrees of freedom. With one demonstration set the
+    interval speaks of queries alone, and says so.
+    """
+    mean = float(values.mean())
+    error, degrees, reason = _clustered_error(values - mean, sets, queries)
+    return _interval(mean, error, degrees, reason)
+
+
+def clustered_share(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
+    """Average zeros and ones (or their differences, in −1..1), keeping the interval inside what is possible.
+
+    A share's interval is Wilson's score interval with as many trials as the clustered error is worth; where nothing
+    varies it is worth one trial a cluster, so that "always right" still has an error bar.
+    """
+    plain = clustered_mean(values, sets, queries)
+    if np.isnan(plain.low):
+        return plain
+    worth = min(len(np.unique(clusters)) for clusters in (sets, queries) if len(np.unique(clusters)) > 1)
+    if values.min() >= 0:
+        varies = plain.standard_error > 0
+        trials = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else float(worth)
+        low, high = _wilson(plain.estimate, trials, worth - 1)
+        return replace(plain, low=low, high=high)
+    half = _wilson(0.0, worth, worth - 1)[1] if plain.standard_error == 0 else plain.high - plain.estimate
+    return replace(plain, low=max(-1.0, plain.estimate - half), high=min(1.0, plain.estimate + half))
+
+
+def average(score: str, values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
+    """Average a per-prompt score, or its paired differences, by the interval that suits it."""
+    return (clustered_share if score == "accuracy" else clustered_mean)(values, sets, queries)
+
+
+def _wilson(share: float, trials: float, degrees: int) -> tuple[float, float]:
+    """Score interval of a share (Wilson 1927) with a t quantile."""
+    t = float(stats.t.ppf((1 + LEVEL) / 2, degrees))
+    centre = (share + t**2 / (2 * trials)) / (1 + t**2 / trials)
+    half = t / (1 + t**2 / trials) * np.sqrt(share * (1 - share) / trials + t**2 / (4 * trials**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def clustered_ratio(
+    numerator: Float[ndarray, " num_prompts"],
+    denominator: Float[ndarray, " num_prompts"],
+    sets: ndarray,
+    queries: ndarray,
+) -> Estimate:
+    """Divide one mean by another (delta method); NaN where the denominator's interval covers 0."""
+    below = clustered_mean(denominator, sets, queries)
+    if np.isnan(below.low) or below.low <= 0 <= below.high:
+        return Estimate.missing(
+            f"the denominator is {below.estimate:.3f} with a 90 % interval of {below.low:.3f} to {below.high:.3f}, "
+            "which covers 0"
+        )
+    ratio = float(numerator.mean() / denominator.mean())
+    influence = (numerator - ratio * denominator) / denominator.mean()
+    error, degrees, reason = _clustered_error(influence - influence.mean(), sets, queries)
+    return _interval(ratio, error, degrees, reason)
+
+
+def jackknife(statistic: Callable[[ndarray], float], clusters: ndarray, *, num_blocks: int = 20) -> Estimate:
+    """Estimate `statistic(rows)` with a jackknife over at most `num_blocks` blocks of whole clusters."""
+    _, cluster = np.unique(clusters, return_inverse=True)
+    block = cluster % min(num_blocks, cluster.max() + 1)
+    count = int(block.max()) + 1
+    rows = np.arange(len(clusters))
+    estimate = float(statistic(rows))
+    if count < 2:
+        return Estimate(estimate=estimate, reason="one cluster only, so no interval")
+    left_out = np.array([statistic(rows[block != b]) for b in range(count)])
+    error = float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
+    return _interval(estimate, error, count - 1, "")
+
+
+def _interval(estimate: float, error: float, degrees: int, reason: str) -> Estimate:
+    if degrees < 1:
+        return Estimate(estimate=estimate, reason=reason)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, degrees)) * error
+    return Estimate(estimate=estimate, standard_error=error, low=estimate - half, high=estimate + half, reason=reason)
+
+
+def _clustered_error(
+    residuals: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray
+) -> tuple[float, int, str]:
+    """Standard error of a mean whose residuals are given, its degrees of freedom, and what to say about it."""
+    by_set, num_sets = _cluster_variance(residuals, sets)
+    by_query, num_queries = _cluster_variance(residuals, queries)
+    by_prompt, _ = _cluster_variance(residuals, np.arange(len(residuals)))
+    if num_sets < 2 and num_queries < 2:
+        return np.nan, 0, "one prompt only, so no interval"
+    if num_sets < 2:
+        return float(np.sqrt(by_query)), num_queries - 1, "one demonstration set: the interval speaks of queries alone"
+    if num_queries < 2:
+        return float(np.sqrt(by_set)), num_sets - 1, "one query: the interval speaks of demonstration sets alone"
+    variance = max(by_set + by_query - by_prompt, by_set, by_query)
+    return float(np.sqrt(variance)), min(num_sets, num_queries) - 1, ""
+
+
+def _cluster_variance(residuals: Float[ndarray, " num_prompts"], clusters: ndarray) -> tuple[float, int]:
+    _, cluster = np.unique(clusters, return_inverse=True)
+    sums = np.bincount(cluster, weights=residuals)
+    count = len(sums)
+    if count < 2:
+        return np.nan, count
+    return float(count / (count - 1) * (sums**2).sum() / len(residuals) ** 2), count

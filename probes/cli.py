@@ -1,0 +1,154 @@
+"""The command line: parse, call, print. Heavy libraries are imported by the command that needs them."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from icl.errors import UserError, unknown_name
+
+__all__ = ["main"]
+
+_DESCRIPTION = "Probe why in-context learning works in a language model: labels, formats, shots, signal and noise."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status (2 for a user's mistake)."""
+    try:
+        options = _parser().parse_args(arguments)
+        from probes import commands
+
+        commands.COMMANDS[options.command](options)
+    except UserError as error:
+        print(f"probe: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("probe: interrupted; what was scored is stored, the same command goes on from there.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message.rstrip('.')}; see `{self.prog} --help`.")
+
+    def _check_value(self, action: argparse.Action, value: str) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise unknown_name("command" if action.dest == "command" else action.dest, value, action.choices)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="probe", description=_DESCRIPTION)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    demo = commands.add_parser("demo", help="the whole lab offline: GINC, the shipped model, fit and report")
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder (default: %(default)s)")
+    demo.add_argument("--queries", type=int, default=None, help="prompts a condition (default: 150)")
+
+    list_ = commands.add_parser("list", help="what there is: tasks, labels, formats, probes, models")
+    list_.add_argument("what", nargs="?", metavar="WHAT", help="tasks, labels, formats, probes or models")
+    _add_json(list_)
+
+    show = commands.add_parser("show", help="the exact text that a model would see for one condition")
+    _add_task(show)
+    show.add_argument("--label-mode", default="gold", help="how shown labels are made (default: %(default)s)")
+    show.add_argument("--format", default=None, help="how the prompt is written down (default: the probe's)")
+    show.add_argument("--shots", type=int, default=4, help="demonstrations (default: %(default)s)")
+    show.add_argument("--model", default=None, help="also show this model's tokens")
+    show.add_argument("--colour", choices=("auto", "always", "never"), default="auto", help="colour the prompt's parts")
+    show.add_argument("--unbalanced", action="store_true", help="draw demonstrations as they come")
+    _add_json(show)
+
+    plan = commands.add_parser("plan", help="grid, prompts, tokens and time of a run; nothing is run")
+    _add_run(plan)
+    _add_json(plan)
+
+    run = commands.add_parser("run", help="run probes, or an experiment file, on models and a task")
+    _add_run(run)
+    run.add_argument("--out", type=Path, required=True, help="run folder; the same command resumes it")
+    _add_json(run)
+
+    fit = commands.add_parser("fit", help="fit the signal-versus-noise account to a run folder")
+    fit.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    fit.add_argument("--draws", type=int, default=1000, help="draws a chain (default: %(default)s)")
+    fit.add_argument("--tune", type=int, default=1000, help="warm-up steps a chain (default: %(default)s)")
+    fit.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
+    fit.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
+    _add_json(fit)
+
+    report = commands.add_parser("report", help="figures and one self-contained HTML page")
+    report.add_argument("run", type=Path, metavar="RUN", help="run folder")
+
+    pretrain = commands.add_parser("pretrain", help="train a language model on GINC")
+    pretrain.add_argument("--out", type=Path, required=True, help="folder for the checkpoint")
+    pretrain.add_argument("--family", type=Path, default=None, help=".npz of a GINC family (default: the lab's own)")
+    pretrain.add_argument("--layers", type=int, default=None, help="layers of the decoder")
+    pretrain.add_argument("--width", type=int, default=None, help="width of the decoder")
+    pretrain.add_argument("--heads", type=int, default=None, help="attention heads")
+    pretrain.add_argument("--tokens", type=float, default=None, help="training tokens, e.g. 12e6")
+    pretrain.add_argument("--muon-learning-rate", type=float, default=None, help="peak rate of hidden matrices")
+    pretrain.add_argument("--adam-learning-rate", type=float, default=None, help="peak rate of everything else")
+    pretrain.add_argument("--seed", type=int, default=None, help="seed of initialisation and documents")
+    pretrain.add_argument("--device", default=None, help="auto, cpu, cuda, … (default: auto)")
+    return parser
+
+
+def _add_task(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    parser.add_argument("--task", required=required, help="built-in name, .jsonl/.csv/.parquet file, or Hub data set")
+    parser.add_argument("--input-column", default=None, help="column of the inputs (default: input)")
+    parser.add_argument("--label-column", default=None, help="column of the labels (default: label)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of every source without its own (default: 0)")
+    for source in ("selection", "labels", "order", "format"):
+        parser.add_argument(f"--seed-{source}", type=int, default=None, help=f"seed of {source}")
+    parser.add_argument(
+        "--example-lengths", type=_whole_numbers, default=None, help="GINC: tokens an example, e.g. 3,10"
+    )
+    parser.add_argument("--family", default=None, help="GINC: .npz of a family (default: the lab's own)")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", nargs="?", type=Path, help="experiment file (.toml) instead of the flags below")
+    _add_task(parser, required=False)
+    parser.add_argument(
+        "--model",
+        dest="models",
+        action="append",
+        default=None,
+        help="shipped name, Hub id, folder, .gguf file, oracle or a control; may be given several times",
+    )
+    parser.add_argument("--probe", dest="probes", type=_names, default=None, help="probes, comma-separated")
+    parser.add_argument("--label-modes", type=_names, default=None, help="e.g. gold,random,fraction_correct(0.5)")
+    parser.add_argument("--formats", type=_names, default=None, help="e.g. qa,arrow")
+    parser.add_argument("--shots", type=_whole_numbers, default=None, help="e.g. 0,4,16")
+    parser.add_argument("--queries", type=int, default=None, help="queries a demonstration set (default: 64)")
+    parser.add_argument("--demonstration-sets", type=int, default=None, help="drawn sets (default: 3)")
+    parser.add_argument("--unbalanced", dest="balanced", action="store_false", default=None, help="draw as they come")
+    parser.add_argument("--smoothing", type=float, default=None, help="ε of exact Bayes (default: 0.01)")
+    parser.add_argument("--dtype", default=None, help="float32, bfloat16 or float16 (default: float32)")
+    parser.add_argument("--device", default=None, help="auto, cpu, cuda, … (default: auto)")
+    parser.add_argument("--revision", default=None, help="revision of a Hub model")
+    parser.add_argument("--batch-tokens", type=int, default=None, help="tokens in one forward pass (default: 8192)")
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", default=None, help="let the model's repository run its code"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes whole numbers such as 0,4,16, got {text!r}") from None

@@ -1,0 +1,12 @@
+"""Do the labels in the demonstrations have to be right? (Min §4, Yoo)"""
+
+from probes.designs.design import Grid, Probe
+
+_MODES = ("gold", "random", "shuffled", "fraction_correct(0.75)", "fraction_correct(0.5)", "fraction_correct(0)")
+
+PROBE = Probe(
+    name="label-correctness",
+    question="Do the labels in the demonstrations have to be right?",
+    text=Grid(label_modes=_MODES, formats=("input-output",), shots=(0, 4, 16)),
+    ginc=Grid(label_modes=_MODES, formats=("ginc",), shots=(0, 4, 16), example_lengths=(5,)),
+)

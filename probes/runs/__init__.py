@@ -1,0 +1,1 @@
+"""The run folder: what was asked, what was scored, what was concluded."""

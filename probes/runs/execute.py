@@ -1,0 +1,171 @@
+"""Score what a plan asks, part by part, skipping what a run folder already holds."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import pandas as pd
+
+from icl.errors import UserError
+from icl.metrics.measure import measure
+from icl.prompts.render import Prompt
+from icl.scores import SCORE_COLUMNS
+from probes.runs.folder import RunFolder
+from probes.runs.plan import Plan
+from probes.scorers.scorer import Scorer
+
+__all__ = ["execute", "score_rows"]
+
+_PART = 128
+"""Prompts that are scored between two writes: a kill loses no more than these."""
+
+_PACKAGES = ("icl-probe-lab", "torch", "transformers", "tokenizers", "pymc", "arviz", "nutpie", "numpy", "pandas")
+
+_KEYS = ("task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length")
+_KEYS += ("query_id", "demonstration_set_id", "prompt_id")
+
+
+def execute(folder: RunFolder, plan: Plan, *, progress: Callable[[str, int, int], None] | None = None) -> pd.DataFrame:
+    """Score every prompt of the plan with every scorer, then measure; return the metrics table.
+
+    Parameters
+    ----------
+    progress
+        Called with (model, prompts done, prompts in all) after every part.
+
+    Raises
+    ------
+    UserError
+        If the folder holds scores of a model that has changed since, or a scorer fails; what was scored stays.
+    """
+    manifest = _manifest(folder, plan)
+    folder.write_manifest(manifest)
+    stored = folder.scores()
+    began = time.perf_counter()
+    for scorer in plan.scorers:
+        done = _finished(stored, scorer.name)
+        waiting = [prompt for prompt in plan.prompts if _key(prompt) not in done]
+        total = len(plan.prompts)
+        for part in _parts(waiting):
+            folder.add_scores(score_rows(scorer, part, plan, run=folder.path.name))
+            total_done = total - len(waiting) + part.stop
+            if progress:
+                progress(scorer.name, total_done, total)
+        if progress and not waiting:
+            progress(scorer.name, total, total)
+    metrics = measure(folder.scores())
+    folder.write_metrics(metrics)
+    manifest["state"] = "finished"
+    manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)
+    folder.write_manifest(manifest)
+    return metrics
+
+
+def score_rows(scorer: Scorer, prompts: Sequence[Prompt], plan: Plan, *, run: str) -> pd.DataFrame:
+    """Score prompts and lay the answers out as rows of the score table."""
+    scores = scorer(prompts)
+    audits = scorer.audit(prompts)
+    rows = []
+    for prompt, logprobs, audit in zip(prompts, scores, audits):
+        shared = {
+            "run": run,
+            "model": scorer.name,
+            "probe": ",".join(prompt.probes),
+            "seed_selection": plan.seeds.selection,
+            "seed_labels": plan.seeds.labels,
+            "seed_order": plan.seeds.order,
+            "seed_format": plan.seeds.format,
+            "num_wrong_shown": prompt.demonstrations.num_wrong_shown,
+        } | dict(zip(_KEYS, _key(prompt)))
+        for candidate, logprob, label in zip(prompt.candidates, logprobs, audit):
+            failed = np.isnan(logprob)
+            rows.append(
+                shared
+                | {
+                    "candidate": candidate.label,
+                    "candidate_text": candidate.text,
+                    "is_gold": candidate.label == prompt.gold_label,
+                    "num_label_tokens": label.num_label_tokens,
+                    "logprob": logprob,
+                    "logprob_per_token": logprob / label.num_label_tokens,
+                    "boundary_clean": label.boundary_clean,
+                    "status": "unscorable" if failed else "ok",
+                    "reason": "the scorer gave no number" if failed else "",
+                }
+            )
+    return pd.DataFrame(rows, columns=[column.name for column in SCORE_COLUMNS])
+
+
+class _Part(list):
+    """Prompts of one part, and how many of the waiting ones are done after it."""
+
+    stop: int
+
+
+def _parts(waiting: list[Prompt]) -> Iterator[_Part]:
+    for start in range(0, len(waiting), _PART):
+        part = _Part(waiting[start : start + _PART])
+        part.stop = start + len(part)
+        yield part
+
+
+def _key(prompt: Prompt) -> tuple:
+    return (
+        prompt.task,
+        prompt.demonstrations.label_mode if len(prompt.demonstrations) else "zero_shot",
+        prompt.input_mode,
+        prompt.format,
+        prompt.order,
+        len(prompt.demonstrations),
+        prompt.example_length,
+        prompt.query_id,
+        prompt.demonstrations.set_id,
+        prompt.prompt_id,
+    )
+
+
+def _finished(stored: pd.DataFrame, model: str) -> set[tuple]:
+    mine = stored[stored["model"] == model][list(_KEYS)].drop_duplicates()
+    return {tuple(None if pd.isna(value) else value for value in row) for row in mine.itertuples(index=False)}
+
+
+def _manifest(folder: RunFolder, plan: Plan) -> dict:
+    models = {scorer.name: scorer.identity() for scorer in plan.scorers}
+    before = folder.manifest if (folder.path / "manifest.json").exists() else None
+    if before is not None:
+        for name, identity in models.items():
+            if before["models"].get(name, identity) != identity:
+                old, new = before["models"][name], identity
+                what = next(key for key in new if old.get(key) != new[key])
+                raise UserError(
+                    f"{folder.path} holds scores of another '{name}' ({what} was {old.get(what)}, now {new[what]}); "
+                    "choose another --out."
+                )
+        if before["source"] != plan.task.source:
+            raise UserError(
+                f"{folder.path} holds scores of another task ({before['source']}, now {plan.task.source}); "
+                "choose another --out."
+            )
+    return {
+        "state": "running",
+        "started": before["started"] if before else datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": before["seconds"] if before else 0.0,
+        "task": plan.task.name,
+        "source": plan.task.source,
+        "description": plan.task.description,
+        "num_prompts": len(plan.prompts),
+        "models": models,
+        "seeds": {source: getattr(plan.seeds, source) for source in ("selection", "labels", "order", "format")},
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "machine": {"system": platform.system(), "processor": platform.machine()},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

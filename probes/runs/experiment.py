@@ -1,0 +1,135 @@
+"""What was asked: an experiment as a record, and as a TOML file."""
+
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from icl.errors import UserError, unknown_name
+
+__all__ = ["Experiment", "read_experiment", "write_experiment"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """Everything that a user chooses about a run; None leaves a probe's own default.
+
+    Attributes
+    ----------
+    models, probes : tuple of str
+        Names; every probe is run on every model.
+    task : str
+        Built-in name, file or Hub id.
+    input_column, label_column : str
+        Columns of a file or Hub data set.
+    label_modes, formats, shots, example_lengths : tuple, or None
+        Override the grids of all probes.
+    queries, demonstration_sets : int
+        On GINC every query has demonstrations of its own, so there are queries · demonstration_sets
+        prompts a condition.
+    balanced : bool
+        Whether demonstrations are drawn with equal label counts.
+    seed : int
+        Seed of every source that has none of its own.
+    seed_selection, seed_labels, seed_order, seed_format : int, or None
+        Seeds by source.
+    family : str or None
+        `.npz` file of a GINC family; None is the default family.
+    smoothing : float
+        ε of exact Bayes.
+    dtype, device, revision, batch_tokens, trust_remote_code
+        Passed to the Hugging Face scorer.
+    """
+
+    models: tuple[str, ...]
+    task: str
+    probes: tuple[str, ...] = ("label-correctness",)
+    input_column: str = "input"
+    label_column: str = "label"
+    label_modes: tuple[str, ...] | None = None
+    formats: tuple[str, ...] | None = None
+    shots: tuple[int, ...] | None = None
+    example_lengths: tuple[int, ...] | None = None
+    queries: int = 64
+    demonstration_sets: int = 3
+    balanced: bool = True
+    seed: int = 0
+    seed_selection: int | None = None
+    seed_labels: int | None = None
+    seed_order: int | None = None
+    seed_format: int | None = None
+    family: str | None = None
+    smoothing: float = 1e-2
+    dtype: str = "float32"
+    device: str = "auto"
+    revision: str | None = None
+    batch_tokens: int = 8192
+    trust_remote_code: bool = False
+
+    def __post_init__(self):
+        for name in ("queries", "demonstration_sets", "batch_tokens"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("models", "probes", "label_modes", "formats", "shots", "example_lengths"):
+            if getattr(self, name) is not None and not getattr(self, name):
+                raise UserError(f"{name} is empty; name at least one, or leave it out for the default.")
+        if self.shots is not None and min(self.shots) < 0:
+            raise UserError(f"shots cannot be negative, got {min(self.shots)}.")
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read an experiment from TOML; lists become tuples.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or no TOML, a key is unknown, a needed one is missing, or a value has the wrong type.
+    """
+    path = Path(path)
+    try:
+        given = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"experiment {path} cannot be read ({error.strerror}); name a .toml file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"experiment {path} is not valid TOML ({error}); correct that place.") from error
+    known = {field.name: field.type for field in fields(Experiment)}
+    for name in given:
+        if name not in known:
+            raise unknown_name(f"experiment key in {path.name}", name, known)
+    if missing := {"models", "task"} - set(given):
+        raise UserError(f"experiment {path} lacks {' and '.join(sorted(missing))}; add the line(s).")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    for name, value in values.items():
+        if not _fits(value, known[name]):
+            raise UserError(f"{name} in experiment {path.name} must be {_spell(known[name])}, got {given[name]!r}.")
+    return Experiment(**values)
+
+
+def write_experiment(experiment: Experiment, path: Path) -> None:
+    """Write an experiment as TOML, leaving out what is None."""
+    import tomli_w
+
+    values = {name: value for name, value in asdict(experiment).items() if value is not None}
+    path.write_text(tomli_w.dumps(values))
+
+
+def _fits(value: object, kind: object) -> bool:
+    kind = str(kind)
+    if isinstance(value, tuple):
+        member = int if "tuple[int" in kind else str
+        return "tuple" in kind and all(type(item) is member for item in value)
+    if "tuple" in kind:
+        return False
+    allowed = [
+        python for name, python in (("str", str), ("int", int), ("float", float), ("bool", bool)) if name in kind
+    ]
+    return type(value) in allowed or (type(value) is int and float in allowed)
+
+
+def _spell(kind: object) -> str:
+    kind = str(kind)
+    if "tuple[int" in kind:
+        return "a list of whole numbers"
+    if "tuple" in kind:
+        return "a list of strings"
+    names = {"str": "a string", "bool": "true or false", "float": "a number", "int": "a whole number"}
+    return next(words for name, words in names.items() if name in kind)

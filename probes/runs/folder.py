@@ -1,0 +1,178 @@
+"""The run folder on disk: written so that a kill loses nothing, read back so that damage is said.
+
+experiment.toml   what was asked
+manifest.json     versions, model identities, seeds, machine, wall time, state
+scores/           the score table in Parquet parts, each written whole or not at all
+metrics.parquet   sensitivities with intervals
+posterior.nc      the fitted account, a DataTree
+figures/, report.html
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from icl.errors import UserError
+from icl.scores import SCORE_COLUMNS, validate_scores
+from probes.runs.experiment import Experiment, read_experiment, write_experiment
+
+__all__ = ["RunFolder", "create_run", "open_run", "write_whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A run folder by its path; every read is checked."""
+
+    path: Path
+
+    @property
+    def experiment(self) -> Experiment:
+        """What was asked."""
+        return read_experiment(self.path / "experiment.toml")
+
+    @property
+    def manifest(self) -> dict:
+        """How it was answered."""
+        try:
+            return json.loads((self.path / "manifest.json").read_text())
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self.path / 'manifest.json'} is missing or damaged ({error}); run the same `probe run` command "
+                "again, it keeps what was scored."
+            ) from error
+
+    def write_manifest(self, manifest: dict) -> None:
+        """Replace the manifest."""
+        write_whole(self.path / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+
+    def scores(self) -> pd.DataFrame:
+        """Read every part of the score table; empty (with its columns) before the first part.
+
+        Raises
+        ------
+        UserError
+            If a part is damaged, or the parts together are no valid score table.
+        """
+        parts = []
+        for part in sorted((self.path / "scores").glob("*.parquet")):
+            try:
+                parts.append(pd.read_parquet(part))
+            except (OSError, ValueError) as error:
+                raise UserError(
+                    f"{part} is damaged ({str(error).splitlines()[0]}); delete this file and run the same `probe run` "
+                    "command again, only its prompts are scored anew."
+                ) from error
+        if not parts:
+            return validate_scores(pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in SCORE_COLUMNS}))
+        return validate_scores(pd.concat(parts, ignore_index=True))
+
+    def add_scores(self, rows: pd.DataFrame) -> None:
+        """Store checked rows as a new part."""
+        folder = self.path / "scores"
+        folder.mkdir(exist_ok=True)
+        numbers = [int(part.stem.removeprefix("part-")) for part in folder.glob("part-*.parquet")]
+        write_whole(folder / f"part-{max(numbers, default=-1) + 1:05d}.parquet", validate_scores(rows).to_parquet())
+
+    def metrics(self) -> pd.DataFrame:
+        """Read the metrics table."""
+        return self._read("metrics.parquet", pd.read_parquet, f"run `probe run` with --out {self.path} to its end")
+
+    def write_metrics(self, metrics: pd.DataFrame) -> None:
+        """Replace the metrics table."""
+        write_whole(self.path / "metrics.parquet", metrics.to_parquet())
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there is a posterior."""
+        return (self.path / "posterior.nc").exists()
+
+    def posterior(self):
+        """Read the fitted account into memory, an `xarray.DataTree`."""
+        import xarray
+
+        def read(path: Path):
+            with xarray.open_datatree(path) as tree:
+                return tree.load()
+
+        return self._read("posterior.nc", read, f"run `probe fit {self.path}`")
+
+    def write_posterior(self, tree) -> None:
+        """Replace the fitted account."""
+        unfinished = self.path / "posterior.nc.unfinished"
+        tree.to_netcdf(unfinished)
+        unfinished.replace(self.path / "posterior.nc")
+
+    def _read(self, name: str, reader, remedy: str):
+        path = self.path / name
+        if not path.exists():
+            raise UserError(f"{self.path} holds no {name} yet; {remedy}.")
+        try:
+            return reader(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{path} is damaged ({str(error).splitlines()[0]}); delete it and {remedy}.") from error
+
+
+def create_run(path: Path, experiment: Experiment) -> RunFolder:
+    """Make a run folder for `experiment`, or go on with the one that is there if it holds the same experiment.
+
+    Raises
+    ------
+    UserError
+        If the folder holds another experiment, or is something else.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file; name a folder for --out.")
+    if (path / "experiment.toml").exists():
+        before = read_experiment(path / "experiment.toml")
+        if before != experiment:
+            changed = [n for n in Experiment.__slots__ if getattr(before, n) != getattr(experiment, n)]
+            name = changed[0]
+            raise UserError(
+                f"{path} holds another experiment ({name} was {_show(getattr(before, name))}, now "
+                f"{_show(getattr(experiment, name))}); choose another --out, or repeat the first command to resume it."
+            )
+        return RunFolder(path)
+    if path.exists() and any(path.iterdir()):
+        raise UserError(f"{path} is not empty and is no run folder (no experiment.toml); choose another --out.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be made ({error.strerror}); choose another --out.") from error
+    unfinished = path / f"experiment.toml.{os.getpid()}"
+    write_experiment(experiment, unfinished)
+    unfinished.replace(path / "experiment.toml")
+    return RunFolder(path)
+
+
+def open_run(path: Path) -> RunFolder:
+    """Open a run folder for reading.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    path = Path(path)
+    if not (path / "experiment.toml").exists():
+        raise UserError(
+            f"{path} is no run folder (no experiment.toml); make one with `probe run … --out {path}` or `probe demo`."
+        )
+    return RunFolder(path)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with unfinished.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
+
+
+def _show(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else "the default" if value is None else str(value)

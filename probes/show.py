@@ -1,0 +1,71 @@
+"""`probe show`: the exact text that a model would see, its parts coloured, its tokens on request."""
+
+import json
+import sys
+from argparse import Namespace
+from dataclasses import asdict
+
+from icl.ginc.task import GincTask
+from icl.prompts.build import Condition, Selection, build_prompts
+from icl.prompts.render import Prompt
+from probes.designs.catalogue import PROBES
+from probes.runs.experiment import Experiment
+from probes.runs.plan import load_named_task, make_seeds
+
+__all__ = ["show"]
+
+_COLOURS = {"instruction": 35, "prefix": 90, "input": 0, "separator": 90, "label": 32}
+
+
+def show(options: Namespace) -> None:
+    """Print one prompt exactly as a scorer gets it; what surrounds it goes to standard error."""
+    given = {name: getattr(options, name, None) for name in Experiment.__slots__ if name != "shots"}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    experiment = Experiment(models=("none",), shots=(options.shots,), **chosen)
+    task = load_named_task(experiment)
+    grid = PROBES["label-correctness"].ginc if isinstance(task, GincTask) else PROBES["label-correctness"].text
+    condition = Condition.of(options.label_mode, options.format or grid.formats[0], options.shots)
+    selection = Selection(
+        num_queries=1, num_demonstration_sets=1, balanced=not options.unbalanced, seeds=make_seeds(experiment)
+    )
+    (prompt,) = build_prompts(task, {condition: ("show",)}, selection)
+    if options.json:
+        print(json.dumps(_as_data(prompt), indent=1))
+        return
+    coloured = options.colour == "always" or (options.colour == "auto" and sys.stdout.isatty())
+    print("".join(_paint(part.kind, part.text) for part in prompt.parts) if coloured else prompt.text)
+    candidates = ", ".join(repr(candidate.text) for candidate in prompt.candidates[:12])
+    more = f", … ({len(prompt.candidates)} in all)" if len(prompt.candidates) > 12 else ""
+    wrong = prompt.demonstrations.num_wrong_shown
+    notes = [
+        f"candidates: {candidates}{more}",
+        f"gold: {prompt.gold_label!r}; {len(prompt.demonstrations)} demonstrations, "
+        + (f"{wrong} with a wrong label" if wrong is not None else "no labels shown"),
+    ]
+    if options.model:
+        notes += _tokens(prompt, options.model, task)
+    print("\n".join(["―" * 40, *notes]), file=sys.stderr)
+
+
+def _paint(kind: str, text: str) -> str:
+    return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
+
+
+def _as_data(prompt: Prompt) -> dict:
+    return {
+        "text": prompt.text,
+        "candidates": [asdict(candidate) for candidate in prompt.candidates],
+        "gold": prompt.gold_label,
+        "parts": [asdict(part) for part in prompt.parts],
+        "shown_labels": prompt.demonstrations.shown_labels,
+        "gold_labels": prompt.demonstrations.gold_labels,
+        "num_wrong_shown": prompt.demonstrations.num_wrong_shown,
+    }
+
+
+def _tokens(prompt: Prompt, model: str, task) -> list[str]:
+    from probes.scorers.catalogue import make_scorer
+
+    scorer = make_scorer(model, task)
+    scorer.check([prompt])
+    return scorer.token_lines(prompt)

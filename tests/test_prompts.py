@@ -1,0 +1,311 @@
+"""Prompts: what each label mode keeps and changes, what formats write, what pairing holds constant."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from icl.errors import UserError
+from icl.ginc.family import default_family
+from icl.ginc.task import GincTask, read_tokens
+from icl.prompts.build import Condition, Selection, build_prompts
+from icl.prompts.demonstrations import Demonstrations, draw_episodes
+from icl.prompts.formats import FORMATS, get_format
+from icl.prompts.label_modes import LABEL_MODES, SYMBOLS, parse_label_mode, relabel
+from icl.prompts.render import render
+from icl.prompts.seeds import Seeds, stream
+from icl.tasks.task import Example, Task
+
+SPACE = ("red", "green", "blue")
+
+
+def demonstrations(gold: list[str]) -> Demonstrations:
+    return Demonstrations(
+        set_id="s",
+        inputs=tuple(f"input {i}" for i in range(len(gold))),
+        gold_labels=tuple(gold),
+        shown_labels=tuple(gold),
+    )
+
+
+def shown(mode: str, gold: list[str], seed: int = 0, frequencies: dict | None = None) -> Demonstrations:
+    return relabel(
+        demonstrations(gold),
+        parse_label_mode(mode),
+        label_space=SPACE,
+        label_frequencies=frequencies or dict.fromkeys(SPACE, 1.0),
+        rng=np.random.default_rng(seed),
+    )
+
+
+golds = st.lists(st.sampled_from(SPACE), min_size=1, max_size=20)
+seeds = st.integers(0, 2**31)
+
+
+@given(golds, seeds, st.sampled_from([m for m in LABEL_MODES if m != "fraction_correct"]))
+def test_every_label_mode_keeps_inputs_and_gold_labels(gold, seed, mode):
+    made = shown(mode, gold, seed)
+    assert made.gold_labels == tuple(gold)
+    assert made.inputs == demonstrations(gold).inputs
+    assert made.label_mode == mode
+    assert made.shown_labels is None or set(made.shown_labels) <= set(SPACE)
+
+
+@given(golds, seeds)
+def test_shuffling_keeps_the_counts_exactly(gold, seed):
+    assert Counter(shown("shuffled", gold, seed).shown_labels) == Counter(gold)
+
+
+@given(golds, seeds, st.floats(0, 1))
+def test_fraction_correct_shows_exactly_so_many_right_labels(gold, seed, fraction):
+    made = shown(f"fraction_correct({fraction!r})", gold, seed)
+    assert made.num_wrong_shown == len(gold) - round(fraction * len(gold))
+
+
+@pytest.mark.parametrize("mode", ["flipped", "permuted"])
+@given(gold=golds, seed=seeds)
+def test_flipping_is_a_consistent_mapping_without_fixed_point(mode, gold, seed):
+    made = shown(mode, gold, seed)
+    mapping = set(zip(made.gold_labels, made.shown_labels))
+    assert len(mapping) == len({g for g, _ in mapping}) == len({s for _, s in mapping})
+    assert all(g != s for g, s in mapping)
+
+
+def test_random_labels_are_uniform_and_marginal_ones_follow_the_pool():
+    gold = ["red"] * 6000
+    uniform = Counter(shown("random", gold).shown_labels)
+    assert all(abs(uniform[label] - 2000) < 4.5 * np.sqrt(6000 * 2 / 9) for label in SPACE)
+    frequencies = {"red": 6.0, "green": 3.0, "blue": 1.0}
+    marginal = Counter(shown("random_marginal", gold, frequencies=frequencies).shown_labels)
+    for label, weight in frequencies.items():
+        share = weight / 10
+        assert abs(marginal[label] - 6000 * share) < 4.5 * np.sqrt(6000 * share * (1 - share))
+
+
+def test_none_shows_no_labels_and_counts_none_wrong():
+    made = shown("none", ["red", "blue"])
+    assert made.shown_labels is None
+    assert made.num_wrong_shown is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("goldd", "no label mode 'goldd'.*Did you mean 'gold'"),
+        ("fraction_correct", "needs a share of correct labels between 0 and 1"),
+        ("fraction_correct(1.5)", "between 0 and 1, got 'fraction_correct"),
+        ("random(0.5)", "takes no argument"),
+    ],
+)
+def test_bad_label_modes_are_refused(text, message):
+    with pytest.raises(UserError, match=message):
+        parse_label_mode(text)
+
+
+def test_render_writes_the_format_exactly():
+    query = Example(input="Third", label="no")
+    prompt = render(
+        "t",
+        Demonstrations(set_id="s", inputs=("First", "Second"), gold_labels=("yes", "no"), shown_labels=("no", "no")),
+        query,
+        FORMATS["qa"],
+        words={"yes": "yes", "no": "no"},
+    )
+    assert prompt.text == "Q: First\nA: no\n\nQ: Second\nA: no\n\nQ: Third\nA:"
+    assert [candidate.text for candidate in prompt.candidates] == [" yes", " no"]
+    assert prompt.gold_index == 1
+    assert prompt.shown_indices == (1, 1)
+
+
+def test_shouting_changes_casing_of_inputs_and_labels():
+    prompt = render(
+        "t", demonstrations(["red"]), Example(input="x", label="red"), FORMATS["shouting"], words={"red": "red"}
+    )
+    assert prompt.text == "INPUT: INPUT 0\nOUTPUT: RED\n\nINPUT: X\nOUTPUT:"
+    assert prompt.candidates[0].text == " RED"
+    assert prompt.candidates[0].label == "red"
+
+
+def test_labels_that_a_format_writes_alike_are_refused():
+    with pytest.raises(UserError, match="format 'lowercase' writes two labels of task 't' the same"):
+        render(
+            "t",
+            demonstrations([]),
+            Example(input="x", label="US"),
+            FORMATS["lowercase"],
+            words={"US": "US", "us": "us"},
+        )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_separates_demonstrations_and_ends_without_space(name):
+    format = FORMATS[name]
+    words = dict.fromkeys(SPACE, "") | {label: label for label in SPACE}
+    one = render("t", demonstrations(["red"]), Example(input="query", label="red"), format, words=words)
+    none = render("t", demonstrations([]), Example(input="query", label="red"), format, words=words)
+    assert one.text.endswith(none.text.removeprefix(format.instruction))
+    assert one.text == one.text.rstrip(" ")
+    assert {candidate.text.strip().lower() for candidate in one.candidates} == set(SPACE)
+
+
+def test_formats_of_the_catalogue_are_distinct_and_enough():
+    text = [format for format in FORMATS.values() if format.world == "text"]
+    assert len(text) >= 8
+    assert len({format.example() + format.demonstration_separator for format in text}) == len(text)
+
+
+def test_unknown_and_foreign_formats_are_refused():
+    with pytest.raises(UserError, match="no format 'arow'.*Did you mean 'arrow'"):
+        get_format("arow", world="text")
+    with pytest.raises(UserError, match="format 'qa' is not for ginc tasks"):
+        get_format("qa", world="ginc")
+
+
+def conditions(*modes: str, shots=(0, 3, 6), formats=("qa", "arrow")) -> dict:
+    product = [Condition.of(mode, format, n) for format in formats for n in shots for mode in modes]
+    return {condition: ("p",) for condition in product}
+
+
+def selection(**changes) -> Selection:
+    return Selection(
+        **{"num_queries": 5, "num_demonstration_sets": 2, "balanced": True, "seeds": Seeds.same(0)} | changes
+    )
+
+
+def test_conditions_are_paired(colours):
+    prompts = build_prompts(colours, conditions("gold", "random", "shuffled"), selection())
+    by_condition: dict = {}
+    for p in prompts:
+        key = (p.demonstrations.label_mode, p.format, len(p.demonstrations))
+        by_condition.setdefault(key, {})[p.query_id, p.demonstrations.set_id] = p
+    assert len(by_condition) == 2 * (1 + 3 * 2)  # all label modes share zero shots
+    queries = set(by_condition["zero_shot", "qa", 0])
+    assert len(queries) == 10
+    for key, cell in by_condition.items():
+        assert set(cell) == queries
+        for place, prompt in cell.items():
+            inputs = by_condition["gold", "arrow", 6][place].demonstrations.inputs
+            assert prompt.demonstrations.inputs == inputs[: key[2]]  # nested, and equal in every mode and format
+    for place, prompt in by_condition["random", "qa", 6].items():
+        assert (
+            prompt.demonstrations.shown_labels == by_condition["random", "arrow", 6][place].demonstrations.shown_labels
+        )
+
+
+def test_adding_a_condition_leaves_the_others_as_they_were(colours):
+    few = build_prompts(colours, conditions("random", shots=(3,)), selection())
+    many = build_prompts(colours, conditions("gold", "random", "shuffled", shots=(0, 3, 3)), selection())
+    assert {p.prompt_id for p in few} <= {p.prompt_id for p in many}
+
+
+def test_label_seed_changes_labels_alone(colours):
+    first = build_prompts(colours, conditions("random", shots=(6,)), selection())
+    second = build_prompts(
+        colours,
+        conditions("random", shots=(6,)),
+        selection(seeds=Seeds(selection=0, labels=1, order=0, format=0)),
+    )
+    assert [p.demonstrations.inputs for p in first] == [p.demonstrations.inputs for p in second]
+    assert [p.query_id for p in first] == [p.query_id for p in second]
+    assert [p.demonstrations.shown_labels for p in first] != [p.demonstrations.shown_labels for p in second]
+
+
+def test_balanced_demonstrations_are_balanced_at_every_shot_count(colours):
+    episodes = draw_episodes(
+        colours, num_queries=4, num_demonstration_sets=3, num_demonstrations=9, balanced=True, seeds=Seeds.same(0)
+    )
+    for episode in episodes:
+        for n in range(10):
+            counts = Counter(episode.demonstrations.first(n).gold_labels)
+            assert max(counts[c] for c in colours.label_space) - min(counts[c] for c in colours.label_space) <= 1
+
+
+@settings(max_examples=20)
+@given(seeds, st.booleans())
+def test_no_query_is_ever_a_demonstration(seed, balanced):
+    pool = tuple(Example(input=f"i{i}", label="ab"[i % 2]) for i in range(30))
+    task = Task(name="t", description="", label_space=("a", "b"), pool=pool, source="test")
+    episodes = draw_episodes(
+        task,
+        num_queries=10,
+        num_demonstration_sets=3,
+        num_demonstrations=8,
+        balanced=balanced,
+        seeds=Seeds.same(seed % 1000),
+    )
+    queries = {episode.query.input for episode in episodes}
+    assert len(queries) == 10
+    assert not queries & {text for episode in episodes for text in episode.demonstrations.inputs}
+    assert all(len(set(episode.demonstrations.inputs)) == 8 for episode in episodes)
+
+
+def test_too_few_examples_are_refused(colours):
+    with pytest.raises(UserError, match="has 60 examples, but 50 queries and 16 shots need 66"):
+        build_prompts(colours, conditions("gold", shots=(16,)), selection(num_queries=50))
+    rare = Task(
+        name="rare",
+        description="",
+        label_space=("a", "b"),
+        pool=tuple(Example(input=f"i{i}", label="b" if i == 0 else "a") for i in range(40)),
+        source="test",
+    )
+    with pytest.raises(UserError, match="too few examples labelled 'b' for 8 balanced demonstrations"):
+        build_prompts(rare, conditions("gold", shots=(8,)), selection())
+
+
+def test_symbols_rename_demonstrations_and_candidates_alike(colours):
+    prompts = build_prompts(colours, conditions("symbols", "gold", shots=(3,), formats=("arrow",)), selection())
+    plain = {(p.query_id, p.demonstrations.set_id): p for p in prompts if p.demonstrations.label_mode == "gold"}
+    for prompt in prompts:
+        if prompt.demonstrations.label_mode == "symbols":
+            twin = plain[prompt.query_id, prompt.demonstrations.set_id].text
+            for label, symbol in zip(colours.label_space, SYMBOLS):
+                twin = twin.replace(f"-> {label}\n", f"-> {symbol}\n")
+            assert prompt.text == twin
+            assert prompt.demonstrations.num_wrong_shown == 0
+            assert [c.text for c in prompt.candidates] == [f" {symbol}" for symbol in SYMBOLS[:3]]
+
+
+def test_more_labels_than_symbols_are_refused():
+    task = GincTask(family=default_family(), example_length=3)
+    with pytest.raises(UserError, match="'symbols' has 10 words, but the task has 50 labels"):
+        build_prompts(task, conditions("symbols", shots=(2,), formats=("ginc",)), selection())
+
+
+def test_a_ginc_prompt_is_the_papers_token_sequence():
+    task = GincTask(family=default_family(), example_length=4)
+    prompts = build_prompts(task, conditions("gold", shots=(0, 3), formats=("ginc",)), selection())
+    for prompt in prompts:
+        tokens = read_tokens(prompt.text, task.family)
+        shots = len(prompt.demonstrations)
+        assert len(tokens) == shots * 5 + 3  # k tokens and a delimiter each, then k − 1 of the query
+        assert all(tokens[5 * i + 4] == 0 for i in range(shots))
+    assert len({p.demonstrations.set_id for p in prompts}) == 10
+
+
+def test_ginc_labels_that_are_shown_can_be_emitted():
+    task = GincTask(family=default_family(), example_length=3)
+    emitted = {task.answers[token] for token in task.family.emission}
+    prompts = build_prompts(task, conditions("random", shots=(16,), formats=("ginc",)), selection())
+    assert all(set(p.demonstrations.shown_labels) <= emitted for p in prompts)
+
+
+def test_streams_with_other_keys_are_other_streams():
+    assert stream(0, "a").integers(2**60) != stream(0, "b").integers(2**60)
+    assert stream(0, "a", 1).integers(2**60) == stream(0, "a", 1).integers(2**60)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (("good", ""), "has an empty label"),
+        (("yes",), "has one class only"),
+        (("pos", "positive"), "label 'pos' of task 't' is a prefix of label 'positive'"),
+    ],
+)
+def test_label_spaces_that_cannot_be_scored_are_refused(labels, message):
+    pool = tuple(Example(input=f"i{i}", label=label) for i, label in enumerate(labels))
+    with pytest.raises(UserError, match=message):
+        Task(name="t", description="", label_space=labels, pool=pool, source="test")
