@@ -38,9 +38,9 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message.rstrip('.')}; see `{self.prog} --help`.")
 
-    def _check_value(self, action: argparse.Action, value: str) -> None:
+    def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
-            raise unknown_name("command" if action.dest == "command" else action.dest, value, action.choices)
+            raise unknown_name(action.dest, str(value), action.choices)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from icl.ginc.sampling import gold_labels, sample_documents, sample_examples
 
 def path_probability(family: GincFamily, concept: int, path: tuple[int, ...], tokens, smoothing: float) -> float:
     probability = family.start[concept, path[0]]
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in zip(path, path[1:]):
         probability *= (1 - smoothing) * family.transition[concept, before, after] + smoothing / family.num_states
     return probability * all(family.emission[state] == token for state, token in zip(path, tokens))
 
@@ -81,7 +81,7 @@ def test_gold_label_is_the_most_probable_continuation_by_enumeration(tiny_family
             if path[0] % tiny_family.num_properties != start_property:
                 continue
             weight = float(all(tiny_family.emission[s] == t for s, t in zip(path, tokens)))
-            for before, after in zip(path, path[1:], strict=False):
+            for before, after in zip(path, path[1:]):
                 weight *= tiny_family.transition[concept, before, after]
             mass[tiny_family.emission[path[-1]]] += weight
         assert mass[examples.query_label[row]] == pytest.approx(mass.max(), rel=1e-12)

@@ -137,9 +137,13 @@ def build_drift_diffusion_model(counts: pd.DataFrame, priors: Priors = DEFAULT_P
     n = cells["num_shots"].to_numpy(dtype=float)
     tokens = grid.tokens_per_demonstration
 
+    softplus = pm.distributions.transforms.LogExpM1()
+    softplus.name = "softplus"  # PyMC 6.4's compute_log_likelihood stumbles over the underscores of its own name
+
     def half_normal(name: str, scale: float, *dims: str):
-        """Half-normal of a unit-scale variable, so that the sampler sees every scale alike."""
-        return pm.Deterministic(name, scale * pm.HalfNormal(f"{name}_unit", 1.0, dims=dims), dims=dims)
+        """Half-normal of a unit-scale variable; softplus, not exp, keeps the ridge between κ and ν straight."""
+        unit = pm.HalfNormal(f"{name}_unit", 1.0, dims=dims, default_transform=softplus)
+        return pm.Deterministic(name, scale * unit, dims=dims)
 
     with pm.Model(coords=grid.coords) as model:
         signal_per_token = half_normal("signal_per_token", priors.signal / tokens.mean(), "model", "label_mode")

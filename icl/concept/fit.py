@@ -152,6 +152,7 @@ def _constant_data(grid: Grid) -> xr.Dataset:
         return column.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
 
     counted = ("num_shots", "num_correct", "num_prompts", "chance", "ceiling")
+    variables: dict[str, tuple[str | tuple[str, str], np.ndarray]]
     variables = {name: ("cell", cells[name].to_numpy()) for name in counted}
     variables |= {f"cell_{name}": ("cell", text(cells[name])) for name in ("model", "label_mode", "format")}
     variables |= {f"condition_{name}": ("condition", text(conditions[name])) for name in ("label_mode", "format")}

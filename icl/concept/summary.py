@@ -106,7 +106,7 @@ def _observed_conditions(tree: xr.DataTree) -> list[tuple[str, str, dict[str, st
         for condition in fixed["condition"].to_numpy():
             if fixed["observed"].sel(model=model, condition=condition):
                 here = fixed.sel(condition=condition)
-                described = {
+                described: dict[str, str | float] = {
                     "label_mode": str(here["condition_label_mode"].item()),
                     "format": str(here["condition_format"].item()),
                     "example_length": float(here["condition_example_length"]),

@@ -13,7 +13,13 @@ import pandas as pd
 from icl.metrics.outcomes import SCORES
 from icl.metrics.spread import posterior_spread
 from icl.metrics.table import matched, metric_row, resolution, settings
-from icl.metrics.uncertainty import Estimate, average, clustered_mean, clustered_ratio, clustered_share
+from icl.metrics.uncertainty import (
+    Estimate,
+    clustered_mean,
+    clustered_ratio,
+    clustered_share,
+    clustered_share_difference,
+)
 
 __all__ = [
     "EFFECTS",
@@ -178,7 +184,9 @@ def bayes_gap(scores: pd.DataFrame) -> list[dict]:
             lost = (rows["accuracy_bayes"] - rows["accuracy"]).to_numpy()
             step = {"unit": "share", "resolution": resolution(rows), "score": "accuracy"}
             found.append(
-                metric_row(rows, "bayes_accuracy_gap", clustered_share(lost, *_clusters(rows)), **step, **names)
+                metric_row(
+                    rows, "bayes_accuracy_gap", clustered_share_difference(lost, *_clusters(rows)), **step, **names
+                )
             )
     return found
 
@@ -197,7 +205,8 @@ def _differences(metric: str, first: pd.DataFrame, second: pd.DataFrame, **names
     for score in _PAIRED_SCORES:
         difference = (first[score] - second[score]).to_numpy()
         step = resolution(first) if score == "accuracy" else 0.0
-        estimate = average(score, difference, *_clusters(first))
+        average = clustered_share_difference if score == "accuracy" else clustered_mean
+        estimate = average(difference, *_clusters(first))
         found.append(metric_row(first, metric, estimate, unit=SCORES[score], resolution=step, score=score, **names))
     return found
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from icl.metrics.outcomes import SCORES
 from icl.metrics.table import metric_row, resolution, settings
-from icl.metrics.uncertainty import average, jackknife
+from icl.metrics.uncertainty import clustered_mean, clustered_share, jackknife
 
 __all__ = ["expected_calibration_error", "levels", "macro_f1"]
 
@@ -19,7 +19,8 @@ def levels(outcomes: pd.DataFrame) -> list[dict]:
         sets, queries = rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
         mode = {"label_mode": rows["label_mode"].iloc[0]}
         for score, unit in SCORES.items():
-            estimate = average(score, rows[score].to_numpy(), sets, queries)
+            average = clustered_share if score == "accuracy" else clustered_mean
+            estimate = average(rows[score].to_numpy(), sets, queries)
             step = resolution(rows) if score == "accuracy" else 0.0
             found.append(metric_row(rows, score, estimate, unit=unit, resolution=step, score=score, **mode))
         gold, predicted = rows["gold"].to_numpy(), rows["prediction"].to_numpy()

@@ -8,7 +8,15 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy import stats
 
-__all__ = ["LEVEL", "Estimate", "average", "clustered_mean", "clustered_ratio", "clustered_share", "jackknife"]
+__all__ = [
+    "LEVEL",
+    "Estimate",
+    "clustered_mean",
+    "clustered_ratio",
+    "clustered_share",
+    "clustered_share_difference",
+    "jackknife",
+]
 
 LEVEL = 0.9
 """Probability that every interval of the lab covers."""
@@ -43,35 +51,45 @@ def clustered_mean(values: Float[ndarray, " num_prompts"], sets: ndarray, querie
 
 
 def clustered_share(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
-    """Average zeros and ones (or their differences, in −1..1), keeping the interval inside what is possible.
+    """Average zeros and ones, keeping the interval inside 0..1.
 
-    A share's interval is Wilson's score interval with as many trials as the clustered error is worth; where nothing
-    varies it is worth one trial a cluster, so that "always right" still has an error bar.
+    The interval is Wilson's score interval with as many trials as the clustered error is worth; where nothing varies it
+    is worth one trial a cluster, so that "always right" still has an error bar.
     """
     plain = clustered_mean(values, sets, queries)
     if np.isnan(plain.low):
         return plain
-    worth = min(len(np.unique(clusters)) for clusters in (sets, queries) if len(np.unique(clusters)) > 1)
-    if values.min() >= 0:
-        varies = plain.standard_error > 0
-        trials = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else float(worth)
-        low, high = _wilson(plain.estimate, trials, worth - 1)
-        return replace(plain, low=low, high=high)
-    half = _wilson(0.0, worth, worth - 1)[1] if plain.standard_error == 0 else plain.high - plain.estimate
+    worth = _num_clusters(sets, queries)
+    varies = plain.standard_error > 0
+    trials = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else float(worth)
+    low, high = _wilson(plain.estimate, trials, worth - 1)
+    return replace(plain, low=low, high=high)
+
+
+def clustered_share_difference(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
+    """Average paired differences of zeros and ones, keeping the interval inside −1..1.
+
+    Where no prompt differs the interval reaches as far on both sides as a share of 0 could be from 0.
+    """
+    plain = clustered_mean(values, sets, queries)
+    if np.isnan(plain.low):
+        return plain
+    worth = _num_clusters(sets, queries)
+    half = plain.high - plain.estimate if plain.standard_error > 0 else _wilson(0.0, float(worth), worth - 1)[1]
     return replace(plain, low=max(-1.0, plain.estimate - half), high=min(1.0, plain.estimate + half))
 
 
-def average(score: str, values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
-    """Average a per-prompt score, or its paired differences, by the interval that suits it."""
-    return (clustered_share if score == "accuracy" else clustered_mean)(values, sets, queries)
+def _num_clusters(sets: ndarray, queries: ndarray) -> int:
+    """The fewer of sets and queries, leaving out a kind that has only one."""
+    return min(count for count in (len(np.unique(sets)), len(np.unique(queries))) if count > 1)
 
 
 def _wilson(share: float, trials: float, degrees: int) -> tuple[float, float]:
     """Score interval of a share (Wilson 1927) with a t quantile."""
     t = float(stats.t.ppf((1 + LEVEL) / 2, degrees))
     centre = (share + t**2 / (2 * trials)) / (1 + t**2 / trials)
-    half = t / (1 + t**2 / trials) * np.sqrt(share * (1 - share) / trials + t**2 / (4 * trials**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    half = t / (1 + t**2 / trials) * float(np.sqrt(share * (1 - share) / trials + t**2 / (4 * trials**2)))
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def clustered_ratio(

@@ -76,6 +76,7 @@ def build_prompts(
     episodes = _draw(task, selection, max((condition.num_shots for condition in conditions), default=0))
     frequencies = _label_frequencies(task, episodes)
     words = {mode: label_words(mode, task.answers) for mode in {c.label_mode for c in conditions}}
+    label_space = task.label_space
     sets: dict[str, list[Episode]] = {}
     for episode in episodes:
         sets.setdefault(episode.demonstrations.set_id, []).append(episode)
@@ -85,7 +86,7 @@ def build_prompts(
             shown = relabel(
                 members[0].demonstrations.first(condition.num_shots),
                 condition.label_mode,
-                label_space=task.label_space,
+                label_space=label_space,
                 label_frequencies=frequencies,
                 rng=stream(selection.seeds.labels, set_id, str(condition.label_mode)),
             )

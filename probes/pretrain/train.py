@@ -47,8 +47,8 @@ class PretrainOptions:
     num_layers: int = 4
     width: int = 128
     num_heads: int = 4
-    tokens: int = 14_000_000
-    windows: tuple[tuple[float, int], ...] = ((0.55, 128), (0.45, 768))
+    tokens: int = 16_000_000
+    windows: tuple[tuple[float, int], ...] = ((0.5, 128), (0.5, 768))
     batch_tokens: int = 6_144
     muon_learning_rate: float = 0.015
     adam_learning_rate: float = 3e-3

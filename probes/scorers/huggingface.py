@@ -8,7 +8,7 @@ import copy
 import hashlib
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,8 +37,11 @@ _SHORTEST_SHARED = 16
 _SHARING_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 """Nats by which the first shared pass may differ from a plain one before sharing is given up."""
 
-type Wanted = dict[tuple[int, ...], list[TokenisedCandidate]]
-"""Input ids → the candidates whose label tokens are read off their pass."""
+_CHECKED_TOGETHER = 256
+"""Prompts that are tokenised at once when they are only counted."""
+
+type Wanted = dict[tuple[int, ...], dict[tuple[int, ...], float]]
+"""Input ids → the labels whose tokens are read off their pass → log-probability in nats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,10 @@ class HuggingFaceScorer(Scorer):
         if not prompts:
             return np.empty((0, 0))
         tokenised = tokenise(self._tokenizer, prompts)
-        logprobs = self._label_logprobs([c for candidates in tokenised for c in candidates])
-        values = np.array([logprobs[c] for candidates in tokenised for c in candidates])
-        scores = values.reshape(len(prompts), -1)
+        wanted = _wanted(tokenised)
+        for group in self._groups(wanted):
+            self._read(group, wanted)
+        scores = np.array([[wanted[c.inputs][c.label] for c in candidates] for candidates in tokenised])
         if np.isnan(scores).any():
             raise UserError(
                 f"model '{self.name}' returned NaN for {np.isnan(scores).any(axis=1).sum()} of {len(prompts)} prompts; "
@@ -128,9 +132,9 @@ class HuggingFaceScorer(Scorer):
         """Refuse prompts longer than the context, saying how many shots fit; loads no weights."""
         context = self.context_length
         longest: dict[int, int] = {}
-        for prompt, candidates in zip(prompts, tokenise(self._tokenizer, prompts)):
+        for prompt, candidates in zip(prompts, self._tokenised(prompts)):
             shots = len(prompt.demonstrations)
-            longest[shots] = max(longest.get(shots, 0), *(len(candidate.ids) for candidate in candidates))
+            longest[shots] = max(longest.get(shots, 0), *(len(candidate.inputs) + 1 for candidate in candidates))
         too_long = {shots: length for shots, length in longest.items() if length > context}
         if too_long:
             shots, length = max(too_long.items(), key=lambda item: item[1])
@@ -157,16 +161,12 @@ class HuggingFaceScorer(Scorer):
     def audit(self, prompts: Sequence[Prompt]) -> list[list[LabelAudit]]:
         """Count each candidate's tokens, and say whether joint and separate tokenisation agree."""
         return [
-            [LabelAudit(len(c.ids) - c.start, c.boundary_clean) for c in candidates]
-            for candidates in tokenise(self._tokenizer, prompts)
+            [LabelAudit(len(c.label), c.boundary_clean) for c in candidates] for candidates in self._tokenised(prompts)
         ]
 
     def num_tokens(self, prompts: Sequence[Prompt]) -> int:
         """Count the tokens that a run would forward, shared beginnings once."""
-        wanted: Wanted = {}
-        for candidates in tokenise(self._tokenizer, prompts):
-            for candidate in candidates:
-                wanted.setdefault(candidate.ids[:-1], []).append(candidate)
+        wanted = _wanted(self._tokenised(prompts))
         return sum(g.shared + sum(len(s) - g.shared for s in g.sequences) for g in self._groups(wanted))
 
     def estimated_seconds(self, prompts: Sequence[Prompt]) -> float:
@@ -186,13 +186,15 @@ class HuggingFaceScorer(Scorer):
     def token_lines(self, prompt: Prompt) -> list[str]:
         """Show how prompt and candidates are cut."""
         ((first, *rest),) = tokenise(self._tokenizer, [prompt])
-        pieces = " ".join(repr(self._tokenizer.decode([token])) for token in first.ids[: first.start])
-        lines = [f"{first.start} tokens of {self.name}: {pieces}"]
+        prefix = first.ids[: first.before_label]
+        lines = [f"{len(prefix)} tokens of {self.name}: {self._spell(prefix)}"]
         for candidate, cut in zip(prompt.candidates, (first, *rest)):
-            label = " ".join(repr(self._tokenizer.decode([token])) for token in cut.ids[cut.start :])
             clean = "" if cut.boundary_clean else "  (boundary not clean: cut otherwise when joined)"
-            lines.append(f"  {candidate.text!r} → {label}{clean}")
+            lines.append(f"  {candidate.text!r} → {self._spell(cut.label)}{clean}")
         return lines
+
+    def _spell(self, ids: tuple[int, ...]) -> str:
+        return " ".join(repr(self._tokenizer.decode([token])) for token in ids)
 
     def identity(self) -> dict[str, str]:
         """Weights or revision, tokenizer, precision and device."""
@@ -227,19 +229,17 @@ class HuggingFaceScorer(Scorer):
                 "folder or .gguf file."
             ) from error
 
-    def _label_logprobs(self, candidates: list[TokenisedCandidate]) -> dict[TokenisedCandidate, float]:
-        """Sum the log-probabilities of each candidate's label tokens; what is asked twice is read once."""
-        wanted: Wanted = {}
-        for candidate in dict.fromkeys(candidates):
-            wanted.setdefault(candidate.ids[:-1], []).append(candidate)
-        result = {}
-        for group in self._groups(wanted):
-            cache = self._read_shared(group, wanted) if group.shared else None
-            if group.shared and cache is None:
-                group = _Group(0, tuple(sorted(group.sequences, key=len)))
-            for sequences in _batches(group, self.batch_tokens):
-                result |= self._forward(sequences, wanted, group.shared, cache)
-        return result
+    def _tokenised(self, prompts: Sequence[Prompt]) -> Iterator[list[TokenisedCandidate]]:
+        for start in range(0, len(prompts), _CHECKED_TOGETHER):
+            yield from tokenise(self._tokenizer, prompts[start : start + _CHECKED_TOGETHER])
+
+    def _read(self, group: _Group, wanted: Wanted) -> None:
+        """Run a group and write the log-probabilities of its labels into `wanted`."""
+        cache = self._read_shared(group, wanted) if group.shared else None
+        if group.shared and cache is None:
+            group = _Group(0, tuple(sorted(group.sequences, key=len)))
+        for sequences in _batches(group, self.batch_tokens):
+            self._forward(sequences, wanted, group.shared, cache)
 
     def _groups(self, wanted: Wanted) -> Iterator[_Group]:
         """Split sequences into groups that share a beginning, where that saves work, and the rest."""
@@ -247,7 +247,7 @@ class HuggingFaceScorer(Scorer):
         group: list[tuple[int, ...]] = []
         shared = 0
         for sequence in [*sorted(wanted), ()]:
-            before_label = min((c.start - 1 for c in wanted.get(sequence, ())), default=0)
+            before_label = min((len(sequence) - len(label) for label in wanted.get(sequence, ())), default=0)
             common = min(_common_length(group[0], sequence), shared, before_label) if group else 0
             if self._sharing and common >= _SHORTEST_SHARED and len(group) * (shared - common) < shared:
                 group.append(sequence)
@@ -269,9 +269,11 @@ class HuggingFaceScorer(Scorer):
                 cache = self._model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
             if not self._sharing_checked:
                 sequences = list(group.sequences[:2])
-                branched = self._forward(sequences, wanted, group.shared, cache)
-                plain = self._forward(sequences, wanted, 0, None)
-                worst = max(abs(branched[candidate] - plain[candidate]) for candidate in plain)
+                self._forward(sequences, wanted, group.shared, cache)
+                branched = [logprob for sequence in sequences for logprob in wanted[sequence].values()]
+                self._forward(sequences, wanted, 0, None)
+                plain = [logprob for sequence in sequences for logprob in wanted[sequence].values()]
+                worst = max(abs(one - other) for one, other in zip(branched, plain))
                 if not worst < _SHARING_TOLERANCE[self._dtype]:
                     raise ValueError(f"a branched pass differs from a plain one by {worst:.2g} nats")
                 self._sharing_checked = True
@@ -288,7 +290,7 @@ class HuggingFaceScorer(Scorer):
     @torch.inference_mode()
     def _forward(
         self, sequences: list[tuple[int, ...]], wanted: Wanted, shared: int, cache: DynamicCache | None
-    ) -> dict[TokenisedCandidate, float]:
+    ) -> None:
         """Run one batch behind `shared` cached positions; logits are computed only where a label stands."""
         rests = [sequence[shared:] for sequence in sequences]
         longest = max(map(len, rests))
@@ -298,35 +300,41 @@ class HuggingFaceScorer(Scorer):
             ids[row, : len(rest)] = torch.tensor(rest)
             mask[row, : shared + len(rest)] = 1
         asked = [
-            (candidate, row, position - 1 - shared, candidate.ids[position])
+            (row, label, [len(rests[row]) - len(label) + offset for offset in range(len(label))])
             for row, sequence in enumerate(sequences)
-            for candidate in wanted[sequence]
-            for position in range(candidate.start, len(candidate.ids))
+            for label in wanted[sequence]
         ]
-        kept = sorted({position for _, _, position, _ in asked})
-        options = {}
+        kept = sorted({position for _, _, positions in asked for position in positions})
+        options: dict = {"use_cache": cache is not None}
         if cache is not None:
-            branch = copy.deepcopy(cache)
-            branch.batch_repeat_interleave(len(rests))
-            options = {"past_key_values": branch}
-        logits = self._model(
-            input_ids=ids.to(self._device),
-            attention_mask=mask.to(self._device),
-            use_cache=cache is not None,
-            logits_to_keep=torch.tensor(kept, device=self._device),
-            **options,
-        ).logits
+            options["past_key_values"] = copy.deepcopy(cache)
+            options["past_key_values"].batch_repeat_interleave(len(rests))
+        if not mask.all():
+            options["attention_mask"] = mask.to(self._device)
+        keep = torch.tensor(kept, device=self._device)
+        logits = self._model(input_ids=ids.to(self._device), logits_to_keep=keep, **options).logits
         if logits.shape[1] != len(kept):  # a model that computes them everywhere
             logits = logits[:, kept]
-        rows = list(dict.fromkeys((row, position) for _, row, position, _ in asked))
-        at = {place: index for index, place in enumerate(rows)}
         column = {position: index for index, position in enumerate(kept)}
-        chosen = logits[[row for row, _ in rows], [column[position] for _, position in rows]]
+        places = {
+            place: index
+            for index, place in enumerate(dict.fromkeys((row, p) for row, _, positions in asked for p in positions))
+        }
+        chosen = logits[[row for row, _ in places], [column[position] for _, position in places]]
         logprobs = torch.log_softmax(chosen.float(), dim=-1).cpu().numpy()
-        result: dict[TokenisedCandidate, float] = {}
-        for candidate, row, position, token in asked:
-            result[candidate] = result.get(candidate, 0.0) + float(logprobs[at[row, position], token])
-        return result
+        for row, label, positions in asked:
+            wanted[sequences[row]][label] = float(
+                sum(logprobs[places[row, position], token] for position, token in zip(positions, label))
+            )
+
+
+def _wanted(tokenised: Iterable[list[TokenisedCandidate]]) -> Wanted:
+    """Collect what is asked, each distinct question once."""
+    wanted: Wanted = {}
+    for candidates in tokenised:
+        for candidate in candidates:
+            wanted.setdefault(candidate.inputs, {})[candidate.label] = np.nan
+    return wanted
 
 
 def _common_length(first: tuple[int, ...], second: tuple[int, ...]) -> int:

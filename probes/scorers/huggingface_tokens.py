@@ -17,43 +17,76 @@ _TAIL_CHARACTERS = 24
 
 @dataclass(frozen=True, slots=True)
 class TokenisedCandidate:
-    """Token ids of prompt and candidate; those from `start` on are the label's."""
+    """A candidate behind its prompt, as token ids.
 
-    ids: tuple[int, ...]
-    start: int
+    Attributes
+    ----------
+    inputs : tuple of int
+        All ids but the last: what the model reads. Equal inputs are one object.
+    label : tuple of int
+        The label's ids, the last id included.
+    boundary_clean : bool
+        Whether the joint ids equal those of prompt and candidate cut separately.
+    """
+
+    inputs: tuple[int, ...]
+    label: tuple[int, ...]
     boundary_clean: bool
+
+    @property
+    def before_label(self) -> int:
+        """Number of tokens before the label."""
+        return len(self.inputs) + 1 - len(self.label)
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All token ids."""
+        return (*self.inputs, self.label[-1])
 
 
 def tokenise(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> list[list[TokenisedCandidate]]:
     """Tokenise each prompt jointly with each of its candidates and find the split by character offsets.
 
     The label's tokens are those that end behind the prompt's last character; a token that spans the boundary is the
-    label's. The boundary is clean where the joint ids equal the ids of prompt and candidate cut separately.
+    label's.
 
     Raises
     ------
     UserError
         If a candidate has no token of its own.
     """
-    texts = list(dict.fromkeys(prompt.text for prompt in prompts))
-    whole = dict(zip(texts, _encode(tokenizer, texts, special=True)))
-    pieces = list(dict.fromkeys(candidate.text for prompt in prompts for candidate in prompt.candidates))
+    questions = [(prompt.text, [candidate.text for candidate in prompt.candidates]) for prompt in prompts]
+    texts = list(dict.fromkeys(text for text, _ in questions))
+    whole = dict(zip(texts, (ids for ids, _ in _encode(tokenizer, texts, special=True))))
+    pieces = list(dict.fromkeys(piece for _, candidates in questions for piece in candidates))
     alone = dict(zip(pieces, (ids for ids, _ in _encode(tokenizer, pieces, special=False))))
-    cuts = {text: _cut(tokenizer, text, whole[text][0]) for text in texts}
-    joints = list(dict.fromkeys((prompt.text, c.text) for prompt in prompts for c in prompt.candidates))
-    local = [(text, piece) for text, piece in joints if cuts[text] is not None]
-    far = [(text, piece) for text, piece in joints if cuts[text] is None]
-    done: dict[tuple[str, str], TokenisedCandidate] = {}
-    tails = _encode(tokenizer, [text[cuts[text][0] :] + piece for text, piece in local], special=False)
-    for (text, piece), (ids, ends) in zip(local, tails):
-        at, num_kept = cuts[text]
-        head = whole[text][0][:num_kept]
-        start = num_kept + _first_label_token(ends, len(text) - at, piece, text)
-        done[text, piece] = _finish(head + ids, start, whole[text][0], alone[piece])
-    for (text, piece), (ids, ends) in zip(far, _encode(tokenizer, [t + p for t, p in far], special=True)):
-        start = _first_label_token(ends, len(text), piece, text)
-        done[text, piece] = _finish(ids, start, whole[text][0], alone[piece])
-    return [[done[prompt.text, candidate.text] for candidate in prompt.candidates] for prompt in prompts]
+    return [
+        _behind_prompt(tokenizer, text, whole[text], {piece: alone[piece] for piece in candidates})
+        for text, candidates in questions
+    ]
+
+
+def _behind_prompt(
+    tokenizer: PreTrainedTokenizerBase, text: str, prompt: list[int], pieces: dict[str, list[int]]
+) -> list[TokenisedCandidate]:
+    """Cut every candidate of one prompt jointly with it."""
+    cut = _cut(tokenizer, text, prompt)
+    at, num_kept = cut or (0, 0)
+    encoded = _encode(tokenizer, [text[at:] + piece for piece in pieces], special=cut is None)
+    found = []
+    inputs_seen: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for (piece, split), (ids, ends) in zip(pieces.items(), encoded):
+        behind = [index for index, end in enumerate(ends) if end > len(text) - at]
+        if not behind:
+            raise UserError(
+                f"the label {piece!r} has no token of its own after {text[-20:]!r}; use another label word or format."
+            )
+        key = tuple(ids[:-1])
+        if key not in inputs_seen:
+            inputs_seen[key] = (*prompt[:num_kept], *key)
+        clean = prompt[num_kept:] + split == ids
+        found.append(TokenisedCandidate(inputs_seen[key], tuple(ids[behind[0] :]), clean))
+    return found
 
 
 def _encode(
@@ -86,16 +119,3 @@ def _cut(tokenizer: PreTrainedTokenizerBase, text: str, whole: list[int]) -> tup
     ((tail, _),) = _encode(tokenizer, [text[at:]], special=False)
     num_kept = len(whole) - len(tail)
     return (at, num_kept) if num_kept > 0 and whole[num_kept:] == tail else None
-
-
-def _first_label_token(ends: list[int], boundary: int, piece: str, text: str) -> int:
-    behind = [index for index, end in enumerate(ends) if end > boundary]
-    if not behind:
-        raise UserError(
-            f"the label {piece!r} has no token of its own after {text[-20:]!r}; use another label word or format."
-        )
-    return behind[0]
-
-
-def _finish(ids: list[int], start: int, prompt: list[int], piece: list[int]) -> TokenisedCandidate:
-    return TokenisedCandidate(tuple(ids), start, boundary_clean=ids == prompt + piece)

@@ -1,0 +1,157 @@
+"""The fitted account in plain words; where it did not converge that is said, and none of its numbers is quoted."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from icl.concept.counts import counts_from_scores
+from icl.concept.diagnose import diagnose, posterior_predictive_check
+from icl.concept.summary import demonstrations_needed, summarise
+from icl.errors import UserError
+from probes.report.selection import Setting, length_words, of_length
+from probes.report.verdict import number
+from probes.report.words import Sentence
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["Account", "concept_sentence", "read_account"]
+
+_PRIOR_BOUND = 0.3
+"""Below this contraction the data have hardly narrowed the prior."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What the report needs of a fit.
+
+    Attributes
+    ----------
+    usable : bool
+        Whether its numbers may be quoted: it converged and is a fit of these scores.
+    trouble : str
+        Why not; empty where they may.
+    convergence : tuple of str
+        Sentences on convergence.
+    summary, predicted, needed : DataFrame
+        Of `summarise`, `posterior_predictive_check`, `demonstrations_needed`.
+    """
+
+    usable: bool
+    trouble: str
+    convergence: tuple[str, ...]
+    summary: pd.DataFrame
+    predicted: pd.DataFrame
+    needed: pd.DataFrame
+
+
+def read_account(tree: "xarray.DataTree", scores: pd.DataFrame | None = None) -> Account:
+    """Judge a fit and sum it up.
+
+    Parameters
+    ----------
+    tree
+        What `icl.concept.fit.fit` returned.
+    scores
+        The score table, to see whether the fit is of these scores.
+    """
+    diagnosis = diagnose(tree)
+    trouble = "" if diagnosis.converged else " ".join(diagnosis.sentences)
+    if not trouble and scores is not None and not _same_cells(tree, scores):
+        trouble = "The fit was made from other scores than the run holds now; run `probe fit` again."
+    return Account(
+        usable=not trouble,
+        trouble=trouble,
+        convergence=diagnosis.sentences,
+        summary=summarise(tree),
+        predicted=posterior_predictive_check(tree),
+        needed=demonstrations_needed(tree),
+    )
+
+
+def concept_sentence(account: Account | None, model: str, setting: Setting) -> Sentence:
+    """Say what the fit says about a model, in the format and label modes of its main setting."""
+    topic = "Concept account"
+    if account is None:
+        return Sentence(topic=topic, text="Not fitted: `probe fit` was not run on this folder.")
+    if not account.usable:
+        return Sentence(topic=topic, text=f"{account.trouble} Its numbers are not quoted here.")
+    rows = account.summary[(account.summary["model"] == model) & (account.summary["format"] == setting.format)]
+    gold = rows[rows["label_mode"] == "gold"].sort_values("example_length")
+    if gold.empty:
+        return Sentence(topic=topic, text=f"The fit holds no condition of {model} with gold labels.")
+    parts = [_gold(row, needed) for row, needed in _with_needed(gold, account.needed)]
+    text = " ".join(parts)
+    same = of_length(rows, setting.example_length)
+    others = [_other(row) for _, row in same[same["label_mode"] != "gold"].iterrows()]
+    if others:
+        where = f" ({length_words(setting.example_length)})" if setting.example_length else ""
+        text += f" With other labels{where} the drift, in nats a demonstration, is {'; '.join(others)}."
+    if not gold["separately_identified"].all():
+        text += (
+            " Signal and noise are not separately identified by these conditions: only their difference, the drift, is."
+        )
+    if len(rows) and (rows["drift_contraction"] < _PRIOR_BOUND).any():
+        weak = int((rows["drift_contraction"] < _PRIOR_BOUND).sum())
+        text += f" In {weak} of these {len(rows)} conditions the data hardly narrowed the prior of the drift."
+    return Sentence(topic=topic, text=text)
+
+
+def _with_needed(rows: pd.DataFrame, needed: pd.DataFrame):
+    for _, row in rows.iterrows():
+        match = needed[(needed["model"] == row["model"]) & (needed["condition"] == row["condition"])]
+        yield row, match.iloc[0]
+
+
+def _gold(row: pd.Series, needed: pd.Series) -> str:
+    length = length_words(row["example_length"])
+    each = f"Each demonstration{f' of length {length}' if length else ''} with gold labels"
+    probability = float(row["prob_signal_exceeds_noise"])
+    sure = f"P(signal > noise) {_probability(probability)}"
+    if probability >= 0.95:
+        sure += ", signal wins"
+    elif probability <= 0.05:
+        sure += ", noise wins"
+    else:
+        sure += ", not settled"
+    if row["separately_identified"]:
+        text = f"{each} brings {_span(row, 'signal')} nats of signal and {_span(row, 'noise')} of noise; {sure}."
+    else:
+        text = f"{each} moves the log-odds of the right concept by {_span(row, 'drift')} nats; {sure}."
+    if probability >= 0.95 and np.isfinite(needed["median"]):
+        reach = f"{number(needed['median'], 1)} (90 % interval {number(needed['lower'], 1)} to "
+        reach += f"{number(needed['upper'], 1)})"
+        text += f" A posterior of 90 % takes {reach} demonstrations."
+    return text
+
+
+def _other(row: pd.Series) -> str:
+    probability = float(row["prob_signal_exceeds_noise"])
+    mark = "" if probability >= 0.95 or probability <= 0.05 else ", sign not settled"
+    span = f"{number(row['drift_lower'])} to {number(row['drift_upper'])}{mark}"
+    return f"{row['label_mode']} {number(row['drift'])} ({span})"
+
+
+def _span(row: pd.Series, name: str) -> str:
+    return f"{number(row[name])} ({number(row[f'{name}_lower'])} to {number(row[f'{name}_upper'])})"
+
+
+def _probability(value: float) -> str:
+    return "> 0.99" if value > 0.99 else "< 0.01" if value < 0.01 else f"= {number(value)}"
+
+
+def _same_cells(tree: "xarray.DataTree", scores: pd.DataFrame) -> bool:
+    """Whether the fit's counts are those of the score table."""
+    try:
+        now = counts_from_scores(scores)
+    except UserError:
+        return False
+    fitted = tree["constant_data"].to_dataset()
+    names = ("num_shots", "num_correct", "num_prompts")
+    before = sorted(
+        zip(fitted["cell_model"].to_numpy().tolist(), *(fitted[name].to_numpy().tolist() for name in names))
+    )
+    after = sorted(zip(now["model"], *(now[name].tolist() for name in names)))
+    return before == after

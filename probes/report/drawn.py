@@ -1,0 +1,195 @@
+"""Which figures a run feeds, each with the title that says what is seen and a caption that says what it rests on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from probes.report.concept_figures import plot_drift, plot_learning_curves, plot_signal_noise
+from probes.report.concept_words import Account
+from probes.report.factors import label_effect, shots_effect, spread_effect
+from probes.report.figures import plot_formats, plot_label_modes, plot_reliability, reliable_rows
+from probes.report.forest import effect_lines, plot_effects
+from probes.report.selection import Setting, gold_levels, length_words, main_setting, of_length, panel_settings
+from probes.report.verdict import Effect, interval_words, points
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Drawn", "draw_all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A figure with its words.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without ending.
+    title : str
+        What is seen.
+    caption : str
+        What it rests on.
+    figure : Figure
+        The figure; it bears the title as well.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: "Figure"
+
+
+def draw_all(
+    metrics: pd.DataFrame,
+    *,
+    model: str,
+    outcomes: pd.DataFrame | None = None,
+    account: Account | None = None,
+    chance: float | None = None,
+) -> Iterator[Drawn]:
+    """Draw every figure that the conditions of a model feed.
+
+    Parameters
+    ----------
+    metrics
+        A metrics table.
+    model
+        The model that is drawn.
+    outcomes
+        Prompt outcomes; without them there is no reliability.
+    account
+        The fit; its figures are drawn only where it may be quoted.
+    chance
+        1 ÷ number of candidates.
+    """
+    setting = main_setting(metrics, model)
+    if setting is None:
+        return
+    if panel_settings(metrics, model):
+        yield _label_modes(metrics, model, setting, chance)
+    if effect_lines(metrics, model):
+        title = f"{model}: what moved accuracy, and what did not"
+        caption = (
+            f"Paired differences on the same queries and demonstrations, in points of accuracy, with 90 % intervals. "
+            f"An interval that touches the line at 0 shows no clear effect. {_sizes(metrics, model)}"
+        )
+        figure = plot_effects(metrics, model=model, title=title)
+        yield Drawn(name="effects", title=title, caption=caption, figure=figure)
+    levels = gold_levels(metrics, model)
+    if of_length(levels, setting.example_length).groupby("num_shots")["format"].nunique().max() > 1:
+        yield _formats(metrics, model, setting, chance)
+    if (
+        levels[levels["format"] == setting.format].groupby("example_length", dropna=False)["num_shots"].nunique().max()
+        > 2
+    ):
+        yield _curves(metrics, model, account, chance)
+    if account is not None and account.usable:
+        yield from _account(account, model)
+    if outcomes is not None and len(rows := reliable_rows(outcomes, model)) >= 50:
+        over = 100 * float(rows["confidence"].mean() - rows["accuracy"].mean())
+        title = f"{model}: confidence exceeds the share right by {over:.1f} points on average"
+        if over < 0:
+            title = f"{model}: the share right exceeds confidence by {-over:.1f} points on average"
+        caption = (
+            f"All {len(rows):,} prompts with gold labels; confidence is the probability of the predicted label among "
+            "the candidates. Numbers beside the dots are prompts; bins with fewer than 10 are left out. Bars: 90 %."
+        )
+        figure = plot_reliability(outcomes, model=model, title=title)
+        yield Drawn(name="reliability", title=title, caption=caption, figure=figure)
+
+
+def _label_modes(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> Drawn:
+    effect = label_effect(metrics, model, setting, setting.num_shots)
+    title = f"{model}: accuracy by label mode and demonstrations"
+    if effect is not None and effect.known:
+        mode = effect.factor.removeprefix("labels (").removesuffix(")")
+        title = f"{model}: {mode} labels at {setting.num_shots} shots is {_signed(effect)}"
+    caption = (
+        "Top: accuracy; below: its continuous twin, the gold label's probability. Label modes share queries and "
+        f"demonstrations, so their differences are surer than the bars (90 %) suggest. {_sizes(metrics, model)}"
+    )
+    figure = plot_label_modes(metrics, model=model, chance=chance, title=title)
+    return Drawn(name="label_modes", title=title, caption=caption, figure=figure)
+
+
+def _formats(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> Drawn:
+    shots = sorted({int(n) for n in metrics["num_shots"] if n > 0}, key=lambda n: (n != setting.num_shots, -n))
+    effects = [e for n in shots if (e := spread_effect(metrics, model, setting, n)) is not None and e.known]
+    title = f"{model}: accuracy by format"
+    if effects:
+        first = effects[0]
+        title = f"{model}: formats lie {points(first.estimate)} points apart at {first.num_shots} shots "
+        title += f"({interval_words(first.low, first.high)})" + ("" if first.clear else ": no clear effect")
+    caption = f"Gold labels; bars are 90 % intervals; best format at the most shots on top. {_sizes(metrics, model)}"
+    figure = plot_formats(metrics, model=model, chance=chance, title=title)
+    return Drawn(name="formats", title=title, caption=caption, figure=figure)
+
+
+def _curves(metrics: pd.DataFrame, model: str, account: Account | None, chance: float | None) -> Drawn:
+    setting = main_setting(metrics, model)
+    predicted = account.predicted if account is not None and account.usable else None
+    title = f"{model}: learning curves with gold labels"
+    effect = None if setting is None else shots_effect(metrics, model, setting, setting.num_shots)
+    if setting is not None and effect is not None and effect.known:
+        length = length_words(setting.example_length)
+        at_length = f"{length}, " if length else ""
+        fewest = int(gold_levels(metrics, model)["num_shots"].min())
+        title = f"{model}: {at_length}{setting.num_shots} shots against {fewest or 'none'} is {_signed(effect)}"
+    caption = f"Bars are 90 % intervals. {_sizes(metrics, model)}"
+    if predicted is not None:
+        caption += (
+            " The band holds 90 % of what the fitted account predicts for these very cells, sampling noise included: "
+            "about one dot in ten should lie outside."
+        )
+    figure = plot_learning_curves(metrics, model=model, predicted=predicted, chance=chance, title=title)
+    return Drawn(name="learning_curves", title=title, caption=caption, figure=figure)
+
+
+def _account(account: Account, model: str) -> Iterator[Drawn]:
+    rows = account.summary[account.summary["model"] == model]
+    if rows.empty:
+        return
+    apart = rows["separately_identified"]
+    sure = int((rows["prob_signal_exceeds_noise"] >= 0.95).sum())
+    lost = int((rows["prob_signal_exceeds_noise"] <= 0.05).sum())
+    count = f"signal exceeds noise in {sure} of {len(rows)} conditions, noise exceeds signal in {lost}"
+    if apart.any():
+        title = f"{model}: {count}"
+        if not apart.all():
+            title = f"{model}: signal against noise in the {int(apart.sum())} conditions that tell them apart"
+        caption = (
+            "One point a condition (label mode, format, length k), medians with 90 % intervals of the fitted account. "
+            "Signal is proportional to k and noise belongs to the format, by assumption of the account."
+        )
+        figure = plot_signal_noise(account.summary, model=model, title=title)
+        yield Drawn(name="signal_noise", title=title, caption=caption, figure=figure)
+    if not apart.all() or len(rows) > 1:
+        title = f"{model}: {count}"
+        caption = (
+            f"Drift, medians with 90 % intervals of the fitted account, {len(rows)} conditions. Where the line at 0 is "
+            "covered, neither signal nor noise is shown to win."
+        )
+        if not apart.all():
+            caption += (
+                " Signal and noise are not separately identified in all of them, so only their difference is drawn."
+            )
+        figure = plot_drift(account.summary, model=model, title=title)
+        yield Drawn(name="drift", title=title, caption=caption, figure=figure)
+
+
+def _signed(effect: Effect) -> str:
+    text = f"{points(effect.estimate, signed=True)} points ({interval_words(effect.low, effect.high)})"
+    return text if effect.clear else f"{text}: no clear effect"
+
+
+def _sizes(metrics: pd.DataFrame, model: str) -> str:
+    rows = metrics[(metrics["model"] == model) & (metrics["metric"] == "accuracy")]
+
+    def span(column: str) -> str:
+        low, high = int(rows[column].min()), int(rows[column].max())
+        return f"{low}" if low == high else f"{low} to {high}"
+
+    return f"{span('num_prompts')} prompts a condition ({span('num_queries')} queries)."

@@ -1,0 +1,63 @@
+"""The three factors of an answer: labels, demonstrations, format, each as one effect at one shot count."""
+
+import pandas as pd
+
+from probes.report.selection import Setting, at, headline_mode, of_length
+from probes.report.verdict import Effect, effect_of, spread_of
+
+__all__ = [
+    "FACTORS",
+    "format_spreads",
+    "here",
+    "label_effect",
+    "label_gaps",
+    "shots_effect",
+    "shots_gains",
+    "spread_effect",
+]
+
+
+def label_effect(metrics: pd.DataFrame, model: str, setting: Setting, num_shots: int) -> Effect | None:
+    """Accuracy under gold labels minus accuracy under wrong ones."""
+    rows = label_gaps(metrics, model, setting, "accuracy", num_shots)
+    mode = headline_mode(list(rows["label_mode"]))
+    return None if mode is None else effect_of(rows[rows["label_mode"] == mode].iloc[0], f"labels (gold − {mode})")
+
+
+def shots_effect(metrics: pd.DataFrame, model: str, setting: Setting, num_shots: int) -> Effect | None:
+    """Accuracy with demonstrations minus accuracy without (or with the fewest that were run)."""
+    rows = shots_gains(metrics, model, setting)
+    rows = rows[rows["num_shots"] == num_shots]
+    return None if rows.empty else effect_of(rows.iloc[0], "demonstrations")
+
+
+def spread_effect(metrics: pd.DataFrame, model: str, setting: Setting, num_shots: int) -> Effect | None:
+    """Best minus worst format, as the posterior of the spread."""
+    rows = format_spreads(metrics, model, setting)
+    rows = rows[rows["num_shots"] == num_shots]
+    return None if rows.empty else spread_of(rows.iloc[0], "format")
+
+
+FACTORS = (label_effect, shots_effect, spread_effect)
+"""What an answer orders by size."""
+
+
+def here(rows: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Rows of the setting's format and example length."""
+    return of_length(rows[rows["format"] == setting.format], setting.example_length)
+
+
+def label_gaps(metrics: pd.DataFrame, model: str, setting: Setting, score: str, num_shots: int) -> pd.DataFrame:
+    """Gold labels minus each other mode, at one shot count."""
+    return here(at(metrics, "gap", model=model, score=score, num_shots=num_shots), setting)
+
+
+def shots_gains(metrics: pd.DataFrame, model: str, setting: Setting) -> pd.DataFrame:
+    """Accuracy gained by demonstrations with gold labels, at every shot count."""
+    return here(at(metrics, "shots_gain", model=model, score="accuracy", label_mode="gold"), setting)
+
+
+def format_spreads(metrics: pd.DataFrame, model: str, setting: Setting) -> pd.DataFrame:
+    """Posterior spreads over formats with gold labels, at every shot count."""
+    rows = at(metrics, "format_spread_posterior", model=model, score="accuracy", label_mode="gold")
+    return of_length(rows, setting.example_length)

@@ -1,0 +1,152 @@
+"""What was missing, and what limits a run: counted and said, never left out."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from probes.report.selection import split_models
+from probes.report.verdict import SPREAD_SHARE
+
+if TYPE_CHECKING:
+    from probes.report.concept_words import Account
+
+__all__ = ["limits"]
+
+
+def limits(
+    scores: pd.DataFrame, metrics: pd.DataFrame, account: "Account | None", manifest: dict | None = None
+) -> list[str]:
+    """Say in one sentence each what a reader has to know before trusting the numbers.
+
+    Parameters
+    ----------
+    scores
+        The score table.
+    metrics
+        The metrics table.
+    account
+        The fit; None where there is none.
+    manifest
+        The run's manifest.
+    """
+    said = [
+        *_unfinished(scores, manifest),
+        *_not_ok(scores),
+        *_boundaries(scores),
+        *_missing(metrics),
+        *_sets(metrics),
+        *_steps(metrics),
+        *_many(metrics),
+    ]
+    if not split_models(metrics)[0]:
+        said.insert(0, "The run holds reference models only; it says nothing about a language model.")
+    return said + _fit(account)
+
+
+def _unfinished(scores: pd.DataFrame, manifest: dict | None) -> list[str]:
+    if manifest is None or manifest.get("state") == "finished":
+        return []
+    return ["The run was not finished: the metrics may be older than the scores. Run the same `probe run` again."]
+
+
+def _not_ok(scores: pd.DataFrame) -> list[str]:
+    bad = scores[scores["status"] != "ok"]
+    if bad.empty:
+        return [f"All {len(scores):,} candidates of the score table were scored."]
+    counted = bad.groupby(["model", "status", "reason"], sort=False).size().sort_values(ascending=False)
+    parts = [f"{count:,} {status} ({model}: {reason})" for (model, status, reason), count in counted.head(8).items()]
+    rest = f"; and {len(counted) - 8} other reasons" if len(counted) > 8 else ""
+    return [
+        f"{len(bad):,} of {len(scores):,} candidates ({100 * len(bad) / len(scores):.1f} %) were not scored: "
+        f"{'; '.join(parts)}{rest}. Every prompt with such a candidate is left out of the metrics."
+    ]
+
+
+def _boundaries(scores: pd.DataFrame) -> list[str]:
+    said = []
+    for model, rows in scores.groupby("model", sort=False):
+        known = rows["boundary_clean"].dropna()
+        if len(known) and (unclean := float((~known.astype(bool)).mean())) > 0:
+            said.append(
+                f"For {model}, {100 * unclean:.1f} % of {len(known):,} candidates do not begin at a token boundary: "
+                "their first token also holds the end of the prompt."
+            )
+    if not said and scores["boundary_clean"].notna().any():
+        said.append("Every candidate of a model that has tokens begins at a token boundary.")
+    return said
+
+
+def _missing(metrics: pd.DataFrame) -> list[str]:
+    gone = metrics[metrics["estimate"].isna()]
+    if gone.empty:
+        return [f"None of the {len(metrics):,} metrics is missing."]
+    parts = []
+    for metric, rows in gone.groupby("metric", sort=False):
+        covers = rows["reason"].str.contains("covers 0", regex=False)
+        if covers.any():
+            parts.append(f"{covers.sum()} × {metric} (the denominator's interval covers 0)")
+        for reason, count in rows.loc[~covers, "reason"].value_counts().head(4).items():
+            parts.append(f"{count} × {metric} ({reason})")
+    return [f"{len(gone)} of {len(metrics):,} metrics are missing: {'; '.join(parts)}."]
+
+
+def _sets(metrics: pd.DataFrame) -> list[str]:
+    subjects, references = split_models(metrics)
+    rows = metrics[metrics["model"].isin(subjects or references) & (metrics["metric"] == "accuracy")]
+    rows = rows[rows["num_shots"] > 0]
+    if rows.empty:
+        return []
+    fewest, most = int(rows["num_demonstration_sets"].min()), int(rows["num_demonstration_sets"].max())
+    if most == 1:
+        return [
+            "All intervals rest on one demonstration set: they speak of other queries, not of other demonstrations, "
+            "and are too narrow for that."
+        ]
+    span = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    text = f"Each condition was run with {span} demonstration sets and up to {int(rows['num_queries'].max())} queries."
+    if (rows["num_demonstration_sets"] == rows["num_queries"]).all():
+        text = f"Each condition was run with {span} queries, each with demonstrations of its own."
+    if fewest <= 3:
+        text += (
+            " With so few sets the intervals are wide for that reason; more sets narrow them more than more queries."
+        )
+    return [text]
+
+
+def _steps(metrics: pd.DataFrame) -> list[str]:
+    rows = metrics[(metrics["metric"] == "accuracy") & (metrics["resolution"] > 0)]
+    if rows.empty:
+        return []
+    coarse, fine = 100 * rows["resolution"].max(), 100 * rows["resolution"].min()
+    span = f"{coarse:.2f} points" if coarse == fine else f"{fine:.2f} to {coarse:.2f} points"
+    return [
+        f"Accuracy moves in steps of 1 ÷ (number of prompts), here {span}; smaller differences cannot be seen in it. "
+        "The gold label's probability has no steps."
+    ]
+
+
+def _many(metrics: pd.DataFrame) -> list[str]:
+    said = []
+    subjects, references = split_models(metrics)
+    mine = metrics["model"].isin(subjects or references) & (metrics["score"] == "accuracy") & metrics["low"].notna()
+    count = int((mine & metrics["metric"].isin(["gap", "shots_gain"])).sum())
+    if count > 3:
+        said.append(
+            f"{count} paired differences in accuracy were measured; about one in ten 90 % intervals leaves out 0 by "
+            "chance alone. The contrast that leads the answer was fixed beforehand, not picked for its size."
+        )
+    if (metrics["metric"] == "format_spread_posterior").any():
+        said.append(
+            "A spread over formats is never below 0, so its interval cannot cover 0: it is called clear only when its "
+            f"lower end is at least {100 * SPREAD_SHARE:.0f} % of its median, which happens in at most one in ten runs whose "
+            "formats do not differ."
+        )
+    return said
+
+
+def _fit(account: "Account | None") -> list[str]:
+    if account is None:
+        return ["There is no fitted account: `probe fit` was not run on this folder."]
+    if account.trouble:
+        return [account.trouble]
+    return [f"The fit: {' '.join(account.convergence)}", str(account.predicted.attrs["sentence"])]

@@ -1,0 +1,152 @@
+"""The report page: one HTML file that holds everything it shows and asks nothing of any network."""
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from string import Template
+
+import pandas as pd
+
+from icl.metrics.outcomes import prompt_outcomes
+from probes.report.concept_words import Account, concept_sentence, read_account
+from probes.report.drawn import Drawn, draw_all
+from probes.report.limits import limits
+from probes.report.numbers import main_table, table_html
+from probes.report.selection import main_setting, split_models
+from probes.report.style import png
+from probes.report.words import Answer, answers
+from probes.runs.folder import RunFolder, write_whole
+
+__all__ = ["write_report"]
+
+_TEMPLATE = Path(__file__).with_name("page.html")
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write `figures/*.png` and `report.html` into a run folder; return the page's path.
+
+    Raises
+    ------
+    UserError
+        If the folder lacks its metrics, scores or manifest, or they are damaged.
+    """
+    metrics, scores, manifest = folder.metrics(), folder.scores(), folder.manifest
+    account = read_account(folder.posterior(), scores) if folder.is_fitted else None
+    chance = _chance(scores)
+    subjects, references = split_models(metrics)
+    outcomes = prompt_outcomes(scores)
+    figures: list[tuple[str, Drawn, bytes]] = []
+    store = folder.path / "figures"
+    store.mkdir(exist_ok=True)
+    for number, model in enumerate(subjects or references):
+        for drawn in draw_all(metrics, model=model, outcomes=outcomes, account=account, chance=chance):
+            picture = png(drawn.figure)
+            write_whole(store / f"{_file_name(model, number)}_{drawn.name}.png", picture)
+            figures.append((model, drawn, picture))
+    page = Template(_TEMPLATE.read_text()).substitute(
+        title=escape(f"{manifest.get('task', 'run')}: what moved the model"),
+        task=escape(str(manifest.get("task", ""))),
+        described=escape(str(manifest.get("description", ""))),
+        facts=_facts(scores, manifest, subjects, references),
+        warnings=_warnings(account, manifest, subjects),
+        answers="".join(_answer(answer, metrics, account) for answer in answers(metrics, chance=chance)),
+        figures="".join(_figure(*figure, several=len(subjects or references) > 1) for figure in figures)
+        or "<p>No two conditions of this run can be compared in a figure.</p>",
+        limits=_list(limits(scores, metrics, account, manifest)),
+        table=table_html(main_table(metrics)),
+        table_note=escape(f"metrics.parquet holds all {len(metrics):,} rows."),
+        experiment=escape((folder.path / "experiment.toml").read_text()),
+        provenance=_provenance(manifest),
+        manifest=escape(json.dumps(manifest, indent=1, ensure_ascii=False)),
+    )
+    path = folder.path / "report.html"
+    write_whole(path, page.encode("utf-8"))
+    return path
+
+
+def _chance(scores: pd.DataFrame) -> float | None:
+    """1 ÷ number of candidates; None where prompts differ in it."""
+    counts = scores.groupby("task")["candidate"].nunique().unique()
+    return 1 / float(counts[0]) if len(counts) == 1 and counts[0] else None
+
+
+def _facts(scores: pd.DataFrame, manifest: dict, subjects: list[str], references: list[str]) -> str:
+    asked = scores["prompt_id"].nunique()
+    facts = [
+        f"{'Models' if len(subjects) != 1 else 'Model'}: {', '.join(subjects) or 'none'}",
+        f"references: {', '.join(references) or 'none'}",
+        f"{asked:,} prompts",
+        f"{scores['query_id'].nunique():,} queries",
+        str(manifest.get("started", ""))[:10],
+    ]
+    return " · ".join(escape(fact) for fact in facts if fact)
+
+
+def _warnings(account: Account | None, manifest: dict, subjects: list[str]) -> str:
+    said = []
+    if manifest.get("state") != "finished":
+        said.append("This run was not finished; what follows may rest on part of it.")
+    if account is not None and account.trouble:
+        said.append(f"{account.trouble} No number of the fit is quoted on this page.")
+    if not subjects:
+        said.append(
+            "This run holds reference models only. Their behaviour is known, so this page checks the lab itself."
+        )
+    return "".join(f'<p class="warning">{_marked(text)}</p>' for text in said)
+
+
+def _answer(answer: Answer, metrics: pd.DataFrame, account: Account | None) -> str:
+    sentences = list(answer.sentences)
+    setting = main_setting(metrics, answer.model)
+    if setting is not None:
+        sentences.append(concept_sentence(account, answer.model, setting))
+    entries = "".join(f"<dt>{escape(said.topic)}</dt><dd>{_marked(said.text)}</dd>" for said in sentences)
+    return f'<section class="answer"><p class="headline">{escape(answer.headline)}</p><dl>{entries}</dl></section>'
+
+
+def _figure(model: str, drawn: Drawn, picture: bytes, *, several: bool) -> str:
+    data = base64.b64encode(picture).decode("ascii")
+    text = f"{model}. {drawn.caption}" if several else drawn.caption
+    width = round(100 * drawn.figure.get_figwidth())
+    return (
+        f'<figure><img alt="{escape(drawn.title)}" width="{width}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{escape(text)}</figcaption></figure>"
+    )
+
+
+def _marked(text: str) -> str:
+    """Escape a sentence; what stands in backticks becomes code, and a number keeps its per cent sign."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"(\.\d) %", "\\1\N{NO-BREAK SPACE}%", text)
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_marked(sentence)}</li>' for sentence in sentences)}</ul>"
+
+
+def _provenance(manifest: dict) -> str:
+    def pairs(values: dict) -> str:
+        return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
+
+    rows = {
+        "Task": f"{manifest.get('task', '')} ({manifest.get('source', '')})",
+        **{f"Model {name}": pairs(identity) for name, identity in manifest.get("models", {}).items()},
+        "Seeds": pairs(manifest.get("seeds", {})),
+        "Versions": pairs(manifest.get("versions", {})),
+        "Machine": pairs(manifest.get("machine", {})),
+        "Started": manifest.get("started", ""),
+        "Wall time": f"{manifest.get('seconds', 0)} s",
+        "State": manifest.get("state", ""),
+    }
+    return "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(str(value))}</td></tr>'
+        for name, value in rows.items()
+    )
+
+
+def _file_name(model: str, number: int) -> str:
+    """A file name of plain letters; the number keeps two models apart whose letters agree."""
+    return f"{number + 1}_{re.sub(r'[^A-Za-z0-9-]+', '-', model).strip('-')[:40] or 'model'}"

@@ -1,0 +1,107 @@
+"""From a number with its interval to words that promise no more than the interval does."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+__all__ = ["SPREAD_SHARE", "Effect", "effect_of", "interval_words", "number", "points", "spread_of"]
+
+SPREAD_SHARE = 0.4
+"""A spread is called clear when the lower end of its interval is at least this share of its median.
+
+A spread is never negative, so its interval cannot cover 0. Among 2–11 formats that do not differ, 60 queries each,
+2 to 10 in 100 spreads pass this limit.
+"""
+
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One factor's effect, as a share.
+
+    Attributes
+    ----------
+    factor : str
+        What was varied, for people.
+    estimate, low, high : float
+        Share (not points), with its 90 % interval.
+    clear : bool
+        Whether the interval speaks for an effect at all.
+    num_shots : int
+        Where it was measured.
+    reason : str
+        What limits the number.
+    """
+
+    factor: str
+    estimate: float
+    low: float
+    high: float
+    clear: bool
+    num_shots: int
+    reason: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number with an interval."""
+        return not any(math.isnan(value) for value in (self.estimate, self.low, self.high))
+
+    @property
+    def size(self) -> tuple[float, float, float]:
+        """Estimate and interval of the size, whichever way it goes."""
+        if self.estimate < 0:
+            return -self.estimate, -self.high, -self.low
+        return self.estimate, self.low, self.high
+
+
+def effect_of(row: pd.Series, factor: str) -> Effect:
+    """Read an effect that may go either way: clear when its interval leaves out 0."""
+    low, high = float(row["low"]), float(row["high"])
+    clear = low > 0 or high < 0
+    return _effect(row, factor, clear)
+
+
+def spread_of(row: pd.Series, factor: str) -> Effect:
+    """Read a spread, which is never negative: see `SPREAD_SHARE`."""
+    return _effect(row, factor, bool(row["low"] > 0 and row["low"] >= SPREAD_SHARE * row["estimate"]))
+
+
+def _effect(row: pd.Series, factor: str, clear: bool) -> Effect:
+    return Effect(
+        factor=factor,
+        estimate=float(row["estimate"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        clear=clear,
+        num_shots=int(row["num_shots"]),
+        reason=str(row["reason"]),
+    )
+
+
+def points(share: float, *, signed: bool = False) -> str:
+    """Write a share as percentage points with one decimal; `missing` where there is no number."""
+    if math.isnan(share):
+        return "missing"
+    return number(100 * share, 1, signed=signed)
+
+
+def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
+    """Write a number with a proper minus sign, and without a minus before zero."""
+    if math.isnan(value):
+        return "missing"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def interval_words(low: float, high: float, *, unit: str = "points") -> str:
+    """Write a 90 % interval, in points for shares or with two decimals."""
+    if math.isnan(low) or math.isnan(high):
+        return "no interval"
+    write = points if unit == "points" else number
+    return f"90 % interval {write(low)} to {write(high)}"

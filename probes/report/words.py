@@ -1,0 +1,264 @@
+"""The answer in plain words: what moved each model, by how much, how sure. Words never say more than the numbers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from probes.report.factors import FACTORS, format_spreads, here, label_effect, label_gaps, shots_gains
+from probes.report.selection import Setting, at, headline_mode, length_words, main_setting, split_models
+from probes.report.verdict import Effect, effect_of, interval_words, number, points, spread_of
+
+__all__ = ["Answer", "Sentence", "answers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
+    """What is said about one topic."""
+
+    topic: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is said about one model: one line that stands first, then one entry a topic."""
+
+    model: str
+    headline: str
+    sentences: tuple[Sentence, ...]
+
+
+def answers(metrics: pd.DataFrame, *, chance: float | None = None) -> list[Answer]:
+    """Say what moved each subject of a run; where it has none, the references are reported as they stand.
+
+    Parameters
+    ----------
+    metrics
+        A metrics table.
+    chance
+        1 ÷ number of candidates.
+    """
+    subjects, references = split_models(metrics)
+    return [_answer(metrics, model, chance) for model in subjects or references]
+
+
+def _answer(metrics: pd.DataFrame, model: str, chance: float | None) -> Answer:
+    setting = main_setting(metrics, model)
+    if setting is None:
+        return Answer(model=model, headline=f"{model} gave no answer that could be scored.", sentences=())
+    said = [
+        Sentence(topic="Level", text=_level(metrics, model, setting, chance)),
+        Sentence(topic="Labels", text=_labels(metrics, model, setting)),
+        Sentence(topic="Demonstrations", text=_demonstrations(metrics, model, setting)),
+        Sentence(topic="Format", text=_format(metrics, model, setting)),
+        Sentence(topic="Exact Bayes", text=_bayes(metrics, model, setting)),
+    ]
+    return Answer(
+        model=model, headline=_order(metrics, model, setting), sentences=tuple(said for said in said if said.text)
+    )
+
+
+def _order(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
+    """Order the factors by size at one shot count where all that were varied can be compared."""
+    shots = sorted({int(n) for n in metrics.loc[metrics["model"] == model, "num_shots"] if n > 0}, reverse=True)
+    shots = sorted(shots, key=lambda n: n != setting.num_shots)  # the headline's own count first
+    found: list[Effect] = []
+    for num_shots in shots:
+        here = [effect for factor in FACTORS if (effect := factor(metrics, model, setting, num_shots)) is not None]
+        found = here if len(here) > len(found) else found
+    known = sorted((effect for effect in found if effect.known), key=lambda effect: -effect.size[0])
+    if not known:
+        return f"Nothing that was varied for {model} has an interval, so nothing can be said about what moved it."
+    where = f"at {known[0].num_shots} shots"
+    if known[0].num_shots != setting.num_shots:
+        where += " (the most at which all that varied was run)"
+    moved, still = [e for e in known if e.clear], [e for e in known if not e.clear]
+    unmoved = f"no clear effect of {_listed(_factor(e) for e in still)}" if still else ""
+    if not moved:
+        return f"{model}, {where}: {unmoved}."
+    sized = [f"{_factor(e)} by {points(e.size[0])} points" for e in moved]
+    text = f"{model}, {where}, was moved by {_listed(sized)}"
+    if still:
+        text += f"; {unmoved}"
+    first = moved[0]
+    others = [e for e in known if e is not first]
+    if others and all(first.size[1] > e.size[2] for e in others):
+        text += f". Clearly the largest: {_factor(first)}"
+    elif others:
+        text += ". The intervals overlap, so which is largest is not settled"
+    return text + "."
+
+
+def _factor(effect: Effect) -> str:
+    return {"demonstrations": "demonstrations", "format": "format"}.get(effect.factor, "label correctness")
+
+
+def _level(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> str:
+    rows = here(at(metrics, "accuracy", model=model, label_mode="gold"), setting)
+    rows = rows[rows["num_shots"] == setting.num_shots]
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    text = (
+        f"With gold labels and {setting.num_shots} shots{_where(setting)}, {model} answers {points(row['estimate'])} % "
+        f"right ({interval_words(row['low'], row['high'])}; {int(row['num_prompts'])} prompts)"
+    )
+    beside = [] if chance is None else [f"chance {points(chance)} %"]
+    for reference in split_models(metrics)[1]:
+        other = here(at(metrics, "accuracy", model=reference, label_mode="gold"), setting)
+        other = other[other["num_shots"] == setting.num_shots]
+        if reference != model and not other.empty:
+            name = "exact Bayes" if reference == "oracle" else reference
+            beside.append(f"{name} {points(other['estimate'].iloc[0])} %")
+    return f"{text}. Beside it: {', '.join(beside)}." if beside else f"{text}."
+
+
+def _labels(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
+    rows = label_gaps(metrics, model, setting, "accuracy", setting.num_shots)
+    mode = headline_mode(list(rows["label_mode"]))
+    if mode is None:
+        return ""
+    effect = effect_of(rows[rows["label_mode"] == mode].iloc[0], "labels")
+    text = f"Replacing gold labels by those of mode “{mode}”: " if mode != "random" else "Right labels: "
+    text += _change(effect, "replacing gold labels by random ones" if mode == "random" else "this", model)
+    text += _twin(label_gaps(metrics, model, setting, "gold_probability", setting.num_shots), mode, effect)
+    others = [effect_of(row, str(row["label_mode"])) for _, row in rows.iterrows() if row["label_mode"] != mode]
+    clear = [f"{e.factor} {_cost(e)}" for e in others if e.clear and e.known]
+    unclear = [e.factor for e in others if e.known and not e.clear]
+    if clear:
+        text += f" Other ways of making labels with a clear effect: {_listed(clear)}."
+    if unclear:
+        text += f" No clear effect: {_listed(unclear)}."
+    slope = here(at(metrics, "label_correctness_slope", model=model, score="accuracy"), setting)
+    slope = slope[slope["num_shots"] == setting.num_shots]
+    if not slope.empty and (found := effect_of(slope.iloc[0], "slope")).known:
+        text += (
+            f" From none to all labels right accuracy changes by {points(found.estimate, signed=True)} points "
+            f"({interval_words(found.low, found.high)})" + (": no clear slope." if not found.clear else ".")
+        )
+    return text
+
+
+def _demonstrations(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
+    rows = shots_gains(metrics, model, setting)
+    if rows.empty:
+        return ""
+    shots = setting.num_shots if setting.num_shots in set(rows["num_shots"]) else int(rows["num_shots"].max())
+    row = rows[rows["num_shots"] == shots].iloc[0]
+    effect = effect_of(row, "demonstrations")
+    fewest = str(row["contrast"]).split(" − ")[-1].removesuffix(" shots")
+    text = f"{shots} shots against {'none' if fewest == '0' else fewest}, gold labels{_where(setting)}: "
+    text += _gain(effect, model)
+    lengths = at(metrics, "shots_gain", model=model, score="accuracy", label_mode="gold", format=setting.format)
+    most = lengths.sort_values("num_shots").groupby("example_length").tail(1).sort_values("example_length")
+    if len(most) > 1:
+        parts = []
+        for _, other in most.iterrows():
+            found = effect_of(other, "")
+            mark = "" if found.clear else ", not clear"
+            part = f"{length_words(other['example_length'])}: {points(found.estimate, signed=True)}"
+            parts.append(f"{part} ({points(found.low)} to {points(found.high)}{mark})")
+        text += f" At the most shots of each example length: {'; '.join(parts)}."
+    return text
+
+
+def _format(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
+    rows = format_spreads(metrics, model, setting)
+    if rows.empty:
+        return ""
+    shots = setting.num_shots if setting.num_shots in set(rows["num_shots"]) else int(rows["num_shots"].max())
+    row = rows[rows["num_shots"] == shots].iloc[0]
+    effect = spread_of(row, "format")
+    if not effect.known:
+        return f"The spread over formats has no interval{_because(effect)}."
+    text = (
+        f"Between the best and the worst format at {shots} shots lie {points(effect.estimate)} points of accuracy "
+        f"({interval_words(effect.low, effect.high)})"
+    )
+    if effect.clear:
+        text += f"; in the run {row['contrast']}."
+    else:
+        text += ": no clear effect. A spread is never below 0, and formats that do not differ could give this one."
+    beside = label_effect(metrics, model, setting, shots)
+    if beside is not None and beside.known and (effect.clear or beside.clear):
+        more, less = (effect, beside) if effect.size[0] > beside.size[0] else (beside, effect)
+        name = "label correctness" if more is beside else "format"
+        if more.clear and more.size[1] > less.size[2]:
+            text += f" At the same shots {name} moved it more, and the intervals do not overlap."
+        else:
+            text += " Whether that is more than label correctness moved it at the same shots is not settled."
+    return text
+
+
+def _bayes(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
+    rows = here(at(metrics, "bayes_accuracy_gap", model=model, label_mode="gold"), setting)
+    rows = rows[rows["num_shots"] == setting.num_shots]
+    if rows.empty:
+        return ""
+    effect = effect_of(rows.iloc[0], "bayes")
+    if not effect.known:
+        return f"The gap to exact Bayes has no interval{_because(effect)}."
+    text = f"Against exact Bayes it {'loses' if effect.estimate >= 0 else 'gains'} {points(effect.size[0])} points"
+    text += f" at {setting.num_shots} shots ({interval_words(*effect.size[1:])})"
+    text += "." if effect.clear else ": no clear gap."
+    kl = here(at(metrics, "bayes_kl", model=model, label_mode="gold"), setting)
+    kl = kl[(kl["num_shots"] == setting.num_shots) & kl["low"].notna()]
+    if not kl.empty:
+        row = kl.iloc[0]
+        bounds = interval_words(row["low"], row["high"], unit="nats")
+        text += f" Its predictions lie {number(row['estimate'])} nats (KL; {bounds}) from the Bayesian ones."
+    return text
+
+
+def _change(effect: Effect, subject: str, model: str) -> str:
+    """Say what replacing gold labels did; `effect` is gold − other."""
+    if not effect.known:
+        return (
+            f"{subject} changed accuracy by {points(-effect.estimate)} points, without an interval{_because(effect)}."
+        )
+    size, low, high = effect.size
+    verb = "cost" if effect.estimate >= 0 else "gained"
+    text = f"{subject} {verb} {model} {points(size)} points of accuracy at {effect.num_shots} shots "
+    text += f"({interval_words(low, high)})"
+    return f"{text}{'' if effect.clear else ': no clear effect'}{_because(effect)}."
+
+
+def _gain(effect: Effect, model: str) -> str:
+    if not effect.known:
+        return f"a change of {points(effect.estimate)} points, without an interval{_because(effect)}."
+    size, low, high = effect.size
+    verb = "gained" if effect.estimate >= 0 else "lost"
+    text = f"{model} {verb} {points(size)} points of accuracy ({interval_words(low, high)})"
+    return f"{text}{'' if effect.clear else ': no clear effect'}{_because(effect)}."
+
+
+def _cost(effect: Effect) -> str:
+    size, low, high = effect.size
+    return f"{'cost' if effect.estimate >= 0 else 'gained'} {points(size)} ({points(low)} to {points(high)})"
+
+
+def _twin(rows: pd.DataFrame, mode: str, effect: Effect) -> str:
+    """Say what the continuous twin says, which has no steps."""
+    rows = rows[rows["label_mode"] == mode]
+    if rows.empty or not (twin := effect_of(rows.iloc[0], "twin")).known or not effect.known:
+        return ""
+    numbers = f"{points(-twin.estimate, signed=True)} points ({interval_words(-twin.high, -twin.low)})"
+    if twin.clear == effect.clear:
+        same = not twin.clear or (twin.estimate > 0) == (effect.estimate > 0)
+        return f" The gold label's probability {'agrees, changing by' if same else 'goes the other way, by'} {numbers}."
+    state = "does change, by" if twin.clear else "shows no clear effect:"
+    return f" The gold label's probability, which has no steps, {state} {numbers}."
+
+
+def _because(effect: Effect) -> str:
+    return f" ({effect.reason})" if effect.reason else ""
+
+
+def _where(setting: Setting) -> str:
+    return f" (format {setting.format}{', ' if setting.example_length else ''}{length_words(setting.example_length)})"
+
+
+def _listed(parts: Iterable[str]) -> str:
+    parts = list(parts)
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

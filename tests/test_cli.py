@@ -1,0 +1,141 @@
+"""The command line as a user meets it: help, names, files, bad input."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from probes.cli import _parser, main
+from probes.commands import COMMANDS
+
+
+def run(*arguments: str) -> int:
+    return main(list(arguments))
+
+
+def test_every_command_has_help(capsys):
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as stop:
+            run(command, "--help")
+        assert stop.value.code == 0
+        assert command in capsys.readouterr().out
+
+
+def test_commands_and_parser_agree():
+    actions = [action for action in _parser()._actions if action.dest == "command"]
+    assert set(actions[0].choices) == set(COMMANDS)
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys, icl, probes, probes.cli\n"
+        "try: probes.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'pymc', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_python_m_probes_is_probe():
+    done = subprocess.run([sys.executable, "-m", "probes", "shw"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("probe: no command 'shw'.")
+    assert "Did you mean 'show'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--task", "parity", "--out", "x"], "--model is missing"),
+        (["run", "--model", "uniform", "--out", "x"], "--task is missing"),
+        (["run", "--model", "uniform", "--task", "parity"], "required: --out"),
+        (["run", "--model", "unifrm", "--task", "parity", "--out", "x"], "no model 'unifrm'"),
+        (["run", "--model", "uniform", "--task", "partiy", "--out", "x"], "no task 'partiy'"),
+        (
+            ["run", "--model", "uniform", "--task", "parity", "--probe", "format,labels", "--out", "x"],
+            "no probe 'labels'",
+        ),
+        (["run", "--model", "uniform", "--task", "parity", "--formats", "qq", "--out", "x"], "no format 'qq'"),
+        (
+            ["run", "--model", "uniform", "--task", "parity", "--label-modes", "god", "--out", "x"],
+            "no label mode 'god'",
+        ),
+        (["run", "--model", "uniform", "--task", "parity", "--shots", "a,b", "--out", "x"], "takes whole numbers"),
+        (["run", "--model", "uniform", "--task", "parity", "--shots", "-1", "--out", "x"], "cannot be negative"),
+        (["run", "--model", "uniform", "--task", "parity", "--queries", "590", "--out", "x"], "600 examples, but 590"),
+        (
+            ["run", "--model", "uniform", "--task", "parity", "--queries", "0", "--out", "x"],
+            "queries must be at least 1",
+        ),
+        (["run", "--model", "oracle", "--task", "parity", "--out", "x"], "knows GINC only"),
+        (
+            ["run", "--model", "uniform", "--task", "parity", "--family", "f.npz", "--out", "x"],
+            "belongs to --task ginc",
+        ),
+        (["run", "--model", "uniform", "--task", "ginc", "--family", "f.npz", "--out", "x"], "no GINC family at f.npz"),
+        (["run", "e.toml", "--task", "parity", "--out", "x"], "--task does not go with an experiment file"),
+        (["run", "e.toml", "--out", "x"], "experiment e.toml cannot be read"),
+        (["fit", "nowhere"], "nowhere is no run folder"),
+        (["report", "nowhere"], "nowhere is no run folder"),
+        (["list", "taks"], "Did you mean 'tasks'"),
+        (["show", "--task", "sentiment", "--shots", "2000"], "600 examples"),
+        (["pretrain", "--out", "tests"], "tests is not empty"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "file").touch()
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("probe: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_show_prints_exactly_what_a_model_sees(capsys):
+    assert run("show", "--task", "parity", "--format", "arrow", "--shots", "2", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert run("show", "--task", "parity", "--format", "arrow", "--shots", "2") == 0
+    assert capsys.readouterr().out == shown["text"] + "\n"
+    assert shown["text"].count(" -> ") == 2
+    assert shown["text"].endswith(" ->")
+    assert run("show", "--task", "parity", "--format", "arrow", "--shots", "2", "--colour", "always") == 0
+    assert "\x1b[32m" in capsys.readouterr().out
+
+
+def test_list_names_everything_a_run_can_ask_for(capsys):
+    assert run("list", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"tasks", "labels", "formats", "probes", "models"}
+    assert {"ginc", "sentiment", "topic", "parity"} <= set(found["tasks"])
+    assert {"ginc-small", "oracle", "uniform"} <= set(found["models"])
+    assert len(found["formats"]) >= 8
+
+
+def test_plan_counts_prompts_and_runs_nothing(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--model", "uniform", "--task", "parity", "--label-modes", "gold,random", "--shots", "0,4"]
+    assert run("plan", *arguments, "--queries", "10", "--demonstration-sets", "2", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["prompts"] == 10 * 2 * 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_run_on_a_users_file_and_resume(capsys, tmp_path):
+    file = tmp_path / "mine.csv"
+    rows = "\n".join(f"sentence number {i},{'good' if i % 2 else 'bad'}" for i in range(40))
+    file.write_text(f"text,mood\n{rows}\n")
+    arguments = ["run", "--model", "copy-last-label", "--task", str(file), "--out", str(tmp_path / "run")]
+    arguments += ["--shots", "0,4", "--queries", "8", "--label-modes", "gold,flipped"]
+    assert run(*arguments) == 2
+    assert "no column 'input'" in capsys.readouterr().err
+    arguments += ["--input-column", "text", "--label-column", "mood"]
+    assert run(*arguments) == 0
+    out = capsys.readouterr().out
+    assert "gold − flipped" in out
+    assert run(*arguments, "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["model"] == "copy-last-label"

@@ -1,0 +1,199 @@
+"""Run folders: the same table after any kill, nothing scored twice, damage said in one sentence."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from icl.errors import UserError
+from icl.prompts.render import Prompt
+from probes.runs import execute as execution
+from probes.runs.execute import execute
+from probes.runs.experiment import Experiment, read_experiment, write_experiment
+from probes.runs.folder import create_run, open_run
+from probes.runs.plan import Plan, make_plan
+from probes.scorers.scorer import Scorer
+
+SMALL = Experiment(models=("majority",), task="parity", label_modes=("gold", "random"), shots=(0, 2), queries=6)
+
+
+class Recorder(Scorer):
+    """Answers from the text alone, writes down what it was asked, and can be killed."""
+
+    name = "recorder"
+
+    def __init__(self, kill_after: int | None = None, version: str = "1"):
+        self.asked: list[str] = []
+        self.kill_after = kill_after
+        self.version = version
+
+    def __call__(self, prompts: Sequence[Prompt]) -> np.ndarray:
+        if self.kill_after is not None and len(self.asked) >= self.kill_after:
+            raise KeyboardInterrupt
+        self.asked += [prompt.prompt_id for prompt in prompts]
+        rows = []
+        for prompt in prompts:
+            odds = np.array([hash_of(prompt.text + candidate.text) for candidate in prompt.candidates])
+            rows.append(np.log(odds / odds.sum()))
+        return np.array(rows)
+
+    def identity(self) -> dict[str, str]:
+        return {"scorer": "recorder", "version": self.version}
+
+
+def hash_of(text: str) -> float:
+    return 1 + sum(map(ord, text)) % 7
+
+
+def plan_with(scorer: Scorer, experiment: Experiment = SMALL) -> Plan:
+    plan = make_plan(experiment)
+    return Plan(task=plan.task, prompts=plan.prompts, scorers=(scorer,), seeds=plan.seeds)
+
+
+def in_order(scores: pd.DataFrame) -> pd.DataFrame:
+    keys = ["label_mode", "format", "num_shots", "demonstration_set_id", "query_id", "candidate"]
+    return scores.sort_values(keys).reset_index(drop=True)
+
+
+@pytest.mark.parametrize("kill_after", [0, 1, 17, 40, 49])
+def test_a_killed_run_ends_in_the_same_table(tmp_path, monkeypatch, kill_after):
+    monkeypatch.setattr(execution, "_PART", 7)
+    undisturbed = create_run(tmp_path / "run", SMALL)
+    execute(undisturbed, plan_with(Recorder()))
+    folder = create_run(tmp_path / "killed" / "run", SMALL)
+    first, second = Recorder(kill_after), Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        execute(folder, plan_with(first))
+    execute(create_run(tmp_path / "killed" / "run", SMALL), plan_with(second))
+    pd.testing.assert_frame_equal(in_order(folder.scores()), in_order(undisturbed.scores()))
+    pd.testing.assert_frame_equal(
+        folder.metrics().sort_values(["metric", "score", "contrast", "label_mode", "num_shots"], ignore_index=True),
+        undisturbed.metrics().sort_values(
+            ["metric", "score", "contrast", "label_mode", "num_shots"], ignore_index=True
+        ),
+    )
+    assert len(first.asked) + len(second.asked) == len(plan_with(Recorder()).prompts)
+    assert folder.manifest["state"] == "finished"
+
+
+def test_a_finished_run_scores_nothing_again(tmp_path):
+    folder = create_run(tmp_path / "run", SMALL)
+    execute(folder, plan_with(Recorder()))
+    again = Recorder()
+    execute(folder, plan_with(again))
+    assert again.asked == []
+
+
+def test_a_run_folder_of_another_experiment_is_refused(tmp_path):
+    create_run(tmp_path / "run", SMALL)
+    other = Experiment(models=("majority",), task="parity", label_modes=("gold",), shots=(0, 2), queries=6)
+    with pytest.raises(UserError, match=r"holds another experiment \(label_modes was gold, random, now gold\)"):
+        create_run(tmp_path / "run", other)
+
+
+def test_scores_of_a_changed_model_are_not_mixed(tmp_path):
+    folder = create_run(tmp_path / "run", SMALL)
+    execute(folder, plan_with(Recorder()))
+    with pytest.raises(UserError, match=r"scores of another 'recorder' \(version was 1, now 2\)"):
+        execute(folder, plan_with(Recorder(version="2")))
+    assert len(folder.scores()) > 0
+
+
+def test_half_written_run_folders_are_said_so(tmp_path):
+    with pytest.raises(UserError, match="is no run folder"):
+        open_run(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        create_run(tmp_path / "file", SMALL)
+    with pytest.raises(UserError, match="is not empty and is no run folder"):
+        create_run(tmp_path, SMALL)
+    folder = create_run(tmp_path / "run", SMALL)
+    with pytest.raises(UserError, match=r"manifest\.json is missing or damaged"):
+        _ = folder.manifest
+    with pytest.raises(UserError, match=r"holds no metrics\.parquet yet; run `probe run`"):
+        folder.metrics()
+    with pytest.raises(UserError, match=r"holds no posterior\.nc yet; run `probe fit"):
+        folder.posterior()
+    execute(folder, plan_with(Recorder()))
+    (folder.path / "metrics.parquet").write_bytes(b"half")
+    with pytest.raises(UserError, match=r"metrics\.parquet is damaged"):
+        folder.metrics()
+
+
+def test_a_damaged_part_is_named_and_the_rest_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "_PART", 7)
+    folder = create_run(tmp_path / "run", SMALL)
+    execute(folder, plan_with(Recorder()))
+    whole = in_order(folder.scores())
+    part = folder.path / "scores" / "part-00002.parquet"
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"part-00002\.parquet is damaged .* delete this file"):
+        execute(folder, plan_with(Recorder()))
+    part.unlink()
+    again = Recorder()
+    execute(folder, plan_with(again))
+    assert len(again.asked) == 7
+    pd.testing.assert_frame_equal(in_order(folder.scores()), whole)
+
+
+def test_an_interrupted_write_leaves_no_half_part(tmp_path):
+    folder = create_run(tmp_path / "run", SMALL)
+    (folder.path / "scores").mkdir()
+    (folder.path / "scores" / ".part-00000.parquet.123").write_bytes(b"half a part")
+    execute(folder, plan_with(Recorder()))
+    assert len(folder.scores()) == 2 * len(plan_with(Recorder()).prompts)
+
+
+def test_experiments_survive_a_round_trip(tmp_path):
+    experiment = Experiment(
+        models=("a/b", "oracle"), task="ginc", label_modes=("fraction_correct(0.5)",), example_lengths=(3, 5), seed=7
+    )
+    write_experiment(experiment, tmp_path / "e.toml")
+    assert read_experiment(tmp_path / "e.toml") == experiment
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("models = [", "is not valid TOML"),
+        ('task = "parity"', "lacks models"),
+        ('models = ["m"]\ntask = "t"\nquerys = 3', "no experiment key in e.toml 'querys'.*Did you mean 'queries'"),
+        ('models = ["m"]\ntask = "t"\nqueries = "3"', "queries in experiment e.toml must be a whole number, got '3'"),
+        ('models = "m"\ntask = "t"', "models in experiment e.toml must be a list of strings, got 'm'"),
+        ('models = ["m"]\ntask = "t"\nshots = [1.5]', "shots in experiment e.toml must be a list of whole numbers"),
+        ('models = ["m"]\ntask = "t"\nqueries = 0', "queries must be at least 1"),
+        ('models = ["m"]\ntask = "t"\nshots = []', "shots is empty"),
+    ],
+)
+def test_bad_experiments_are_refused(tmp_path, text, message):
+    (tmp_path / "e.toml").write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_experiment(tmp_path / "e.toml")
+
+
+def test_a_missing_experiment_is_refused(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        read_experiment(tmp_path / "missing.toml")
+
+
+def test_probes_unite_their_grids_without_asking_twice():
+    plan = make_plan(Experiment(models=("uniform",), task="parity", probes=("label-correctness", "shots"), queries=2))
+    questions = [(p.prompt_id, p.query_id, p.demonstrations.set_id, p.demonstrations.label_mode) for p in plan.prompts]
+    assert len(set(questions)) == len(questions)
+    gold = [p for p in plan.prompts if p.demonstrations.label_mode == "gold" and len(p.demonstrations) == 4]
+    assert all(p.probes == ("label-correctness", "shots") for p in gold)
+
+
+def test_rows_carry_all_provenance(tmp_path):
+    folder = create_run(tmp_path / "run", SMALL)
+    execute(folder, plan_with(Recorder()))
+    scores = folder.scores()
+    assert set(scores["label_mode"]) == {"zero_shot", "gold", "random"}
+    random = scores[(scores["label_mode"] == "random") & (scores["num_shots"] == 2)]
+    assert random["num_wrong_shown"].between(0, 2).all()
+    assert (scores.loc[scores["label_mode"] == "gold", "num_wrong_shown"] == 0).all()
+    manifest = json.loads((folder.path / "manifest.json").read_text())
+    assert manifest["models"]["recorder"] == {"scorer": "recorder", "version": "1"}
+    assert manifest["versions"]["torch"]
