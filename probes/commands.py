@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -167,7 +168,9 @@ COMMANDS = {
 
 def _experiment(options: Namespace) -> Experiment:
     """Read the experiment from its file, or from the flags."""
-    flags = {name: getattr(options, name) for name in Experiment.__slots__ if getattr(options, name, None) is not None}
+    flags: dict[str, Any] = {
+        name: getattr(options, name) for name in Experiment.__slots__ if getattr(options, name, None) is not None
+    }
     if options.experiment is not None:
         if flags:
             name = next(iter(flags)).rstrip("s").replace("_", "-")
@@ -176,7 +179,7 @@ def _experiment(options: Namespace) -> Experiment:
     for flag, name in (("--model", "models"), ("--task", "task")):
         if name not in flags:
             raise UserError(f"{flag} is missing; name one (`probe list {name.rstrip('s')}s`), or an experiment file.")
-    return Experiment(**{name: tuple(value) if isinstance(value, list) else value for name, value in flags.items()})
+    return Experiment(**flags | {"models": tuple(flags["models"])})
 
 
 def _run(experiment: Experiment, out: Path, *, quiet: bool = False) -> RunFolder:
@@ -192,7 +195,9 @@ def _run(experiment: Experiment, out: Path, *, quiet: bool = False) -> RunFolder
         bars[model].update(done - bars[model].n)
 
     if not quiet:
-        print(f"{len(planned.prompts):,} prompts of task '{planned.task.name}' for {_names(planned)} → {out}")
+        print(
+            f"{len(planned.prompts):,} prompts of task '{planned.task.name}' for {_names(planned)} → {out}", flush=True
+        )
     try:
         metrics = execute(folder, planned, progress=progress)
     finally:
@@ -212,7 +217,9 @@ def _print_metrics(metrics: pd.DataFrame) -> None:
     order = accuracy[keys].drop_duplicates()
     print("\naccuracy in percent, by number of shots")
     print((100 * wide.loc[list(order.itertuples(index=False, name=None))]).round(1).to_string(na_rep=""))
-    gaps = metrics[(metrics["metric"] == "gap") & (metrics["score"] == "accuracy") & ~metrics["model"].isin(REFERENCES)]
+    gaps = metrics[(metrics["metric"] == "gap") & (metrics["score"] == "accuracy")]
+    if not gaps["model"].isin(REFERENCES).all():
+        gaps = gaps[~gaps["model"].isin(REFERENCES)]
     for gap in gaps.itertuples():
         print(
             f"{gap.model}, {gap.format}, {gap.num_shots} shots: {gap.contrast} = {100 * gap.estimate:+.1f} points "
@@ -236,10 +243,22 @@ def _fit(folder: RunFolder, *, draws: int, tune: int, chains: int, seed: int, as
     if as_json:
         print(summary.to_json(orient="records", indent=1))
         return
-    print(summary.round(2).to_string(index=False))
+    print("\nnats per demonstration: median and 90 % interval")
+    print(_readable(summary).to_string(index=False))
     for sentence in diagnosis.sentences:
         print(sentence)
     print(inside.attrs["sentence"])
+
+
+def _readable(summary: pd.DataFrame) -> pd.DataFrame:
+    """Write a fit's summary for people: one column a quantity, with its interval."""
+    table = summary[["model", "condition"]].copy()
+    for name in ("signal", "noise", "drift"):
+        ends = zip(summary[name], summary[f"{name}_lower"], summary[f"{name}_upper"])
+        table[name] = [f"{middle:.2f} [{low:.2f}, {high:.2f}]" for middle, low, high in ends]
+    table["P(signal > noise)"] = summary["prob_signal_exceeds_noise"].map("{:.3f}".format)
+    table["signal and noise told apart"] = summary["separately_identified"].map({True: "yes", False: "no: read drift"})
+    return table
 
 
 def _report(folder: RunFolder) -> None:

@@ -6,6 +6,7 @@ compares were not run.
 
 from collections.abc import Callable
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,8 +58,8 @@ def label_effects(outcomes: pd.DataFrame) -> list[dict]:
             found += _differences("gap", gold, other, contrast=f"gold − {mode}", label_mode=mode)
             changed = (gold["prediction"] != other["prediction"]).to_numpy(dtype=float)
             estimate = clustered_share(changed, *_clusters(gold))
-            step = {"unit": "share", "resolution": resolution(gold)}
-            names = {"contrast": f"gold against {mode}", "label_mode": mode}
+            step: dict[str, Any] = {"unit": "share", "resolution": resolution(gold)}
+            names: dict[str, Any] = {"contrast": f"gold against {mode}", "label_mode": mode}
             found.append(metric_row(gold, "flip_rate", estimate, **step, **names))
             if not zero_rows.empty:
                 found += _ratios(gold_rows, rows[rows["label_mode"] == mode], zero_rows, mode)
@@ -111,7 +112,7 @@ def format_effects(outcomes: pd.DataFrame) -> list[dict]:
         blocks = {str(name): block for name, block in rows.groupby("format", sort=False)}
         if len(blocks) < 2:
             continue
-        names = {"format": "", "label_mode": rows["label_mode"].iloc[0]}
+        names: dict[str, Any] = {"format": "", "label_mode": rows["label_mode"].iloc[0]}
         for score in _PAIRED_SCORES:
             table = rows.pivot(index=["demonstration_set_id", "query_id"], columns="format", values=score).dropna()
             if table.empty:
@@ -123,7 +124,7 @@ def format_effects(outcomes: pd.DataFrame) -> list[dict]:
             )
             sets, queries = (table.index.get_level_values(level).to_numpy() for level in (0, 1))
             spread = posterior_spread(table.to_numpy(), sets, queries)
-            units = {"unit": SCORES[score], "score": score, "contrast": contrast}
+            units: dict[str, Any] = {"unit": SCORES[score], "score": score, "contrast": contrast}
             found.append(metric_row(rows, "format_spread", raw, **units, **names))
             found.append(metric_row(rows, "format_spread_posterior", spread, **units, **names))
         predictions = rows.pivot(index=["demonstration_set_id", "query_id"], columns="format", values="prediction")
@@ -133,7 +134,7 @@ def format_effects(outcomes: pd.DataFrame) -> list[dict]:
         sets, queries = (predictions.index.get_level_values(level).to_numpy() for level in (0, 1))
         estimate = clustered_share(agree, sets, queries)
         step = 1 / (len(predictions) * len(pairs))
-        about = {"unit": "share", "contrast": f"all {len(pairs)} pairs of {len(blocks)} formats"}
+        about: dict[str, Any] = {"unit": "share", "contrast": f"all {len(pairs)} pairs of {len(blocks)} formats"}
         found.append(metric_row(rows, "consistency", estimate, resolution=step, **about, **names))
     return found
 
@@ -178,11 +179,11 @@ def bayes_gap(scores: pd.DataFrame) -> list[dict]:
             .merge(best[[*keys, "accuracy"]], on=keys, suffixes=("", "_bayes"))
         )
         for rows in settings(outcomes, "task", "label_mode", "format", "num_shots", "example_length"):
-            names = {"contrast": "exact Bayes − model", "label_mode": rows["label_mode"].iloc[0]}
+            names: dict[str, Any] = {"contrast": "exact Bayes − model", "label_mode": rows["label_mode"].iloc[0]}
             estimate = clustered_mean(rows["kl"].to_numpy(), *_clusters(rows))
             found.append(metric_row(rows, "bayes_kl", estimate, unit="nats", **names))
             lost = (rows["accuracy_bayes"] - rows["accuracy"]).to_numpy()
-            step = {"unit": "share", "resolution": resolution(rows), "score": "accuracy"}
+            step: dict[str, Any] = {"unit": "share", "resolution": resolution(rows), "score": "accuracy"}
             found.append(
                 metric_row(
                     rows, "bayes_accuracy_gap", clustered_share_difference(lost, *_clusters(rows)), **step, **names
@@ -220,7 +221,7 @@ def _ratios(gold: pd.DataFrame, other: pd.DataFrame, zero: pd.DataFrame, mode: s
     found = []
     for score in ("accuracy", "gold_probability"):
         gain = (gold[score] - zero[score]).to_numpy()
-        names = {"unit": "ratio", "score": score, "label_mode": mode}
+        names: dict[str, Any] = {"unit": "ratio", "score": score, "label_mode": mode}
         kept = clustered_ratio((other[score] - zero[score]).to_numpy(), gain, *_clusters(gold))
         contrast = f"({mode} − zero shot) ÷ (gold − zero shot)"
         found.append(metric_row(gold, "gain_retained", kept, contrast=contrast, **names))

@@ -26,8 +26,8 @@ def levels(outcomes: pd.DataFrame) -> list[dict]:
         gold, predicted = rows["gold"].to_numpy(), rows["prediction"].to_numpy()
         confidence, correct = rows["confidence"].to_numpy(), rows["accuracy"].to_numpy()
         clusters = sets if len(np.unique(sets)) > 2 else queries
-        f1 = jackknife(lambda at, g=gold, p=predicted: macro_f1(g[at], p[at]), clusters)
-        ece = jackknife(lambda at, c=confidence, r=correct: expected_calibration_error(c[at], r[at]), clusters)
+        f1 = jackknife(macro_f1, (gold, predicted), clusters)
+        ece = jackknife(expected_calibration_error, (confidence, correct), clusters)
         found.append(metric_row(rows, "macro_f1", f1, unit="share", resolution=resolution(rows), **mode))
         found.append(metric_row(rows, "calibration_error", ece, unit="probability", **mode))
     return found

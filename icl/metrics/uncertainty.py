@@ -111,16 +111,17 @@ def clustered_ratio(
     return _interval(ratio, error, degrees, reason)
 
 
-def jackknife(statistic: Callable[[ndarray], float], clusters: ndarray, *, num_blocks: int = 20) -> Estimate:
-    """Estimate `statistic(rows)` with a jackknife over at most `num_blocks` blocks of whole clusters."""
+def jackknife(
+    statistic: Callable[..., float], columns: tuple[ndarray, ...], clusters: ndarray, *, num_blocks: int = 20
+) -> Estimate:
+    """Estimate `statistic(*columns)` with a jackknife over at most `num_blocks` blocks of whole clusters."""
     _, cluster = np.unique(clusters, return_inverse=True)
-    block = cluster % min(num_blocks, cluster.max() + 1)
+    block = cluster % min(num_blocks, int(cluster.max()) + 1)
     count = int(block.max()) + 1
-    rows = np.arange(len(clusters))
-    estimate = float(statistic(rows))
+    estimate = float(statistic(*columns))
     if count < 2:
         return Estimate(estimate=estimate, reason="one cluster only, so no interval")
-    left_out = np.array([statistic(rows[block != b]) for b in range(count)])
+    left_out = np.array([statistic(*(column[block != b] for column in columns)) for b in range(count)])
     error = float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
     return _interval(estimate, error, count - 1, "")
 

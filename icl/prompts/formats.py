@@ -1,5 +1,6 @@
 """Formats: how a demonstration is written down, as data (after Sclar's grammar of descriptors and separators)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ __all__ = ["FORMATS", "Format", "get_format"]
 
 type Casing = Literal["keep", "lower", "upper", "capitalised"]
 
-_CASINGS = {
+_CASINGS: dict[str, Callable[[str], str]] = {
     "keep": str,
     "lower": str.lower,
     "upper": str.upper,

@@ -133,11 +133,11 @@ def render(
         parts += [Part("separator", format.demonstration_separator)]
     parts += [Part("prefix", format.input_prefix), Part("input", format.write_input(query.input))]
     parts += [Part("separator", format.field_separator), Part("prefix", format.label_prefix)]
-    parts, space = _without_trailing_space([part for part in parts if part.text])
+    finished, space = _without_trailing_space([part for part in parts if part.text])
     return Prompt(
         task=task,
         format=format.name,
-        parts=parts,
+        parts=finished,
         candidates=tuple(Candidate(label, space + word) for label, word in words.items()),
         gold_label=query.label,
         demonstrations=demonstrations,

@@ -86,7 +86,8 @@ def pretrain(
     """
     device = torch.device(options.device if options.device != "auto" else _best_device())
     torch.manual_seed(options.seed)
-    model = _decoder(family, options).to(device)
+    model = _decoder(family, options)
+    torch.nn.Module.to(model, device)
     optimisers = _optimisers(model, options)
     train_rng, validation_rng = np.random.default_rng(options.seed).spawn(2)
     longest = max(length for _, length in options.windows)
@@ -134,7 +135,8 @@ def pretrain(
 
 
 def _best_device() -> str:
-    return torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator.type if accelerator else "cpu"
 
 
 def _decoder(family: GincFamily, options: PretrainOptions) -> PreTrainedModel:

@@ -1,7 +1,7 @@
 """Figures of the fitted account: learning curves with what the fit predicts, and signal against noise."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def plot_learning_curves(
     if setting is None:
         raise ValueError(f"{model} has no accuracy to draw")
     rows = _curve(metrics, model, setting.format)
-    lengths = sorted({int(n) for n in rows["example_length"].dropna()}) or [None]
+    lengths: list[int | None] = [*sorted({int(n) for n in rows["example_length"].dropna()})] or [None]
     columns = min(4, len(lengths))
     lines = math.ceil(len(lengths) / columns)
     figure = new_figure(1.2 + 2.9 * lines, width=9.0 if columns > 1 else 6.2)
@@ -103,43 +103,34 @@ def plot_signal_noise(summary: pd.DataFrame, *, model: str, title: str = "") -> 
     rows = summary[(summary["model"] == model) & summary["separately_identified"]]
     if rows.empty:
         raise ValueError(f"signal and noise of {model} cannot be told apart in any condition; draw the drift")
-    figure = new_figure(5.6, width=6.6)
+    figure = new_figure(5.0)
     axes = figure.subplots()
-    top = 1.08 * float(rows[["signal_upper", "noise_upper"]].max().max())
-    axes.plot([0, top], [0, top], color=INK, linewidth=1)
-    shade = axes.fill_between([0, top], 0, [0, top], color="#bbbbbb", alpha=0.35, linewidth=0)
+    right, top = (1.08 * float(rows[f"{name}_upper"].max()) for name in ("noise", "signal"))
+    axes.plot([0, right], [0, right], color=INK, linewidth=1)
+    shade = axes.fill_between([0, right], 0, [0, right], color="#bbbbbb", alpha=0.35, linewidth=0)
     handles: dict = {}
-    several = rows["example_length"].nunique() > 1
-    for number, row in enumerate(rows.sort_values("signal").itertuples()):
-        colour, marker = label_mode_style(str(row.label_mode))
-        spans = {
-            f"{side}err": error_bars(
-                *(np.array([getattr(row, name)]) for name in (f"{what}_lower", what, f"{what}_upper"))
-            )
-            for side, what in (("x", "noise"), ("y", "signal"))
-        }
-        drawn = axes.errorbar(
-            [row.noise], [row.signal], **spans, fmt=marker, color=colour, markersize=6, capsize=2, linewidth=1.1
-        )
-        handles.setdefault(plain(row.label_mode), drawn)
-        if several and len(rows) <= 12:
-            spot = (7, 5) if number % 2 else (-7, 5)
-            axes.annotate(
-                length_words(row.example_length),
-                (row.noise, row.signal),
-                spot,
-                textcoords="offset points",
-                fontsize=8,
-                ha="left" if number % 2 else "right",
-                color="#444444",
-            )
+    main = rows["format"].value_counts().idxmax()
+    row: Any
+    for row in rows.sort_values("signal").itertuples():
+        colour, marker = label_mode_style(row.label_mode)
+        bars = [_bars(row, name) for name in ("noise", "signal")]
+        axes.errorbar([row.noise], [row.signal], xerr=bars[0], yerr=bars[1], fmt="none", ecolor=colour, alpha=0.45)
+        filled = colour if row.format == main else "white"
+        drawn = axes.plot(
+            row.noise, row.signal, marker, color=colour, markerfacecolor=filled, markersize=8, linestyle="none"
+        )[0]
+        if row.format == main:
+            handles[plain(row.label_mode)] = drawn
+        if row.format == main and rows.loc[rows["label_mode"] == row.label_mode, "example_length"].nunique() > 1:
+            spot = (9, 4)
+            text = length_words(row.example_length)
+            axes.annotate(text, (row.noise, row.signal), spot, textcoords="offset points", fontsize=9, color=INK)
     handles["noise exceeds signal"] = shade
-    axes.set_xlim(0, top)
+    axes.set_xlim(0, right)
     axes.set_ylim(0, top)
-    axes.set_aspect("equal")
     axes.set_xlabel("noise (nats per demonstration)", fontsize=9)
     axes.set_ylabel("signal (nats per demonstration)", fontsize=9)
-    return finish(figure, title, handles=handles, columns=3)
+    return finish(figure, title, handles=handles, columns=4)
 
 
 def plot_drift(summary: pd.DataFrame, *, model: str, title: str = "") -> "Figure":
@@ -147,18 +138,28 @@ def plot_drift(summary: pd.DataFrame, *, model: str, title: str = "") -> "Figure
     rows = summary[summary["model"] == model]
     if rows.empty:
         raise ValueError(f"{model} is not in the fit")
-    lines = []
+    lines, single = [], []
     for format, block in rows.groupby("format", sort=False):
+        if len(block) == 1:
+            single.append(_drift_line(block.iloc[0], str(format)))
+            continue
         lines.append(Line(text=f"format {format}", heading=True))
-        for row in block.itertuples():
-            colour, marker = label_mode_style(str(row.label_mode))
-            text = ", ".join(filter(None, [str(row.label_mode), length_words(row.example_length)]))
-            lines.append(
-                Line(
-                    text=text, low=row.drift_lower, middle=row.drift, high=row.drift_upper, colour=colour, marker=marker
-                )
-            )
+        lines += [_drift_line(row) for _, row in block.iterrows()]
+    if lines and single:
+        lines.append(Line(text="other formats", heading=True))
+    lines += single
     return draw_forest(lines, title=title, label="drift = signal − noise (nats per demonstration)", digits=2)
+
+
+def _drift_line(row: pd.Series, format: str = "") -> Line:
+    colour, marker = label_mode_style(str(row["label_mode"]))
+    text = ", ".join(filter(None, [str(row["label_mode"]), format, length_words(row["example_length"])]))
+    low, middle, high = (float(row[name]) for name in ("drift_lower", "drift", "drift_upper"))
+    return Line(text=text, low=low, middle=middle, high=high, colour=colour, marker=marker)
+
+
+def _bars(row: Any, name: str) -> np.ndarray:
+    return error_bars(*(np.array([getattr(row, which)]) for which in (f"{name}_lower", name, f"{name}_upper")))
 
 
 def _draw_curve(axes, block: pd.DataFrame, name: str, *, is_subject: bool):

@@ -82,8 +82,12 @@ def concept_sentence(account: Account | None, model: str, setting: Setting) -> S
     gold = rows[rows["label_mode"] == "gold"].sort_values("example_length")
     if gold.empty:
         return Sentence(topic=topic, text=f"The fit holds no condition of {model} with gold labels.")
-    parts = [_gold(row, needed) for row, needed in _with_needed(gold, account.needed)]
-    text = " ".join(parts)
+    chosen = of_length(gold, setting.example_length)
+    first = (chosen if len(chosen) else gold).iloc[0]
+    text = _gold(first, account.needed)
+    lengths = [_short(row) for _, row in gold.iterrows() if row["condition"] != first["condition"]]
+    if lengths:
+        text += f" At other lengths, medians in nats: {'; '.join(lengths)}."
     same = of_length(rows, setting.example_length)
     others = [_other(row) for _, row in same[same["label_mode"] != "gold"].iterrows()]
     if others:
@@ -99,13 +103,9 @@ def concept_sentence(account: Account | None, model: str, setting: Setting) -> S
     return Sentence(topic=topic, text=text)
 
 
-def _with_needed(rows: pd.DataFrame, needed: pd.DataFrame):
-    for _, row in rows.iterrows():
-        match = needed[(needed["model"] == row["model"]) & (needed["condition"] == row["condition"])]
-        yield row, match.iloc[0]
-
-
-def _gold(row: pd.Series, needed: pd.Series) -> str:
+def _gold(row: pd.Series, all_needed: pd.DataFrame) -> str:
+    same = (all_needed["model"] == row["model"]) & (all_needed["condition"] == row["condition"])
+    needed = all_needed[same].iloc[0]
     length = length_words(row["example_length"])
     each = f"Each demonstration{f' of length {length}' if length else ''} with gold labels"
     probability = float(row["prob_signal_exceeds_noise"])
@@ -125,6 +125,13 @@ def _gold(row: pd.Series, needed: pd.Series) -> str:
         reach += f"{number(needed['upper'], 1)})"
         text += f" A posterior of 90 % takes {reach} demonstrations."
     return text
+
+
+def _short(row: pd.Series) -> str:
+    names = ("signal", "noise") if row["separately_identified"] else ("drift",)
+    quantities = ", ".join(f"{name} {number(row[name])}" for name in names)
+    sure = _probability(float(row["prob_signal_exceeds_noise"]))
+    return f"{length_words(row['example_length'])}: {quantities}, P(signal > noise) {sure}"
 
 
 def _other(row: pd.Series) -> str:

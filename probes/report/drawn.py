@@ -155,19 +155,22 @@ def _account(account: Account, model: str) -> Iterator[Drawn]:
     apart = rows["separately_identified"]
     sure = int((rows["prob_signal_exceeds_noise"] >= 0.95).sum())
     lost = int((rows["prob_signal_exceeds_noise"] <= 0.05).sum())
-    count = f"signal exceeds noise in {sure} of {len(rows)} conditions, noise exceeds signal in {lost}"
+    unsettled = len(rows) - sure - lost
+    count = f"signal exceeds noise in {sure} of {len(rows)} conditions, noise exceeds signal in {lost or 'none'}"
+    count += f", {unsettled} not settled" if unsettled else ""
     if apart.any():
         title = f"{model}: {count}"
         if not apart.all():
             title = f"{model}: signal against noise in the {int(apart.sum())} conditions that tell them apart"
         caption = (
             "One point a condition (label mode, format, length k), medians with 90 % intervals of the fitted account. "
-            "Signal is proportional to k and noise belongs to the format, by assumption of the account."
+            "Hollow: formats other than the main one. Signal is proportional to k and noise belongs to the format, by "
+            "assumption of the account, so points of one format share their noise."
         )
         figure = plot_signal_noise(account.summary, model=model, title=title)
         yield Drawn(name="signal_noise", title=title, caption=caption, figure=figure)
     if not apart.all() or len(rows) > 1:
-        title = f"{model}: {count}"
+        title = f"{model}: signal minus noise in each condition" if apart.all() else f"{model}: {count}"
         caption = (
             f"Drift, medians with 90 % intervals of the fitted account, {len(rows)} conditions. Where the line at 0 is "
             "covered, neither signal nor noise is shown to win."

@@ -137,8 +137,9 @@ def plot_reliability(outcomes: pd.DataFrame, *, model: str, title: str = "", few
     bins = np.minimum((rows["confidence"].to_numpy() * 10).astype(int), 9)
     figure = new_figure(4.3, width=5.6)
     axes = figure.subplots()
-    ideal = axes.plot([0, 100], [0, 100], color=CHANCE, linewidth=1, linestyle="--")[0]
-    handles = {"confidence equals share right": ideal}
+    handles: dict = {}
+    line = axes.plot([0, 100], [0, 100], color=CHANCE, linewidth=1, linestyle="--")
+    handles["confidence equals share right"] = line[0]
     for place in range(10):
         block = rows[bins == place]
         if len(block) < fewest:

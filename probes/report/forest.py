@@ -62,15 +62,8 @@ def effect_lines(metrics: pd.DataFrame, model: str) -> list[Line]:
         lines.append(Line(text=f"Demonstrations, gold labels ({setting.format})", heading=True))
         for row in gains.itertuples():
             colour, marker = label_mode_style("gold")
-            text = ", ".join(
-                filter(
-                    None,
-                    [
-                        row.contrast.replace("1 shots", "1 shot") if row.contrast.startswith("1 ") else row.contrast,
-                        length_words(row.example_length),
-                    ],
-                )
-            )
+            contrast = row.contrast.replace("1 shots", "1 shot") if row.num_shots == 1 else row.contrast
+            text = ", ".join(filter(None, [contrast, length_words(row.example_length)]))
             lines.append(_line(row, text, colour, marker))
     spreads = at(metrics, "format_spread_posterior", model=model, score="accuracy", label_mode="gold")
     zero = at(metrics, "format_spread_posterior", model=model, score="accuracy", label_mode="zero_shot")

@@ -53,8 +53,9 @@ def _not_ok(scores: pd.DataFrame) -> list[str]:
     bad = scores[scores["status"] != "ok"]
     if bad.empty:
         return [f"All {len(scores):,} candidates of the score table were scored."]
-    counted = bad.groupby(["model", "status", "reason"], sort=False).size().sort_values(ascending=False)
-    parts = [f"{count:,} {status} ({model}: {reason})" for (model, status, reason), count in counted.head(8).items()]
+    counted = [(rows.iloc[0], len(rows)) for _, rows in bad.groupby(["model", "status", "reason"], sort=False)]
+    counted.sort(key=lambda pair: -pair[1])
+    parts = [f"{count:,} {row['status']} ({row['model']}: {row['reason']})" for row, count in counted[:8]]
     rest = f"; and {len(counted) - 8} other reasons" if len(counted) > 8 else ""
     return [
         f"{len(bad):,} of {len(scores):,} candidates ({100 * len(bad) / len(scores):.1f} %) were not scored: "
@@ -138,8 +139,8 @@ def _many(metrics: pd.DataFrame) -> list[str]:
     if (metrics["metric"] == "format_spread_posterior").any():
         said.append(
             "A spread over formats is never below 0, so its interval cannot cover 0: it is called clear only when its "
-            f"lower end is at least {100 * SPREAD_SHARE:.0f} % of its median, which happens in at most one in ten runs whose "
-            "formats do not differ."
+            f"lower end is at least {100 * SPREAD_SHARE:.0f} % of its median, which happens in at most one in ten runs "
+            "whose formats do not differ."
         )
     return said
 

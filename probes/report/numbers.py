@@ -32,7 +32,10 @@ _DIFFERENCES = ("gap", "shots_gain", "format_spread_posterior", "bayes_accuracy_
 
 
 def main_table(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Pick each model's main metrics at its main setting; spreads and consistencies at every shot count."""
+    """Pick each model's main metrics at its main setting; spreads and consistencies at every shot count.
+
+    Of references beside a subject only the levels are shown.
+    """
     subjects, references = split_models(metrics)
     chosen = []
     for model in [*subjects, *references]:
@@ -42,6 +45,8 @@ def main_table(metrics: pd.DataFrame) -> pd.DataFrame:
         rows = metrics[(metrics["model"] == model) & metrics["metric"].isin(list(METRIC_WORDS))]
         rows = rows[rows["score"].isin(["", "accuracy"]) | (rows["metric"] == "gold_probability")]
         rows = of_length(rows, setting.example_length)
+        if subjects and model in references:
+            rows = rows[rows["metric"].isin(["accuracy", "gold_probability"])]
         across = rows["format"] == ""
         here = (rows["format"] == setting.format) & rows["num_shots"].isin([0, setting.num_shots])
         here &= rows["label_mode"].isin(["gold", "zero_shot"]) | (rows["contrast"] != "")
@@ -80,7 +85,7 @@ def table_html(table: pd.DataFrame) -> str:
                 f'<td class="n">{_value(row)}</td><td class="n">{row.num_prompts}</td></tr>'
             )
     head = "<tr><th>metric</th><th>of</th><th>where</th><th>estimate [90 % interval]</th><th>prompts</th></tr>"
-    columns = "".join(f'<col style="width:{share}%">' for share in (27, 27, 18, 20, 8))
+    columns = "".join(f'<col style="width:{share}%">' for share in (25, 25, 17, 24, 9))
     return f"<table><colgroup>{columns}</colgroup><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
 
 

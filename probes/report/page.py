@@ -120,7 +120,7 @@ def _figure(model: str, drawn: Drawn, picture: bytes, *, several: bool) -> str:
 def _marked(text: str) -> str:
     """Escape a sentence; what stands in backticks becomes code, and a number keeps its per cent sign."""
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
-    return re.sub(r"(\.\d) %", "\\1\N{NO-BREAK SPACE}%", text)
+    return re.sub(r"(\d) %(?! interval)", "\\1\N{NO-BREAK SPACE}%", text)
 
 
 def _list(sentences: Iterable[str]) -> str:

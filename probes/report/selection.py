@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -106,9 +107,9 @@ def headline_mode(modes: list[str]) -> str | None:
     return ranked[0] if ranked else next(iter(modes), None)
 
 
-def length_words(example_length: int | float | None) -> str:
+def length_words(example_length: Any) -> str:
     """Spell an example length, empty where there is none."""
-    return "" if example_length is None or pd.isna(example_length) else f"k = {int(example_length)}"
+    return "" if pd.isna(example_length) else f"k = {int(example_length)}"
 
 
 def _by_format_and_length(rows: pd.DataFrame) -> Iterator[tuple[str, int | None, pd.DataFrame]]:

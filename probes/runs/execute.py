@@ -2,9 +2,10 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,19 +14,22 @@ from icl.errors import UserError
 from icl.metrics.measure import measure
 from icl.prompts.render import Prompt
 from icl.scores import SCORE_COLUMNS
-from probes.runs.folder import RunFolder
-from probes.runs.plan import Plan
+from probes.runs.experiment import Experiment
+from probes.runs.folder import RunFolder, create_run
+from probes.runs.plan import Plan, make_plan
 from probes.scorers.scorer import Scorer
 
-__all__ = ["execute", "score_rows"]
+__all__ = ["execute", "run_experiment", "score_rows"]
 
 _PART = 128
 """Prompts that are scored between two writes: a kill loses no more than these."""
 
 _PACKAGES = ("icl-probe-lab", "torch", "transformers", "tokenizers", "pymc", "arviz", "nutpie", "numpy", "pandas")
 
-_KEYS = ("task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length")
-_KEYS += ("query_id", "demonstration_set_id", "prompt_id")
+_KEYS = (
+    *("task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length"),
+    *("query_id", "demonstration_set_id", "prompt_id"),
+)
 
 
 def execute(folder: RunFolder, plan: Plan, *, progress: Callable[[str, int, int], None] | None = None) -> pd.DataFrame:
@@ -49,19 +53,25 @@ def execute(folder: RunFolder, plan: Plan, *, progress: Callable[[str, int, int]
         done = _finished(stored, scorer.name)
         waiting = [prompt for prompt in plan.prompts if _key(prompt) not in done]
         total = len(plan.prompts)
-        for part in _parts(waiting):
+        for start in range(0, len(waiting), _PART):
+            part = waiting[start : start + _PART]
             folder.add_scores(score_rows(scorer, part, plan, run=folder.path.name))
-            total_done = total - len(waiting) + part.stop
             if progress:
-                progress(scorer.name, total_done, total)
-        if progress and not waiting:
-            progress(scorer.name, total, total)
+                progress(scorer.name, total - len(waiting) + start + len(part), total)
     metrics = measure(folder.scores())
     folder.write_metrics(metrics)
     manifest["state"] = "finished"
     manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)
     folder.write_manifest(manifest)
     return metrics
+
+
+def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
+    """Plan, check and execute an experiment into the run folder `out`; the call for notebooks."""
+    plan = make_plan(experiment)
+    folder = create_run(out, experiment)
+    execute(folder, plan)
+    return folder
 
 
 def score_rows(scorer: Scorer, prompts: Sequence[Prompt], plan: Plan, *, run: str) -> pd.DataFrame:
@@ -97,19 +107,6 @@ def score_rows(scorer: Scorer, prompts: Sequence[Prompt], plan: Plan, *, run: st
                 }
             )
     return pd.DataFrame(rows, columns=[column.name for column in SCORE_COLUMNS])
-
-
-class _Part(list):
-    """Prompts of one part, and how many of the waiting ones are done after it."""
-
-    stop: int
-
-
-def _parts(waiting: list[Prompt]) -> Iterator[_Part]:
-    for start in range(0, len(waiting), _PART):
-        part = _Part(waiting[start : start + _PART])
-        part.stop = start + len(part)
-        yield part
 
 
 def _key(prompt: Prompt) -> tuple:

@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from icl.errors import UserError, unknown_name
 
@@ -97,7 +98,7 @@ def read_experiment(path: Path) -> Experiment:
             raise unknown_name(f"experiment key in {path.name}", name, known)
     if missing := {"models", "task"} - set(given):
         raise UserError(f"experiment {path} lacks {' and '.join(sorted(missing))}; add the line(s).")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     for name, value in values.items():
         if not _fits(value, known[name]):
             raise UserError(f"{name} in experiment {path.name} must be {_spell(known[name])}, got {given[name]!r}.")

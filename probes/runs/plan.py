@@ -1,7 +1,7 @@
 """From an experiment to the prompts of each task: the grid, checked before anything is scored."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icl.errors import UserError
@@ -63,7 +63,9 @@ def make_plan(experiment: Experiment) -> Plan:
     )
     prompts: list[Prompt] = []
     for example_length, conditions in _conditions(experiment, task).items():
-        asked = task if isinstance(task, Task) else GincTask(family=task.family, example_length=example_length)
+        asked = task
+        if isinstance(task, GincTask) and example_length is not None:
+            asked = replace(task, example_length=example_length)
         prompts += build_prompts(asked, conditions, selection)
     scorers = []
     for model in dict.fromkeys(experiment.models):

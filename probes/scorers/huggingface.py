@@ -364,4 +364,5 @@ def _dtype(name: str) -> torch.dtype:
 
 
 def _best_device() -> str:
-    return torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator.type if accelerator else "cpu"

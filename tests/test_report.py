@@ -1,0 +1,398 @@
+"""The report: words that follow the numbers, figures that leak nothing, a page that needs nothing and trusts no text."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from jaxtyping import install_import_hook
+
+with install_import_hook(["icl", "probes"], "beartype.beartype"):
+    from icl.metrics.measure import measure
+    from icl.metrics.outcomes import prompt_outcomes
+    from icl.metrics.table import metrics_table
+    from probes.report import concept_words, drawn, page, verdict
+    from probes.report.concept_figures import plot_drift, plot_learning_curves, plot_signal_noise
+    from probes.report.figures import plot_formats, plot_label_modes, plot_reliability
+    from probes.report.forest import plot_effects
+    from probes.report.limits import limits
+    from probes.report.selection import Setting, main_setting, split_models
+    from probes.report.style import label_mode_style, png
+    from probes.report.words import answers
+    from probes.runs.execute import execute
+    from probes.runs.experiment import Experiment
+    from probes.runs.folder import RunFolder, create_run
+    from probes.runs.plan import make_plan
+    from probes.scorers.scorer import LabelAudit, Scorer
+
+HOSTILE = "<script>alert(1)</script>"
+SETTING = Setting(format="qa", example_length=None, num_shots=4)
+
+
+class Follower(Scorer):
+    """Gives the gold label most of its weight, the more often the more right labels are shown."""
+
+    name = "follower"
+
+    def __call__(self, prompts):
+        rng = np.random.default_rng(0)
+        scores = []
+        for prompt in prompts:
+            num_shots = len(prompt.demonstrations)
+            right = num_shots - (prompt.demonstrations.num_wrong_shown or 0)
+            gold = [candidate.label == prompt.gold_label for candidate in prompt.candidates]
+            weights = rng.random(len(gold)) + (rng.random() < 0.3 + 0.15 * right) * np.array(gold) * 2
+            scores.append(np.log(weights / weights.sum()))
+        scores[0][:] = np.nan
+        return np.array(scores)
+
+    def audit(self, prompts):
+        return [[LabelAudit(1, number % 4 > 0) for _ in prompt.candidates] for number, prompt in enumerate(prompts)]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> RunFolder:
+    experiment = Experiment(
+        models=("majority",),
+        task="sentiment",
+        probes=("label-correctness",),
+        label_modes=("gold", "random", "shuffled"),
+        formats=("qa", "arrow"),
+        shots=(0, 1, 4),
+        queries=12,
+        demonstration_sets=2,
+    )
+    folder = create_run(tmp_path_factory.mktemp("report") / "run", experiment)
+    plan = make_plan(experiment)
+    execute(folder, replace(plan, scorers=(Follower(), *plan.scorers)))
+    return folder
+
+
+def copy_of(run: RunFolder, path: Path, *, scores: pd.DataFrame, task: str = "sentiment", **manifest) -> RunFolder:
+    """A run folder with other scores, as if they had been run."""
+    folder = create_run(path, replace(run.experiment, task=task))
+    folder.write_manifest(run.manifest | {"task": task} | manifest)
+    folder.add_scores(scores)
+    folder.write_metrics(measure(scores))
+    return folder
+
+
+def fitted(model: str, *, lengths: tuple = (None,), agree: bool = True, noise: float = 0.3) -> xr.DataTree:
+    """A hand-made fit in the layout of `icl.concept.fit.fit`: gold labels, format qa, 0 and 4 shots."""
+    rng = np.random.default_rng(1)
+    num_draws, count = 1000, len(lengths)
+    draws = ("chain", "draw")
+    conditions = [f"gold | qa | k={length}" for length in lengths]
+    coords = {"model": [model], "condition": conditions, "example_length": [str(n or "none") for n in lengths]}
+    coords |= {"format": ["qa"]}
+
+    def quantities(spread):
+        signal = 1.3 + spread * rng.standard_normal((2, num_draws, 1, count))
+        noisy = noise + spread * rng.standard_normal((2, num_draws, 1, count))
+        signal[0] += 0 if agree else 5
+        dims = (*draws, "model", "condition")
+        start = (*draws, "model", "format", "example_length")
+        return xr.Dataset(
+            {"signal": (dims, signal), "noise": (dims, noisy), "drift": (dims, signal - noisy)}
+            | {"start_log_odds": (start, rng.standard_normal((2, num_draws, 1, 1, count)))},
+            coords=coords,
+        )
+
+    tokens = [float(n or 1) for n in lengths]
+    cells = {
+        "cell_model": ("cell", [model] * 2 * count),
+        "cell_label_mode": ("cell", ["zero_shot", "gold"] * count),
+        "cell_format": ("cell", ["qa"] * 2 * count),
+        "cell_example_length": ("cell", [float(n or np.nan) for n in lengths for _ in range(2)]),
+        "num_shots": ("cell", [0, 4] * count),
+        "num_correct": ("cell", [10, 15] * count),
+        "num_prompts": ("cell", [24, 24] * count),
+        "condition_label_mode": ("condition", ["gold"] * count),
+        "condition_format": ("condition", ["qa"] * count),
+        "condition_example_length": ("condition", [float(n or np.nan) for n in lengths]),
+        "condition_tokens": ("condition", tokens),
+        "observed": (("model", "condition"), np.ones((1, count), dtype=bool)),
+    }
+    again = rng.binomial(24, 0.6, (2, num_draws, 2 * count))
+    return xr.DataTree.from_dict(
+        {
+            "prior": quantities(1.0),
+            "posterior": quantities(0.05),
+            "posterior_predictive": xr.Dataset({"num_correct": ((*draws, "cell"), again)}),
+            "sample_stats": xr.Dataset({"diverging": (draws, np.zeros((2, num_draws), dtype=bool))}),
+            "constant_data": xr.Dataset(cells, coords={"model": [model], "condition": conditions}),
+        }
+    )
+
+
+def row(metric: str, estimate: float, low: float, high: float, **columns) -> dict:
+    return {
+        "model": "small",
+        "task": "films",
+        "metric": metric,
+        "score": "accuracy",
+        "contrast": "",
+        "label_mode": "gold",
+        "format": "qa",
+        "num_shots": 4,
+        "example_length": None,
+        "estimate": estimate,
+        "standard_error": (high - low) / 3.3,
+        "low": low,
+        "high": high,
+        "unit": "share",
+        "resolution": 0.01,
+        "num_prompts": 100,
+        "num_queries": 50,
+        "num_demonstration_sets": 2,
+        "reason": "",
+    } | columns
+
+
+def made(gap: tuple, *extra: dict, **columns) -> pd.DataFrame:
+    """A metrics table with one label gap."""
+    levels = [row("accuracy", 0.7, 0.6, 0.8), row("accuracy", 0.7, 0.6, 0.8, label_mode="random")]
+    names = {"label_mode": "random", "contrast": "gold − random"} | columns
+    return metrics_table([*levels, row("gap", *gap, **names), *extra])
+
+
+def said(metrics: pd.DataFrame, topic: str) -> str:
+    [answer] = answers(metrics)
+    return next(sentence.text for sentence in answer.sentences if sentence.topic == topic)
+
+
+# --- words ---
+
+
+def test_an_interval_that_covers_zero_is_no_effect():
+    metrics = made((0.031, -0.004, 0.066))
+    text = said(metrics, "Labels")
+    assert "cost small 3.1 points of accuracy at 4 shots (90 % interval −0.4 to 6.6): no clear effect." in text
+    assert "no clear effect of label correctness" in answers(metrics)[0].headline
+
+
+def test_an_interval_beside_zero_states_the_points():
+    metrics = made((0.031, 0.004, 0.066))
+    text = said(metrics, "Labels")
+    assert "cost small 3.1 points of accuracy at 4 shots (90 % interval 0.4 to 6.6)." in text
+    assert "no clear" not in text
+    assert answers(metrics)[0].headline == "small, at 4 shots, was moved by label correctness by 3.1 points."
+
+
+def test_wrong_labels_that_help_are_a_gain():
+    assert "gained small 3.1 points of accuracy at 4 shots (90 % interval 0.4 to 6.6)." in said(
+        made((-0.031, -0.066, -0.004)), "Labels"
+    )
+
+
+def test_one_demonstration_set_is_said_beside_the_interval():
+    reason = "one demonstration set: the interval speaks of queries alone"
+    metrics = made((0.031, 0.004, 0.066), reason=reason)
+    assert f"({reason})" in said(metrics, "Labels")
+
+
+def test_a_missing_interval_gives_no_verdict():
+    text = said(made((0.031, np.nan, np.nan), reason="one prompt only, so no interval"), "Labels")
+    assert "without an interval (one prompt only, so no interval)" in text
+    assert "nothing can be said" in answers(made((0.031, np.nan, np.nan)))[0].headline
+
+
+def test_factors_are_ordered_and_the_largest_is_named_only_when_intervals_part():
+    spread = {"format": "", "contrast": "qa − arrow"}
+    clear = made((0.05, 0.02, 0.08), row("format_spread_posterior", 0.3, 0.2, 0.4, **spread))
+    assert "format by 30.0 points and label correctness by 5.0 points. Clearly the largest: format." in (
+        answers(clear)[0].headline
+    )
+    close = made((0.25, 0.1, 0.4), row("format_spread_posterior", 0.3, 0.2, 0.4, **spread))
+    assert "which is largest is not settled" in answers(close)[0].headline
+
+
+def test_a_spread_that_equal_formats_could_give_is_no_effect():
+    spread = row("format_spread_posterior", 0.05, 0.01, 0.12, format="", contrast="qa − arrow")
+    text = said(made((0.0, -0.1, 0.1), spread), "Format")
+    assert "no clear effect" in text
+    assert "moved it more" not in text
+
+
+def test_the_gap_to_exact_bayes_is_put_in_words():
+    gap = row("bayes_accuracy_gap", 0.14, 0.05, 0.23, contrast="exact Bayes − model")
+    assert "Against exact Bayes it loses 14.0 points" in said(made((0.0, -0.1, 0.1), gap), "Exact Bayes")
+
+
+def test_references_are_not_subjects():
+    metrics = made((0.031, 0.004, 0.066))
+    both = pd.concat([metrics, metrics.assign(model="oracle"), metrics.assign(model="copy-last-label")])
+    assert split_models(both) == (["small"], ["oracle", "copy-last-label"])
+    assert [answer.model for answer in answers(both)] == ["small"]
+    assert "exact Bayes 70.0 %" in said(both, "Level")
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.0, "0.0"), (-0.0004, "0.0"), (-0.0312, "−3.1"), (np.nan, "missing")])
+def test_points_have_one_decimal_and_a_proper_minus(share, text):
+    assert verdict.points(share) == text
+
+
+# --- the fitted account in words ---
+
+
+def test_signal_and_noise_are_quoted_where_they_can_be_told_apart():
+    account = concept_words.read_account(fitted("small", lengths=(5, 10)))
+    text = concept_words.concept_sentence(account, "small", replace(SETTING, example_length=10)).text
+    assert "Each demonstration of length k = 10 with gold labels brings 1.30" in text
+    assert "nats of signal and 0.30" in text
+    assert "P(signal > noise) > 0.99" in text
+
+
+def test_only_the_drift_is_quoted_where_they_cannot():
+    account = concept_words.read_account(fitted("small"))
+    text = concept_words.concept_sentence(account, "small", SETTING).text
+    assert "moves the log-odds of the right concept by 1.00" in text
+    assert "not separately identified" in text
+    assert "nats of signal" not in text
+
+
+def test_a_fit_that_did_not_converge_is_not_quoted():
+    account = concept_words.read_account(fitted("small", agree=False))
+    text = concept_words.concept_sentence(account, "small", SETTING).text
+    assert text.startswith("This fit did not converge")
+    assert "nats" not in text
+    names = [figure.name for figure in drawn.draw_all(made((0.1, 0.0, 0.2)), model="small", account=account)]
+    assert not {"signal_noise", "drift"} & set(names)
+
+
+def test_a_fit_of_other_scores_is_not_quoted(run):
+    account = concept_words.read_account(fitted("follower"), run.scores())
+    assert not account.usable
+    assert "other scores" in account.trouble
+
+
+# --- figures ---
+
+
+def test_every_figure_is_drawn_without_global_state(run):
+    import matplotlib
+
+    metrics, outcomes = run.metrics(), prompt_outcomes(run.scores())
+    account = concept_words.read_account(fitted("follower", lengths=(5, 10)))
+    figures = [
+        plot_label_modes(metrics, model="follower", chance=0.5),
+        plot_effects(metrics, model="follower"),
+        plot_formats(metrics, model="follower", chance=0.5),
+        plot_learning_curves(metrics, model="follower", predicted=account.predicted),
+        plot_signal_noise(account.summary, model="follower"),
+        plot_drift(account.summary, model="follower"),
+        plot_reliability(outcomes, model="follower", fewest=3),
+    ]
+    for figure in figures:
+        assert png(figure, dpi=40).startswith(b"\x89PNG")
+    assert matplotlib._pylab_helpers.Gcf.get_num_fig_managers() == 0
+
+
+def test_twelve_label_modes_have_styles_of_their_own():
+    modes = ["gold", "random", "random_marginal", "shuffled", "flipped", "permuted", "symbols", "none"]
+    modes += [f"fraction_correct({share})" for share in (0, 0.25, 0.5, 0.75, 1)]
+    assert len({label_mode_style(mode) for mode in modes}) == len(modes)
+
+
+def test_a_figure_that_has_nothing_to_compare_says_so():
+    alone = metrics_table([row("accuracy", 0.7, 0.6, 0.8)])
+    with pytest.raises(ValueError, match="two label modes"):
+        plot_label_modes(alone, model="small")
+    with pytest.raises(ValueError, match="one format only"):
+        plot_formats(alone, model="small")
+    assert list(drawn.draw_all(alone, model="small")) == []
+
+
+# --- limits ---
+
+
+def test_what_is_missing_is_counted(run):
+    text = " ".join(limits(run.scores(), run.metrics(), None))
+    bad = (run.scores()["status"] != "ok").sum()
+    assert f"{bad:,} of" in text
+    assert "the scorer gave no number" in text
+    assert "25.0 % of" in text
+    assert "`probe fit` was not run" in text
+    assert "2 demonstration sets" in text
+    assert "steps of 1 ÷ (number of prompts)" in text
+
+
+# --- the page ---
+
+
+def assert_self_contained(html: str) -> None:
+    for forbidden in ("http://", "https://", "<script", "@import", "<link", "url("):
+        assert forbidden not in html
+    sources = re.findall(r"""src\s*=\s*["']([^"']{0,30})""", html)
+    assert sources
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+
+
+def test_the_page_is_self_contained_and_leads_with_the_answer(run):
+    path = page.write_report(run)
+    html = path.read_text()
+    assert path == run.path / "report.html"
+    assert_self_contained(html)
+    assert (
+        html.index("The answer")
+        < html.index("Figures")
+        < html.index("What was missing")
+        < html.index("experiment.toml")
+    )
+    assert "<code>probe fit</code> was not run" in html
+    assert len(list((run.path / "figures").glob("*.png"))) == html.count("<img")
+    assert main_setting(run.metrics(), "follower") is not None
+
+
+def test_hostile_names_are_escaped(run, tmp_path):
+    scores = run.scores()
+    scores["task"] = HOSTILE
+    scores["model"] = scores["model"].replace("follower", '"><img src=x> $a_b$ & co')
+    scores["format"] = scores["format"].replace("qa", "<b>'qa' \"&\" $</b>")
+    for column in ("candidate", "candidate_text"):
+        scores[column] = '<i>"&' + scores[column] + "'"
+    scores["reason"] = scores["reason"].where(scores["status"] == "ok", "<u>no</u>")
+    models = {'"><img src=x> $a_b$ & co': {"revision": HOSTILE}}
+    html = page.write_report(copy_of(run, tmp_path / "run", scores=scores, task=HOSTILE, models=models)).read_text()
+    assert_self_contained(html)
+    for raw in ("<img src=x", "<b>", "<i>", "<u>"):
+        assert raw not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "&lt;u&gt;no&lt;/u&gt;" in html
+
+
+def test_the_page_quotes_a_fit_and_warns_of_a_bad_one(run, tmp_path, monkeypatch):
+    folder = copy_of(run, tmp_path / "run", scores=run.scores())
+    monkeypatch.setattr(RunFolder, "is_fitted", True)
+    monkeypatch.setattr(concept_words, "_same_cells", lambda tree, scores: True)
+    monkeypatch.setattr(RunFolder, "posterior", lambda self: fitted("follower"))
+    good = page.write_report(folder).read_text()
+    assert "moves the log-odds of the right concept by 1.00" in good or "qa" not in good
+    monkeypatch.setattr(RunFolder, "posterior", lambda self: fitted("follower", agree=False))
+    bad = page.write_report(folder).read_text()
+    assert bad.index("This fit did not converge") < bad.index("The answer")
+    assert "log-odds of the right concept" not in bad
+
+
+def test_one_reference_alone_makes_a_page(run, tmp_path):
+    scores = run.scores()
+    folder = copy_of(run, tmp_path / "run", scores=scores[scores["model"] == "majority"], state="running")
+    html = page.write_report(folder).read_text()
+    assert "This run holds reference models only" in html
+    assert "was not finished" in html
+
+
+def test_missing_metrics_stay_missing_on_the_page(run, tmp_path):
+    folder = copy_of(run, tmp_path / "run", scores=run.scores())
+    metrics = folder.metrics()
+    gone = metrics["metric"].isin(["gap", "shots_gain", "format_spread_posterior"])
+    metrics.loc[gone, ["estimate", "standard_error", "low", "high"]] = np.nan
+    metrics.loc[gone, "reason"] = "nobody knows"
+    folder.write_metrics(metrics)
+    html = page.write_report(folder).read_text()
+    assert "nobody knows" in html
+    assert "nothing can be said about what moved it" in html
+    assert "nan" not in re.sub(r'src="data:[^"]*"', "", html).split("experiment.toml")[0].lower()
