@@ -1,7 +1,8 @@
-"""The report: words that follow the numbers, figures that leak nothing, a page that needs nothing and trusts no text."""
+"""The report: words follow the numbers, figures leak nothing, the page needs nothing and trusts no text."""
 
 import re
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,17 @@ def run(tmp_path_factory) -> RunFolder:
     plan = make_plan(experiment)
     execute(folder, replace(plan, scorers=(Follower(), *plan.scorers)))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def coarse_pictures(monkeypatch):
+    monkeypatch.setattr(page, "png", lambda figure: png(figure, dpi=30))
+
+
+@pytest.fixture
+def one_picture(monkeypatch):
+    """Draw only the first figure, where figures are not what is tested."""
+    monkeypatch.setattr(page, "draw_all", lambda *args, **kwargs: islice(drawn.draw_all(*args, **kwargs), 1))
 
 
 def copy_of(run: RunFolder, path: Path, *, scores: pd.DataFrame, task: str = "sentiment", **manifest) -> RunFolder:
@@ -155,6 +167,7 @@ def row(metric: str, estimate: float, low: float, high: float, **columns) -> dic
 def made(gap: tuple, *extra: dict, **columns) -> pd.DataFrame:
     """A metrics table with one label gap."""
     levels = [row("accuracy", 0.7, 0.6, 0.8), row("accuracy", 0.7, 0.6, 0.8, label_mode="random")]
+    levels.append(row("accuracy", 0.6, 0.5, 0.7, format="arrow"))
     names = {"label_mode": "random", "contrast": "gold − random"} | columns
     return metrics_table([*levels, row("gap", *gap, **names), *extra])
 
@@ -215,6 +228,14 @@ def test_a_spread_that_equal_formats_could_give_is_no_effect():
     text = said(made((0.0, -0.1, 0.1), spread), "Format")
     assert "no clear effect" in text
     assert "moved it more" not in text
+
+
+def test_a_spread_over_formats_needs_queries_for_each():
+    few = {"format": "", "contrast": "qa − arrow", "num_queries": 3}
+    spread = row("format_spread_posterior", 0.3, 0.2, 0.4, **few)
+    assert "no clear effect, since 50 prompts of 3 queries are too few for 2 formats" in (
+        said(made((0.0, -0.1, 0.1), spread), "Format")
+    )
 
 
 def test_the_gap_to_exact_bayes_is_put_in_words():
@@ -336,15 +357,12 @@ def test_the_page_is_self_contained_and_leads_with_the_answer(run):
     html = path.read_text()
     assert path == run.path / "report.html"
     assert_self_contained(html)
-    assert (
-        html.index("The answer")
-        < html.index("Figures")
-        < html.index("What was missing")
-        < html.index("experiment.toml")
-    )
+    order = [html.index(part) for part in ("The answer", "Figures", "What was missing", "experiment.toml")]
+    assert order == sorted(order)
     assert "<code>probe fit</code> was not run" in html
     assert len(list((run.path / "figures").glob("*.png"))) == html.count("<img")
     assert main_setting(run.metrics(), "follower") is not None
+    assert not re.search(r"\{\w+[.(]", re.sub(r"<style>.*</style>", "", html, flags=re.S))
 
 
 def test_hostile_names_are_escaped(run, tmp_path):
@@ -364,20 +382,20 @@ def test_hostile_names_are_escaped(run, tmp_path):
     assert "&lt;u&gt;no&lt;/u&gt;" in html
 
 
-def test_the_page_quotes_a_fit_and_warns_of_a_bad_one(run, tmp_path, monkeypatch):
+def test_the_page_quotes_a_fit_and_warns_of_a_bad_one(run, tmp_path, monkeypatch, one_picture):
     folder = copy_of(run, tmp_path / "run", scores=run.scores())
     monkeypatch.setattr(RunFolder, "is_fitted", True)
     monkeypatch.setattr(concept_words, "_same_cells", lambda tree, scores: True)
     monkeypatch.setattr(RunFolder, "posterior", lambda self: fitted("follower"))
     good = page.write_report(folder).read_text()
-    assert "moves the log-odds of the right concept by 1.00" in good or "qa" not in good
+    assert "moves the log-odds of the right concept by 1.00" in good
     monkeypatch.setattr(RunFolder, "posterior", lambda self: fitted("follower", agree=False))
     bad = page.write_report(folder).read_text()
     assert bad.index("This fit did not converge") < bad.index("The answer")
     assert "log-odds of the right concept" not in bad
 
 
-def test_one_reference_alone_makes_a_page(run, tmp_path):
+def test_one_reference_alone_makes_a_page(run, tmp_path, one_picture):
     scores = run.scores()
     folder = copy_of(run, tmp_path / "run", scores=scores[scores["model"] == "majority"], state="running")
     html = page.write_report(folder).read_text()
@@ -395,4 +413,5 @@ def test_missing_metrics_stay_missing_on_the_page(run, tmp_path):
     html = page.write_report(folder).read_text()
     assert "nobody knows" in html
     assert "nothing can be said about what moved it" in html
-    assert "nan" not in re.sub(r'src="data:[^"]*"', "", html).split("experiment.toml")[0].lower()
+    text = re.sub(r'src="data:[^"]*"', "", html).split("<body>")[1].split("experiment.toml")[0]
+    assert not re.search(r"\bnan\b", text.lower())

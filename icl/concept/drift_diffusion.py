@@ -1,6 +1,6 @@
 """The drift–diffusion account of learning curves: the log-odds of the right concept walk, shot by shot.
 
-At n demonstrations of k tokens (science.md §3, after Xie §3's signal and noise)
+At n demonstrations of k tokens (after the signal and noise of Xie §3)
 
     Z ~ Normal(ℓ₀ + n·(κ·k − ν),  s₀² + n·σ² + n²·τ_d²),   π = E[sigmoid Z],
     p = miss + (hit − miss)·π,   correct ~ BetaBinomial(N, mean p, precision φ).

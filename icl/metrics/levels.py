@@ -1,11 +1,13 @@
 """How good the answers are under each condition: accuracy and its twin, proper scores, macro-F1, calibration."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from icl.metrics.outcomes import SCORES
 from icl.metrics.table import metric_row, resolution, settings
-from icl.metrics.uncertainty import clustered_mean, clustered_share, jackknife
+from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 
 __all__ = ["expected_calibration_error", "levels", "macro_f1"]
 
@@ -26,11 +28,16 @@ def levels(outcomes: pd.DataFrame) -> list[dict]:
         gold, predicted = rows["gold"].to_numpy(), rows["prediction"].to_numpy()
         confidence, correct = rows["confidence"].to_numpy(), rows["accuracy"].to_numpy()
         clusters = sets if len(np.unique(sets)) > 2 else queries
-        f1 = jackknife(macro_f1, (gold, predicted), clusters)
-        ece = jackknife(expected_calibration_error, (confidence, correct), clusters)
+        f1 = _within_0_and_1(jackknife(macro_f1, (gold, predicted), clusters))
+        ece = _within_0_and_1(jackknife(expected_calibration_error, (confidence, correct), clusters))
         found.append(metric_row(rows, "macro_f1", f1, unit="share", resolution=resolution(rows), **mode))
         found.append(metric_row(rows, "calibration_error", ece, unit="probability", **mode))
     return found
+
+
+def _within_0_and_1(estimate: Estimate) -> Estimate:
+    low, high = (float(end) for end in np.clip([estimate.low, estimate.high], 0, 1))  # NaN stays NaN
+    return replace(estimate, low=low, high=high)
 
 
 def macro_f1(gold: np.ndarray, predicted: np.ndarray) -> float:

@@ -11,11 +11,13 @@ from scipy import stats
 __all__ = [
     "LEVEL",
     "Estimate",
+    "clustered_error",
     "clustered_mean",
     "clustered_ratio",
     "clustered_share",
     "clustered_share_difference",
     "jackknife",
+    "num_clusters",
 ]
 
 LEVEL = 0.9
@@ -46,7 +48,7 @@ def clustered_mean(values: Float[ndarray, " num_prompts"], sets: ndarray, querie
     interval speaks of queries alone, and says so.
     """
     mean = float(values.mean())
-    error, degrees, reason = _clustered_error(values - mean, sets, queries)
+    error, degrees, reason = clustered_error(values - mean, sets, queries)
     return _interval(mean, error, degrees, reason)
 
 
@@ -59,7 +61,7 @@ def clustered_share(values: Float[ndarray, " num_prompts"], sets: ndarray, queri
     plain = clustered_mean(values, sets, queries)
     if np.isnan(plain.low):
         return plain
-    worth = _num_clusters(sets, queries)
+    worth = num_clusters(sets, queries)
     varies = plain.standard_error > 0
     trials = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else float(worth)
     low, high = _wilson(plain.estimate, trials, worth - 1)
@@ -74,12 +76,12 @@ def clustered_share_difference(values: Float[ndarray, " num_prompts"], sets: nda
     plain = clustered_mean(values, sets, queries)
     if np.isnan(plain.low):
         return plain
-    worth = _num_clusters(sets, queries)
+    worth = num_clusters(sets, queries)
     half = plain.high - plain.estimate if plain.standard_error > 0 else _wilson(0.0, float(worth), worth - 1)[1]
     return replace(plain, low=max(-1.0, plain.estimate - half), high=min(1.0, plain.estimate + half))
 
 
-def _num_clusters(sets: ndarray, queries: ndarray) -> int:
+def num_clusters(sets: ndarray, queries: ndarray) -> int:
     """The fewer of sets and queries, leaving out a kind that has only one."""
     return min(count for count in (len(np.unique(sets)), len(np.unique(queries))) if count > 1)
 
@@ -107,7 +109,7 @@ def clustered_ratio(
         )
     ratio = float(numerator.mean() / denominator.mean())
     influence = (numerator - ratio * denominator) / denominator.mean()
-    error, degrees, reason = _clustered_error(influence - influence.mean(), sets, queries)
+    error, degrees, reason = clustered_error(influence - influence.mean(), sets, queries)
     return _interval(ratio, error, degrees, reason)
 
 
@@ -133,7 +135,7 @@ def _interval(estimate: float, error: float, degrees: int, reason: str) -> Estim
     return Estimate(estimate=estimate, standard_error=error, low=estimate - half, high=estimate + half, reason=reason)
 
 
-def _clustered_error(
+def clustered_error(
     residuals: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray
 ) -> tuple[float, int, str]:
     """Standard error of a mean whose residuals are given, its degrees of freedom, and what to say about it."""

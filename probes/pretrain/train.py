@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from icl.ginc.family import GincFamily
 from icl.ginc.sampling import sample_documents
 
 __all__ = ["PretrainOptions", "pretrain", "training_windows"]
+
+_STEPS_DRAWN_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ class PretrainOptions:
     num_layers: int = 4
     width: int = 128
     num_heads: int = 4
-    tokens: int = 16_000_000
+    tokens: int = 12_000_000
     windows: tuple[tuple[float, int], ...] = ((0.5, 128), (0.5, 768))
     batch_tokens: int = 6_144
     muon_learning_rate: float = 0.015
@@ -95,8 +98,7 @@ def pretrain(
     schedule = list(training_windows(options))
     curve: list[TrainingPoint] = []
     began, tokens_seen, recent = time.perf_counter(), 0, []
-    for step, (num_documents, length) in enumerate(schedule):
-        documents, _ = sample_documents(family, num_documents=num_documents, length=length, rng=train_rng)
+    for step, documents in enumerate(_batches(family, schedule, train_rng)):
         _set_rate(optimisers, _rate(step, len(schedule), options))
         loss = _loss(model, documents, device)
         loss.backward()
@@ -132,6 +134,20 @@ def pretrain(
         "curve": [asdict(point) for point in curve],
     }
     return model.eval(), record
+
+
+def _batches(
+    family: GincFamily, schedule: list[tuple[int, int]], rng: np.random.Generator
+) -> Iterator[Integer[ndarray, "num_documents length"]]:
+    """Yield fresh documents for each step; drawing those of many steps at once costs little more than those of one."""
+    for shape, steps in groupby(schedule):
+        num_documents, length = shape
+        waiting = len(list(steps))
+        while waiting:
+            count = min(waiting, _STEPS_DRAWN_AT_ONCE)
+            drawn, _ = sample_documents(family, num_documents=count * num_documents, length=length, rng=rng)
+            yield from drawn.reshape(count, num_documents, length)
+            waiting -= count
 
 
 def _best_device() -> str:

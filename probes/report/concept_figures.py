@@ -155,7 +155,8 @@ def _drift_line(row: pd.Series, format: str = "") -> Line:
     colour, marker = label_mode_style(str(row["label_mode"]))
     text = ", ".join(filter(None, [str(row["label_mode"]), format, length_words(row["example_length"])]))
     low, middle, high = (float(row[name]) for name in ("drift_lower", "drift", "drift_upper"))
-    return Line(text=text, low=low, middle=middle, high=high, colour=colour, marker=marker)
+    clear = low > 0 or high < 0
+    return Line(text=text, low=low, middle=middle, high=high, colour=colour, marker=marker, clear=clear)
 
 
 def _bars(row: Any, name: str) -> np.ndarray:

@@ -73,8 +73,9 @@ def draw_all(
     if effect_lines(metrics, model):
         title = f"{model}: what moved accuracy, and what did not"
         caption = (
-            f"Paired differences on the same queries and demonstrations, in points of accuracy, with 90 % intervals. "
-            f"An interval that touches the line at 0 shows no clear effect. {_sizes(metrics, model)}"
+            "Paired differences on the same queries and demonstrations, in points of accuracy, with 90 % intervals. "
+            "Hollow: no clear effect (for differences, the interval touches 0; for the spread over formats, "
+            f"equal formats could give it). {_sizes(metrics, model)}"
         )
         figure = plot_effects(metrics, model=model, title=title)
         yield Drawn(name="effects", title=title, caption=caption, figure=figure)
@@ -173,7 +174,7 @@ def _account(account: Account, model: str) -> Iterator[Drawn]:
         title = f"{model}: signal minus noise in each condition" if apart.all() else f"{model}: {count}"
         caption = (
             f"Drift, medians with 90 % intervals of the fitted account, {len(rows)} conditions. Where the line at 0 is "
-            "covered, neither signal nor noise is shown to win."
+            "covered, the mark is hollow: neither signal nor noise is shown to win."
         )
         if not apart.all():
             caption += (

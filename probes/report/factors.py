@@ -7,6 +7,7 @@ from probes.report.verdict import Effect, effect_of, spread_of
 
 __all__ = [
     "FACTORS",
+    "all_spreads",
     "format_spreads",
     "here",
     "label_effect",
@@ -59,5 +60,15 @@ def shots_gains(metrics: pd.DataFrame, model: str, setting: Setting) -> pd.DataF
 
 def format_spreads(metrics: pd.DataFrame, model: str, setting: Setting) -> pd.DataFrame:
     """Posterior spreads over formats with gold labels, at every shot count."""
-    rows = at(metrics, "format_spread_posterior", model=model, score="accuracy", label_mode="gold")
-    return of_length(rows, setting.example_length)
+    rows = all_spreads(metrics, model)
+    return of_length(rows[rows["label_mode"] == "gold"], setting.example_length)
+
+
+def all_spreads(metrics: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Posterior spreads over formats with gold labels or none shown, and num_formats, how many were compared."""
+    rows = at(metrics, "format_spread_posterior", model=model, score="accuracy")
+    rows = rows[rows["label_mode"].isin(["gold", "zero_shot"])].sort_values("num_shots")
+    keys = ["label_mode", "num_shots", "example_length"]
+    levels = at(metrics, "accuracy", model=model, score="accuracy")
+    counts = levels.groupby(keys, dropna=False)["format"].nunique().rename("num_formats").reset_index()
+    return rows.merge(counts, on=keys, how="left").fillna({"num_formats": 0})

@@ -54,7 +54,8 @@ def plot_label_modes(metrics: pd.DataFrame, *, model: str, chance: float | None 
     settings = panel_settings(metrics, model)
     if not settings:
         raise ValueError(f"no format of {model} has two label modes to compare")
-    columns = min(3, len(settings))
+    modes = at(metrics, "accuracy", model=model, score="accuracy")["label_mode"].nunique()
+    columns = min(len(settings), 2 if modes > 8 or len(settings) == 4 else 3)
     blocks = math.ceil(len(settings) / columns)
     figure = new_figure(1.1 + 2.7 * 2 * blocks)
     panels = figure.subplots(2 * blocks, columns, squeeze=False, sharey="row")
@@ -168,6 +169,8 @@ def _label_mode_panel(
     axes: "Axes", metrics: pd.DataFrame, model: str, score: str, format: str, length: int | None, handles: dict
 ) -> None:
     rows = of_length(at(metrics, score, model=model, score=score, format=format), length)
+    if rows.empty:
+        return
     shots = sorted({int(n) for n in rows["num_shots"]})
     modes = list(dict.fromkeys(rows.loc[rows["num_shots"] > 0, "label_mode"]))
     modes = [*(["zero_shot"] if 0 in shots else []), *modes]

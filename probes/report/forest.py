@@ -1,15 +1,15 @@
 """Forest plots: one line an effect, with its interval and the line of no effect."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from probes.report.factors import label_gaps
+from probes.report.factors import all_spreads, label_gaps
 from probes.report.selection import at, length_words, main_setting
 from probes.report.style import INK, error_bars, finish, label_mode_style, new_figure, plain
-from probes.report.verdict import number
+from probes.report.verdict import number, spread_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ _ROW = 0.27
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One effect in points, or the heading of a group where `text` stands alone."""
+    """One effect, hollow where it is not clear, or the heading of a group."""
 
     text: str
     low: float = float("nan")
@@ -30,6 +30,7 @@ class Line:
     colour: str = INK
     marker: str = "o"
     heading: bool = False
+    clear: bool = True
 
 
 def plot_effects(metrics: pd.DataFrame, *, model: str, title: str = "") -> "Figure":
@@ -65,14 +66,12 @@ def effect_lines(metrics: pd.DataFrame, model: str) -> list[Line]:
             contrast = row.contrast.replace("1 shots", "1 shot") if row.num_shots == 1 else row.contrast
             text = ", ".join(filter(None, [contrast, length_words(row.example_length)]))
             lines.append(_line(row, text, colour, marker))
-    spreads = at(metrics, "format_spread_posterior", model=model, score="accuracy", label_mode="gold")
-    zero = at(metrics, "format_spread_posterior", model=model, score="accuracy", label_mode="zero_shot")
-    spreads = pd.concat([zero, spreads]).sort_values("num_shots")
+    spreads = all_spreads(metrics, model)
     if not spreads.empty:
-        lines.append(Line(text="Best minus worst format (posterior; never below 0)", heading=True))
-        for row in spreads.itertuples():
-            text = ", ".join(filter(None, [f"{row.num_shots} shots", length_words(row.example_length)]))
-            lines.append(_line(row, text, "#0072B2", "D"))
+        lines.append(Line(text="Best minus worst format (never below 0)", heading=True))
+        for _, spread in spreads.iterrows():
+            text = ", ".join(filter(None, [f"{spread['num_shots']} shots", length_words(spread["example_length"])]))
+            lines.append(replace(_line(spread, text, "#0072B2", "D"), clear=spread_of(spread, "").clear))
     return lines
 
 
@@ -94,6 +93,7 @@ def draw_forest(lines: list[Line], *, title: str, label: str, digits: int = 1) -
             [y],
             xerr=bars,
             fmt=line.marker,
+            markerfacecolor=line.colour if line.clear else "white",
             color=line.colour,
             markersize=5.5,
             capsize=2.5,
@@ -101,7 +101,7 @@ def draw_forest(lines: list[Line], *, title: str, label: str, digits: int = 1) -
         )
         numbers.append(_numbers(line, digits))
     positions = range(len(lines) - 1, -1, -1)
-    axes.set_yticks(positions, [plain(line.text) for line in lines])
+    axes.set_yticks(positions, [plain(line.text, 56) for line in lines])
     for tick, line in zip(axes.get_yticklabels(), lines):
         tick.set_fontweight("bold" if line.heading else "normal")
     axes.set_ylim(-0.6, len(lines) - 0.4)
@@ -117,7 +117,8 @@ def draw_forest(lines: list[Line], *, title: str, label: str, digits: int = 1) -
 
 def _line(row: Any, text: str, colour: str, marker: str) -> Line:
     low, middle, high = (100 * float(value) for value in (row.low, row.estimate, row.high))
-    return Line(text=text, low=low, middle=middle, high=high, colour=colour, marker=marker)
+    clear = low > 0 or high < 0
+    return Line(text=text, low=low, middle=middle, high=high, colour=colour, marker=marker, clear=clear)
 
 
 def _numbers(line: Line, digits: int) -> str:

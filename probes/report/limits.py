@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from probes.report.selection import split_models
-from probes.report.verdict import SPREAD_SHARE
+from probes.report.verdict import PROMPTS_PER_FORMAT, QUERIES_PER_FORMAT, SPREAD_SHARE
 
 if TYPE_CHECKING:
     from probes.report.concept_words import Account
@@ -139,8 +139,9 @@ def _many(metrics: pd.DataFrame) -> list[str]:
     if (metrics["metric"] == "format_spread_posterior").any():
         said.append(
             "A spread over formats is never below 0, so its interval cannot cover 0: it is called clear only when its "
-            f"lower end is at least {100 * SPREAD_SHARE:.0f} % of its median, which happens in at most one in ten runs "
-            "whose formats do not differ."
+            f"lower end is at least {100 * SPREAD_SHARE:.0f} % of its median and there are at least "
+            f"{QUERIES_PER_FORMAT} queries and {PROMPTS_PER_FORMAT} prompts for each format compared, which "
+            "equal formats reach in about one run in ten at most."
         )
     return said
 

@@ -68,12 +68,12 @@ def shots_colour(position: int, count: int) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def plain(text: object) -> str:
-    """Keep Matplotlib from reading `$` as mathematics, and shorten what would not fit."""
+def plain(text: object, longest: int = 44) -> str:
+    """Keep Matplotlib from reading `$` as mathematics, and cut what would not fit in the middle."""
     flat = " ".join(str(text).split())
-    return (
-        textwrap.shorten(flat, 60, placeholder="…").replace("$", r"\$") if len(flat) > 60 else flat.replace("$", r"\$")
-    )
+    if len(flat) > longest:
+        flat = f"{flat[: longest - longest // 2 - 1]}…{flat[-(longest // 2) :]}"
+    return flat.replace("$", r"\$")
 
 
 def new_figure(height: float, width: float = WIDTH) -> "Figure":
@@ -85,14 +85,16 @@ def new_figure(height: float, width: float = WIDTH) -> "Figure":
 
 def finish(figure: "Figure", title: str, *, handles: dict | None = None, columns: int = 4) -> "Figure":
     """Set the title, flush left, and one legend under all panels."""
-    wrapped = "\n".join(textwrap.wrap(title, round(10.5 * figure.get_figwidth())))
+    width = figure.get_figwidth()
+    wrapped = "\n".join(textwrap.wrap(title, round(9.6 * width))).replace("$", r"\$")
     figure.suptitle(wrapped, x=0.01, ha="left", fontsize=11.5, fontweight="bold", color=INK)
     if handles:
+        fitting = int(13 * width / (max(len(label) for label in handles) + 7))
         figure.legend(
             list(handles.values()),
             list(handles),
             loc="outside lower center",
-            ncols=min(columns, len(handles)),
+            ncols=max(1, min(columns, len(handles), fitting)),
             frameon=False,
             fontsize=9,
         )

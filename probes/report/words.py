@@ -178,6 +178,8 @@ def _format(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
     )
     if effect.clear:
         text += f"; in the run {row['contrast']}."
+    elif effect.reason:
+        text += f": no clear effect, since {effect.reason}."
     else:
         text += ": no clear effect. A spread is never below 0, and formats that do not differ could give this one."
     beside = label_effect(metrics, model, setting, shots)

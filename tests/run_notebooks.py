@@ -1,0 +1,38 @@
+"""Run the notebooks: `--write` stores outputs (full budget), otherwise a small budget is used and nothing stored."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+def run(path: Path) -> nbformat.NotebookNode:
+    """Execute one notebook from its own folder; raises if a cell does."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": path.parent}})
+    client.execute()
+    return notebook
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    if not options.write:
+        os.environ["ICL_SMALL_BUDGET"] = "1"
+    for path in NOTEBOOKS:
+        notebook = run(path)
+        if options.write:
+            for cell in notebook.cells:
+                cell.metadata.pop("execution", None)  # time stamps would change with every run
+            nbformat.write(notebook, path)
+        sys.stderr.write(f"{path.name}: {len(notebook.cells)} cells\n")
+
+
+if __name__ == "__main__":
+    main()
