@@ -1,5 +1,6 @@
 """Score what a plan asks, part by part, skipping what a run folder already holds."""
 
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -157,7 +158,7 @@ def _manifest(folder: RunFolder, plan: Plan) -> dict:
         "models": models,
         "seeds": {source: getattr(plan.seeds, source) for source in ("selection", "labels", "order", "format")},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
-        "machine": {"system": platform.system(), "processor": platform.machine()},
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
     }
 
 

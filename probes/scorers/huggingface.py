@@ -9,7 +9,6 @@ import hashlib
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -26,30 +25,20 @@ from icl.ginc.task import GincTask
 from icl.prompts.render import Prompt
 from icl.tasks.task import Task
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_model
-from probes.scorers.huggingface_tokens import TokenisedCandidate, tokenise
+from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise
 from probes.scorers.scorer import LabelAudit, Scorer
+from probes.scorers.sharing import Group, partition
 
 __all__ = ["HuggingFaceScorer"]
-
-_SHORTEST_SHARED = 16
-"""Tokens that sequences must have in common before sharing them is worth a pass of its own."""
 
 _SHARING_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 """Nats by which the first shared pass may differ from a plain one before sharing is given up."""
 
-_CHECKED_TOGETHER = 256
-"""Prompts that are tokenised at once when they are only counted."""
+_COUNTED_TOGETHER = 128
+"""Prompts that are tokenised at once when they are only checked or counted: as many as a run scores at once."""
 
 type Wanted = dict[tuple[int, ...], dict[tuple[int, ...], float]]
 """Input ids → the labels whose tokens are read off their pass → log-probability in nats."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Token sequences with their common beginning; `shared` is 0 where each is read whole."""
-
-    shared: int
-    sequences: tuple[tuple[int, ...], ...]
 
 
 class HuggingFaceScorer(Scorer):
@@ -94,6 +83,7 @@ class HuggingFaceScorer(Scorer):
         self._dtype = _dtype(dtype)
         self._device = torch.device(_best_device() if device == "auto" else device)
         self._options = {"revision": self.source.revision, "trust_remote_code": trust_remote_code}
+        self._last: tuple[tuple[Prompt, ...], list[list[TokenisedCandidate]]] = ((), [])
         self._sharing = True
         self._sharing_checked = False
         self._config = self._load(AutoConfig)
@@ -117,6 +107,7 @@ class HuggingFaceScorer(Scorer):
         if not prompts:
             return np.empty((0, 0))
         tokenised = tokenise(self._tokenizer, prompts)
+        self._last = (tuple(prompts), tokenised)
         wanted = _wanted(tokenised)
         for group in self._groups(wanted):
             self._read(group, wanted)
@@ -129,20 +120,21 @@ class HuggingFaceScorer(Scorer):
         return scores
 
     def check(self, prompts: Sequence[Prompt]) -> None:
-        """Refuse prompts longer than the context, saying how many shots fit; loads no weights."""
+        """Refuse labels without tokens and prompts longer than the context; loads no weights."""
         context = self.context_length
-        longest: dict[int, int] = {}
-        for prompt, candidates in zip(prompts, self._tokenised(prompts)):
-            shots = len(prompt.demonstrations)
-            longest[shots] = max(longest.get(shots, 0), *(len(candidate.inputs) + 1 for candidate in candidates))
-        too_long = {shots: length for shots, length in longest.items() if length > context}
-        if too_long:
-            shots, length = max(too_long.items(), key=lambda item: item[1])
-            fitting = [n for n in longest if n < min(too_long)]
-            advice = f"at most {max(fitting)} of the asked shots fit" if fitting else "not even the smallest shots fit"
+        distinct = {(prompt.format, prompt.candidates): prompt for prompt in prompts}
+        for _ in self._tokenised(list(distinct.values())):
+            pass  # labels that tokenise to nothing are refused
+        long = [prompt for prompt, most in zip(prompts, most_tokens(self._tokenizer, prompts)) if most > context]
+        exact = zip(long, self._tokenised(long))
+        lengths = [
+            (max(len(c.inputs) + 1 for c in candidates), len(prompt.demonstrations)) for prompt, candidates in exact
+        ]
+        length, shots = max(lengths, default=(0, 0))
+        if length > context:
             raise UserError(
-                f"a prompt of {shots} shots has {length} tokens, but model '{self.name}' reads {context}; {advice}: "
-                "ask for fewer with --shots, or use another model."
+                f"a prompt of {shots} shots has {length} tokens, but model '{self.name}' reads {context}; about "
+                f"{shots * context // length} shots fit: ask for fewer with --shots, or use another model."
             )
 
     def check_family(self, task: Task | GincTask) -> None:
@@ -160,14 +152,15 @@ class HuggingFaceScorer(Scorer):
 
     def audit(self, prompts: Sequence[Prompt]) -> list[list[LabelAudit]]:
         """Count each candidate's tokens, and say whether joint and separate tokenisation agree."""
-        return [
-            [LabelAudit(len(c.label), c.boundary_clean) for c in candidates] for candidates in self._tokenised(prompts)
-        ]
+        scored, tokenised = self._last
+        if scored != tuple(prompts):
+            tokenised = list(self._tokenised(prompts))
+        return [[LabelAudit(len(c.label), c.boundary_clean) for c in candidates] for candidates in tokenised]
 
     def num_tokens(self, prompts: Sequence[Prompt]) -> int:
         """Count the tokens that a run would forward, shared beginnings once."""
-        wanted = _wanted(self._tokenised(prompts))
-        return sum(g.shared + sum(len(s) - g.shared for s in g.sequences) for g in self._groups(wanted))
+        parts = (prompts[start : start + _COUNTED_TOGETHER] for start in range(0, len(prompts), _COUNTED_TOGETHER))
+        return sum(group.cost for part in parts for group in self._groups(_wanted(self._tokenised(part))))
 
     def estimated_seconds(self, prompts: Sequence[Prompt]) -> float:
         """2 · parameters · tokens operations, at twice the time that a matrix product needs for as many."""
@@ -230,38 +223,24 @@ class HuggingFaceScorer(Scorer):
             ) from error
 
     def _tokenised(self, prompts: Sequence[Prompt]) -> Iterator[list[TokenisedCandidate]]:
-        for start in range(0, len(prompts), _CHECKED_TOGETHER):
-            yield from tokenise(self._tokenizer, prompts[start : start + _CHECKED_TOGETHER])
+        for start in range(0, len(prompts), _COUNTED_TOGETHER):
+            yield from tokenise(self._tokenizer, prompts[start : start + _COUNTED_TOGETHER])
 
-    def _read(self, group: _Group, wanted: Wanted) -> None:
+    def _read(self, group: Group, wanted: Wanted) -> None:
         """Run a group and write the log-probabilities of its labels into `wanted`."""
         cache = self._read_shared(group, wanted) if group.shared else None
         if group.shared and cache is None:
-            group = _Group(0, tuple(sorted(group.sequences, key=len)))
+            group = Group(0, tuple(sorted(group.sequences, key=len)))
         for sequences in _batches(group, self.batch_tokens):
             self._forward(sequences, wanted, group.shared, cache)
 
-    def _groups(self, wanted: Wanted) -> Iterator[_Group]:
-        """Split sequences into groups that share a beginning, where that saves work, and the rest."""
-        single: list[tuple[int, ...]] = []
-        group: list[tuple[int, ...]] = []
-        shared = 0
-        for sequence in [*sorted(wanted), ()]:
-            before_label = min((len(sequence) - len(label) for label in wanted.get(sequence, ())), default=0)
-            common = min(_common_length(group[0], sequence), shared, before_label) if group else 0
-            if self._sharing and common >= _SHORTEST_SHARED and len(group) * (shared - common) < shared:
-                group.append(sequence)
-                shared = common
-                continue
-            if len(group) > 1:
-                yield _Group(shared, tuple(group))
-            else:
-                single += group
-            group, shared = [sequence], before_label
-        if single:
-            yield _Group(0, tuple(sorted(single, key=len)))
+    def _groups(self, wanted: Wanted) -> list[Group]:
+        """Say which sequences share a pass over their beginning."""
+        if not self._sharing:
+            return [Group(0, tuple(sorted(wanted, key=len)))]
+        return partition({ids: min(len(ids) + 1 - len(label) for label in wanted[ids]) - 1 for ids in wanted})
 
-    def _read_shared(self, group: _Group, wanted: Wanted) -> DynamicCache | None:
+    def _read_shared(self, group: Group, wanted: Wanted) -> DynamicCache | None:
         """Compute keys and values of the common beginning; None where this model's cache cannot be branched."""
         ids = torch.tensor([group.sequences[0][: group.shared]], device=self._device)
         try:
@@ -337,11 +316,7 @@ def _wanted(tokenised: Iterable[list[TokenisedCandidate]]) -> Wanted:
     return wanted
 
 
-def _common_length(first: tuple[int, ...], second: tuple[int, ...]) -> int:
-    return next((i for i, (a, b) in enumerate(zip(first, second)) if a != b), min(len(first), len(second)))
-
-
-def _batches(group: _Group, batch_tokens: int) -> Iterator[list[tuple[int, ...]]]:
+def _batches(group: Group, batch_tokens: int) -> Iterator[list[tuple[int, ...]]]:
     """Cut a group into batches of at most `batch_tokens` padded tokens, at least one sequence each."""
     batch: list[tuple[int, ...]] = []
     for sequence in group.sequences:

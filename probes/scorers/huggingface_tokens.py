@@ -9,10 +9,13 @@ from transformers import PreTrainedTokenizerBase
 from icl.errors import UserError
 from icl.prompts.render import Prompt
 
-__all__ = ["TokenisedCandidate", "tokenise"]
+__all__ = ["TokenisedCandidate", "most_tokens", "tokenise"]
 
 _TAIL_CHARACTERS = 24
 """Characters that are cut anew with each candidate; the text before them is cut once a prompt."""
+
+_SPLIT_MARGIN = 4
+"""Tokens by which joint cutting may at most be longer than separate cutting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,18 @@ def tokenise(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> l
     return [
         _behind_prompt(tokenizer, text, whole[text], {piece: alone[piece] for piece in candidates})
         for text, candidates in questions
+    ]
+
+
+def most_tokens(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> list[int]:
+    """Bound the tokens of each prompt with its longest candidate from above, without cutting them jointly."""
+    texts = [prompt.text for prompt in prompts]
+    pieces = list(dict.fromkeys(candidate.text for prompt in prompts for candidate in prompt.candidates))
+    alone = {piece: len(ids) for piece, (ids, _) in zip(pieces, _encode(tokenizer, pieces, special=False))}
+    lengths = [len(ids) for ids, _ in _encode(tokenizer, texts, special=True)]
+    return [
+        length + max(alone[candidate.text] for candidate in prompt.candidates) + _SPLIT_MARGIN
+        for length, prompt in zip(lengths, prompts)
     ]
 
 
