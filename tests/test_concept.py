@@ -7,19 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from jaxtyping import install_import_hook
 from scipy.integrate import quad
 from scipy.special import expit, ndtr
 from scipy.stats import betabinom, norm
 
-with install_import_hook("icl.concept", "beartype.beartype"):
-    from icl.concept.counts import COUNT_COLUMNS, counts_from_scores, validate_counts
-    from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
-    from icl.concept.drift_diffusion import Priors, build_drift_diffusion_model, expected_sigmoid
-    from icl.concept.fit import fit
-    from icl.concept.grid import grid_of
-    from icl.concept.summary import demonstrations_needed, separately_identified, summarise
-
+from icl.concept.counts import COUNT_COLUMNS, counts_from_scores, validate_counts
+from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
+from icl.concept.drift_diffusion import Priors, build_drift_diffusion_model, expected_sigmoid
+from icl.concept.fit import fit
+from icl.concept.grid import grid_of
+from icl.concept.summary import demonstrations_needed, separately_identified, summarise
 from icl.errors import UserError
 from icl.scores import SCORE_COLUMNS
 

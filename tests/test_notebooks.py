@@ -7,6 +7,7 @@ import pytest
 from run_notebooks import NOTEBOOKS, run
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # the kernel's own libraries warn, not the lab
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_on_a_small_budget(path, monkeypatch):

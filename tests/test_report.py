@@ -9,25 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from jaxtyping import install_import_hook
 
-with install_import_hook(["icl", "probes"], "beartype.beartype"):
-    from icl.metrics.measure import measure
-    from icl.metrics.outcomes import prompt_outcomes
-    from icl.metrics.table import metrics_table
-    from probes.report import concept_words, drawn, page, verdict
-    from probes.report.concept_figures import plot_drift, plot_learning_curves, plot_signal_noise
-    from probes.report.figures import plot_formats, plot_label_modes, plot_reliability
-    from probes.report.forest import plot_effects
-    from probes.report.limits import limits
-    from probes.report.selection import Setting, main_setting, split_models
-    from probes.report.style import label_mode_style, png
-    from probes.report.words import answers
-    from probes.runs.execute import execute
-    from probes.runs.experiment import Experiment
-    from probes.runs.folder import RunFolder, create_run
-    from probes.runs.plan import make_plan
-    from probes.scorers.scorer import LabelAudit, Scorer
+from icl.metrics.measure import measure
+from icl.metrics.outcomes import prompt_outcomes
+from icl.metrics.table import metrics_table
+from probes.report import concept_words, drawn, page, verdict
+from probes.report.concept_figures import plot_drift, plot_learning_curves, plot_signal_noise
+from probes.report.figures import plot_formats, plot_label_modes, plot_reliability
+from probes.report.forest import plot_effects
+from probes.report.limits import limits
+from probes.report.selection import Setting, main_setting, split_models
+from probes.report.style import label_mode_style, png
+from probes.report.words import answers
+from probes.runs.execute import execute
+from probes.runs.experiment import Experiment
+from probes.runs.folder import RunFolder, create_run
+from probes.runs.plan import make_plan
+from probes.scorers.scorer import LabelAudit, Scorer
 
 HOSTILE = "<script>alert(1)</script>"
 SETTING = Setting(format="qa", example_length=None, num_shots=4)

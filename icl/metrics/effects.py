@@ -5,6 +5,7 @@ compares were not run.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -43,7 +44,7 @@ def label_effects(outcomes: pd.DataFrame) -> list[dict]:
 
     `gap` is m(gold) − m(mode) (Min: gold − random); `gain_retained` is (m(mode) − m(zero shot)) ÷ (m(gold) − m(zero
     shot)); `GLER` is gap(random) ÷ (m(gold) − m(zero shot)) (Yoo); `flip_rate` is the share of queries whose prediction
-    differs from that under gold labels.
+    differs from that under gold labels; `task_recognition` is m(random) − chance (Pan).
     """
     found = []
     for rows in settings(outcomes[outcomes["num_shots"] > 0], *_SETTING):
@@ -61,6 +62,8 @@ def label_effects(outcomes: pd.DataFrame) -> list[dict]:
             step: dict[str, Any] = {"unit": "share", "resolution": resolution(gold)}
             names: dict[str, Any] = {"contrast": f"gold against {mode}", "label_mode": mode}
             found.append(metric_row(gold, "flip_rate", estimate, **step, **names))
+            if mode == "random":
+                found.append(_task_recognition(other))
             if not zero_rows.empty:
                 found += _ratios(gold_rows, rows[rows["label_mode"] == mode], zero_rows, mode)
     return found
@@ -210,6 +213,16 @@ def _differences(metric: str, first: pd.DataFrame, second: pd.DataFrame, **names
         estimate = average(difference, *_clusters(first))
         found.append(metric_row(first, metric, estimate, unit=SCORES[score], resolution=step, score=score, **names))
     return found
+
+
+def _task_recognition(random: pd.DataFrame) -> dict:
+    """Accuracy above chance where the labels say nothing about the inputs."""
+    chance = 1 / random["num_candidates"].to_numpy(dtype=float)
+    accuracy = clustered_share(random["accuracy"].to_numpy(), *_clusters(random))
+    shifted = {end: getattr(accuracy, end) - chance.mean() for end in ("estimate", "low", "high")}
+    names: dict[str, Any] = {"contrast": "random − chance", "label_mode": "random", "score": "accuracy"}
+    step = resolution(random)
+    return metric_row(random, "task_recognition", replace(accuracy, **shifted), unit="share", resolution=step, **names)
 
 
 def _ratios(gold: pd.DataFrame, other: pd.DataFrame, zero: pd.DataFrame, mode: str) -> list[dict]:
