@@ -103,6 +103,9 @@ def run(options: Namespace) -> None:
 def fit(options: Namespace) -> None:
     """Fit the account to a run folder."""
     folder = open_run(options.run)
+    folder.check_finished()
+    if options.seed < 0:
+        raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
     _fit(
         folder,
         draws=options.draws,
@@ -133,10 +136,10 @@ def pretrain(options: Namespace) -> None:
     if "tokens" in chosen:
         chosen["tokens"] = int(chosen["tokens"])
     training = PretrainOptions(**chosen)
-    if options.out.exists() and any(options.out.iterdir()):
+    if options.out.exists() and (options.out.is_file() or any(options.out.iterdir())):
         raise UserError(f"{options.out} is not empty; choose another --out, or delete it first.")
     family = load_family(options.family) if options.family else default_family()
-    with tqdm(total=training.tokens, unit="tok", unit_scale=True, disable=None) as bar:
+    with tqdm(total=training.tokens, unit="tok", unit_scale=True, mininterval=_progress_interval()) as bar:
 
         def progress(point) -> None:
             bar.update(point.tokens - bar.n)
@@ -191,7 +194,7 @@ def _run(experiment: Experiment, out: Path, *, quiet: bool = False) -> RunFolder
 
     def progress(model: str, done: int, total: int) -> None:
         if model not in bars:
-            bars[model] = tqdm(total=total, desc=model, unit="prompt", disable=None if not quiet else True)
+            bars[model] = tqdm(total=total, desc=model, unit="prompt", disable=quiet, mininterval=_progress_interval())
         bars[model].update(done - bars[model].n)
 
     if not quiet:
@@ -280,6 +283,11 @@ def _catalogue(kind: str) -> dict[str, str]:
     shipped = {name: "a small decoder trained on the lab's GINC family" for name in shipped_models()}
     controls = {name: (rule.__doc__ or "").splitlines()[0] for name, rule in CONTROLS.items()}
     return shipped | {ORACLE: "exact Bayes on GINC, the ceiling of every GINC plot"} | controls
+
+
+def _progress_interval() -> float:
+    """Seconds between two states of a progress bar: few lines where they go to a log."""
+    return 0.5 if sys.stderr.isatty() else 20.0
 
 
 def _names(planned: Plan) -> str:

@@ -169,7 +169,7 @@ def test_ratio_is_missing_with_a_reason_where_the_denominator_may_be_zero(rng):
 
 def test_jackknife_of_a_mean_is_the_textbook_error(rng):
     values = rng.normal(size=20)
-    estimate = jackknife(np.mean, (values,), np.arange(20))
+    estimate = jackknife(np.mean, (values,), np.arange(20), np.arange(20))
     assert estimate.standard_error == pytest.approx(values.std(ddof=1) / np.sqrt(20), rel=1e-12)
 
 

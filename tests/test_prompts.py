@@ -128,15 +128,14 @@ def test_shouting_changes_casing_of_inputs_and_labels():
     assert prompt.candidates[0].label == "red"
 
 
-def test_labels_that_a_format_writes_alike_are_refused():
-    with pytest.raises(UserError, match="format 'lowercase' writes two labels of task 't' the same"):
-        render(
-            "t",
-            demonstrations([]),
-            Example(input="x", label="US"),
-            FORMATS["lowercase"],
-            words={"US": "US", "us": "us"},
-        )
+@pytest.mark.parametrize("words", [("US", "us"), ("Neg", "negative")])
+def test_labels_that_a_format_writes_alike_are_refused(words):
+    pool = tuple(Example(input=f"i{i}", label=words[i % 2]) for i in range(20))
+    task = Task(name="t", description="", label_space=words, pool=pool, source="test")
+    with pytest.raises(
+        UserError, match=f"format 'lowercase' writes .* '{words[0].lower()}' begins '{words[1].lower()}'"
+    ):
+        build_prompts(task, conditions("gold", formats=("lowercase",)), selection())
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -84,7 +84,7 @@ def _check_values(counts: pd.DataFrame) -> None:
         )
     if counts["num_shots"].nunique() == 1:
         raise UserError(
-            f"a learning curve needs at least two values of num_shots, got only {counts['num_shots'].iloc[0]}; "
+            f"a learning curve needs two or more shot counts, got only {counts['num_shots'].iloc[0]} shots; "
             "run the probe at more shot counts, 0 among them."
         )
     if (correct == 0).all() or (correct == prompts).all():
@@ -99,7 +99,7 @@ def counts_from_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Count the right answers of every cell of a score table.
 
     A prompt's answer is the candidate of highest log-probability among those that were scored; candidates that
-    tie share the prompt, and a cell's total is rounded. Prompts whose gold label was not scored are left out.
+    tie share the prompt, and a cell's total is rounded. A zero-shot question counts once, however many sets asked it. Prompts whose gold label was not scored are left out.
     Cells with other than the task's own inputs become label modes of their own (``"gold, ood inputs"``). Rows of
     the model named ``oracle`` become the ceiling of the others, unless there are no others.
     """
@@ -117,6 +117,9 @@ def counts_from_scores(scores: pd.DataFrame) -> pd.DataFrame:
     prompts = scores.loc[gold, _PROMPT].assign(
         correct=(best / num_best.clip(lower=1))[gold], chance=1 / num_candidates[gold]
     )
+    # Without demonstrations every demonstration set asks the same question: one answer, counted once.
+    asked = prompts[["model", *_CELL, "query_id"]].assign(prompt_id=scores.loc[gold, "prompt_id"])
+    prompts = prompts[~((prompts["num_shots"] == 0) & asked.duplicated())]
     foreign = (prompts["input_mode"] != "task") & (prompts["num_shots"] > 0)
     named = prompts["label_mode"] + ", " + prompts["input_mode"] + " inputs"
     prompts["label_mode"] = prompts["label_mode"].where(~foreign, named)

@@ -19,7 +19,7 @@ from icl.errors import UserError
 
 __all__ = ["TARGET_ACCEPT", "fit"]
 
-TARGET_ACCEPT = 0.9
+TARGET_ACCEPT = 0.95
 """Acceptance rate that the step size is tuned to: above the usual 0.8, for the ridge between hit and drift."""
 
 _PRIOR_DRAWS = 2000

@@ -27,9 +27,8 @@ def levels(outcomes: pd.DataFrame) -> list[dict]:
             found.append(metric_row(rows, score, estimate, unit=unit, resolution=step, score=score, **mode))
         gold, predicted = rows["gold"].to_numpy(), rows["prediction"].to_numpy()
         confidence, correct = rows["confidence"].to_numpy(), rows["accuracy"].to_numpy()
-        clusters = sets if len(np.unique(sets)) > 2 else queries
-        f1 = _within_0_and_1(jackknife(macro_f1, (gold, predicted), clusters))
-        ece = _within_0_and_1(jackknife(expected_calibration_error, (confidence, correct), clusters))
+        f1 = _within_0_and_1(jackknife(macro_f1, (gold, predicted), sets, queries))
+        ece = _within_0_and_1(jackknife(expected_calibration_error, (confidence, correct), sets, queries))
         found.append(metric_row(rows, "macro_f1", f1, unit="share", resolution=resolution(rows), **mode))
         found.append(metric_row(rows, "calibration_error", ece, unit="probability", **mode))
     return found

@@ -114,18 +114,34 @@ def clustered_ratio(
 
 
 def jackknife(
-    statistic: Callable[..., float], columns: tuple[ndarray, ...], clusters: ndarray, *, num_blocks: int = 20
+    statistic: Callable[..., float], columns: tuple[ndarray, ...], sets: ndarray, queries: ndarray
 ) -> Estimate:
-    """Estimate `statistic(*columns)` with a jackknife over at most `num_blocks` blocks of whole clusters."""
+    """Estimate `statistic(*columns)` with a jackknife over demonstration sets and one over queries, variances added.
+
+    Where every prompt has its own set and query the two are one.
+    """
+    estimate = float(statistic(*columns))
+    num_clusters_each = [len(np.unique(clusters)) for clusters in (sets, queries)]
+    if num_clusters_each == [len(sets), len(sets)]:
+        kinds = [queries]
+    else:
+        kinds = [clusters for clusters, count in zip((sets, queries), num_clusters_each) if count > 1]
+    if not kinds:
+        return Estimate(estimate=estimate, reason="one cluster only, so no interval")
+    parts = [_jackknife_variance(statistic, columns, clusters) for clusters in kinds]
+    degrees = min(count for _, count in parts) - 1
+    return _interval(estimate, float(np.sqrt(sum(variance for variance, _ in parts))), degrees, "")
+
+
+def _jackknife_variance(
+    statistic: Callable[..., float], columns: tuple[ndarray, ...], clusters: ndarray, num_blocks: int = 20
+) -> tuple[float, int]:
+    """Jackknife variance over at most `num_blocks` blocks of whole clusters, and the number of blocks."""
     _, cluster = np.unique(clusters, return_inverse=True)
     block = cluster % min(num_blocks, int(cluster.max()) + 1)
     count = int(block.max()) + 1
-    estimate = float(statistic(*columns))
-    if count < 2:
-        return Estimate(estimate=estimate, reason="one cluster only, so no interval")
     left_out = np.array([statistic(*(column[block != b] for column in columns)) for b in range(count)])
-    error = float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
-    return _interval(estimate, error, count - 1, "")
+    return float((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()), count
 
 
 def _interval(estimate: float, error: float, degrees: int, reason: str) -> Estimate:

@@ -8,7 +8,7 @@ from icl.ginc.task import GincTask, draw_ginc_episodes
 from icl.prompts.demonstrations import Episode, draw_episodes
 from icl.prompts.formats import Format, get_format
 from icl.prompts.label_modes import LabelMode, label_words, parse_label_mode, relabel
-from icl.prompts.render import Prompt, render
+from icl.prompts.render import Prompt, check_words, render
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Task
 
@@ -76,6 +76,8 @@ def build_prompts(
     episodes = _draw(task, selection, max((condition.num_shots for condition in conditions), default=0))
     frequencies = _label_frequencies(task, episodes)
     words = {mode: label_words(mode, task.answers) for mode in {c.label_mode for c in conditions}}
+    for condition in conditions:
+        check_words(formats[condition.format], words[condition.label_mode], task.name)
     label_space = task.label_space
     sets: dict[str, list[Episode]] = {}
     for episode in episodes:

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from icl.errors import UserError
 from icl.prompts.demonstrations import Demonstrations
 from icl.prompts.formats import Format
 from icl.tasks.task import Example
 
-__all__ = ["Candidate", "Part", "Prompt", "render"]
+__all__ = ["Candidate", "Part", "Prompt", "check_words", "render"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +112,8 @@ def render(
         How each label of the label space is written, before the format's casing; its order is the candidates'.
     **provenance
         `input_mode`, `order`, `example_length`, `probes` of the prompt.
-
-    Raises
-    ------
-    UserError
-        If two labels are written the same in this format.
     """
     words = {label: format.write_label(word) for label, word in words.items()}
-    if len(set(words.values())) < len(words):
-        raise UserError(
-            f"format '{format.name}' writes two labels of task '{task}' the same ({', '.join(words.values())}); "
-            "use a format that keeps their casing."
-        )
     parts = [Part("instruction", format.instruction)]
     shown = demonstrations.shown_labels or (None,) * len(demonstrations)
     for text, label in zip(demonstrations.inputs, shown):
@@ -144,6 +135,23 @@ def render(
         query_id=query_id,
         **provenance,
     )
+
+
+def check_words(format: Format, words: Mapping[str, str], task: str) -> None:
+    """Refuse a format that writes two labels the same, or one as the beginning of another.
+
+    Raises
+    ------
+    UserError
+        Naming the two words.
+    """
+    written = sorted(format.write_label(word) for word in words.values())
+    for first, second in pairwise(written):  # sorted, so a beginning stands right before what it begins
+        if second.startswith(first):
+            raise UserError(
+                f"format '{format.name}' writes the labels of task '{task}' so that {first!r} begins {second!r}; "
+                "use a format that keeps their casing, or rename one."
+            )
 
 
 def _without_trailing_space(parts: list[Part]) -> tuple[tuple[Part, ...], str]:

@@ -17,6 +17,7 @@ from icl.errors import UserError
 from icl.ginc.exact import infer
 from icl.ginc.family import GincFamily
 from icl.ginc.sampling import sample_documents
+from probes.scorers.huggingface_source import find_device
 
 __all__ = ["PretrainOptions", "pretrain", "training_windows"]
 
@@ -60,6 +61,15 @@ class PretrainOptions:
     seed: int = 0
     device: str = "auto"
 
+    def __post_init__(self):
+        for name in ("num_layers", "width", "num_heads", "tokens"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.width % (2 * self.num_heads):
+            raise UserError(f"width must be a multiple of 2 · num_heads, got {self.width} and {self.num_heads}.")
+        if self.tokens < self.batch_tokens * len(self.windows):
+            raise UserError(f"tokens must be at least {self.batch_tokens * len(self.windows):,}, got {self.tokens:,}.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPoint:
@@ -87,7 +97,7 @@ def pretrain(
     The record holds the options, the loss curve, and the validation loss of exact Bayes (ε = 0) on the same
     documents, below which no model can come but by chance.
     """
-    device = torch.device(options.device if options.device != "auto" else _best_device())
+    device = find_device(options.device)
     torch.manual_seed(options.seed)
     model = _decoder(family, options)
     torch.nn.Module.to(model, device)
@@ -148,11 +158,6 @@ def _batches(
             drawn, _ = sample_documents(family, num_documents=count * num_documents, length=length, rng=rng)
             yield from drawn.reshape(count, num_documents, length)
             waiting -= count
-
-
-def _best_device() -> str:
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    return accelerator.type if accelerator else "cpu"
 
 
 def _decoder(family: GincFamily, options: PretrainOptions) -> PreTrainedModel:

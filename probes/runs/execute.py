@@ -46,6 +46,11 @@ def execute(folder: RunFolder, plan: Plan, *, progress: Callable[[str, int, int]
     UserError
         If the folder holds scores of a model that has changed since, or a scorer fails; what was scored stays.
     """
+    with folder.locked():
+        return _execute(folder, plan, progress)
+
+
+def _execute(folder: RunFolder, plan: Plan, progress: Callable[[str, int, int], None] | None) -> pd.DataFrame:
     manifest = _manifest(folder, plan)
     folder.write_manifest(manifest)
     stored = folder.scores()
@@ -132,7 +137,7 @@ def _finished(stored: pd.DataFrame, model: str) -> set[tuple]:
 
 def _manifest(folder: RunFolder, plan: Plan) -> dict:
     models = {scorer.name: scorer.identity() for scorer in plan.scorers}
-    before = folder.manifest if (folder.path / "manifest.json").exists() else None
+    before = _earlier_manifest(folder)
     if before is not None:
         for name, identity in models.items():
             if before["models"].get(name, identity) != identity:
@@ -160,6 +165,14 @@ def _manifest(folder: RunFolder, plan: Plan) -> dict:
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
     }
+
+
+def _earlier_manifest(folder: RunFolder) -> dict | None:
+    """The manifest of an earlier start; a damaged one is made anew, the scores do not need it."""
+    try:
+        return folder.manifest
+    except UserError:
+        return None
 
 
 def _version(package: str) -> str | None:

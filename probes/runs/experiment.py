@@ -73,6 +73,9 @@ class Experiment:
         for name in ("models", "probes", "label_modes", "formats", "shots", "example_lengths"):
             if getattr(self, name) is not None and not getattr(self, name):
                 raise UserError(f"{name} is empty; name at least one, or leave it out for the default.")
+        for name in ("seed", "seed_selection", "seed_labels", "seed_order", "seed_format"):
+            if (getattr(self, name) or 0) < 0:
+                raise UserError(f"{name} cannot be negative, got {getattr(self, name)}; use 0 or more.")
         if self.shots is not None and min(self.shots) < 0:
             raise UserError(f"shots cannot be negative, got {min(self.shots)}.")
 

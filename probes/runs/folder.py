@@ -10,6 +10,8 @@ figures/, report.html
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +39,43 @@ class RunFolder:
     def manifest(self) -> dict:
         """How it was answered."""
         try:
-            return json.loads((self.path / "manifest.json").read_text())
-        except (OSError, ValueError) as error:
+            manifest = json.loads((self.path / "manifest.json").read_text())
+            if not {"state", "models", "source", "started", "seconds"} <= set(manifest):
+                raise ValueError("it lacks entries")
+            return manifest
+        except (OSError, ValueError, TypeError) as error:
             raise UserError(
                 f"{self.path / 'manifest.json'} is missing or damaged ({error}); run the same `probe run` command "
                 "again, it keeps what was scored."
             ) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against a second writer; the lock goes with the process, however it ends.
+
+        Raises
+        ------
+        UserError
+            If another process is writing to the folder.
+        """
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                import fcntl
+            except ImportError:  # no such locks on Windows
+                yield
+                return
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(f"another process is writing to {self.path}; wait for it, or stop it first.") from None
+            yield
+
+    def check_finished(self) -> None:
+        """Raise `UserError` if the run has not come to its end."""
+        if self.manifest["state"] != "finished":
+            raise UserError(
+                f"{self.path} is not finished; run the same `probe run` command again, it goes on from there."
+            )
 
     def write_manifest(self, manifest: dict) -> None:
         """Replace the manifest."""
@@ -67,7 +100,10 @@ class RunFolder:
                 ) from error
         if not parts:
             return validate_scores(pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in SCORE_COLUMNS}))
-        return validate_scores(pd.concat(parts, ignore_index=True))
+        try:
+            return validate_scores(pd.concat(parts, ignore_index=True))
+        except UserError as error:
+            raise UserError(f"{self.path / 'scores'}: {error} Remove the part that does not belong there.") from error
 
     def add_scores(self, rows: pd.DataFrame) -> None:
         """Store checked rows as a new part."""

@@ -24,7 +24,7 @@ from icl.ginc.family import load_family
 from icl.ginc.task import GincTask
 from icl.prompts.render import Prompt
 from icl.tasks.task import Task
-from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_model
+from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
 from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise
 from probes.scorers.scorer import LabelAudit, Scorer
 from probes.scorers.sharing import Group, partition
@@ -81,7 +81,7 @@ class HuggingFaceScorer(Scorer):
         self.name = self.source.name
         self.batch_tokens = batch_tokens
         self._dtype = _dtype(dtype)
-        self._device = torch.device(_best_device() if device == "auto" else device)
+        self._device = find_device(device)
         self._options = {"revision": self.source.revision, "trust_remote_code": trust_remote_code}
         self._last: tuple[tuple[Prompt, ...], list[list[TokenisedCandidate]]] = ((), [])
         self._sharing = True
@@ -336,8 +336,3 @@ def _dtype(name: str) -> torch.dtype:
 
         raise unknown_name("dtype", name, known)
     return known[name]
-
-
-def _best_device() -> str:
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    return accelerator.type if accelerator else "cpu"

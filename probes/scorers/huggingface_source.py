@@ -5,10 +5,14 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from icl.errors import UserError, unknown_name
 
-__all__ = ["FAMILY_FILE", "ModelSource", "find_model", "shipped_models"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["FAMILY_FILE", "ModelSource", "find_device", "find_model", "shipped_models"]
 
 FAMILY_FILE = "family.npz"
 """The GINC family that a checkpoint was trained on, beside its weights."""
@@ -73,6 +77,25 @@ def find_model(name: str, *, revision: str | None = None) -> ModelSource:
 
         raise unknown_name("model", name, [*shipped, "oracle", *CONTROLS])
     return ModelSource(name=name, location=name, revision=revision)
+
+
+def find_device(name: str) -> "torch.device":
+    """Return the torch device called `name`; "auto" is an accelerator where there is one.
+
+    Raises
+    ------
+    UserError
+        If torch knows no such device.
+    """
+    import torch
+
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return accelerator or torch.device("cpu")
+    try:
+        return torch.ones(1, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device '{name}' cannot be used here ({_first_line(error)}); try --device auto.") from error
 
 
 def _hash_weights(folder: Path) -> str:
