@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="the whole lab offline: GINC, the shipped model, fit and report")
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder (default: %(default)s)")
-    demo.add_argument("--queries", type=int, default=None, help="prompts a condition (default: 150)")
+    demo.add_argument("--queries", type=int, default=None, help="prompts a condition (default: 100)")
 
     list_ = commands.add_parser("list", help="what there is: tasks, labels, formats, probes, models")
     list_.add_argument("what", nargs="?", metavar="WHAT", help="tasks, labels, formats, probes or models")
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
     fit = commands.add_parser("fit", help="fit the signal-versus-noise account to a run folder")
     fit.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    fit.add_argument("--draws", type=int, default=1000, help="draws a chain (default: %(default)s)")
+    fit.add_argument("--draws", type=int, default=2000, help="draws a chain (default: %(default)s)")
     fit.add_argument("--tune", type=int, default=1000, help="warm-up steps a chain (default: %(default)s)")
     fit.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
     fit.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")

@@ -31,7 +31,7 @@ DEMO = Experiment(
     models=("ginc-small", ORACLE),
     task=GINC,
     probes=("shots", "label-correctness", "format"),
-    queries=150,
+    queries=100,
     demonstration_sets=1,
 )
 """The experiment of `probe demo`: everything in it comes with the lab."""
@@ -45,7 +45,7 @@ def demo(options: Namespace) -> None:
     experiment = DEMO if options.queries is None else replace(DEMO, queries=options.queries)
     folder = _run(experiment, options.out)
     print()
-    _fit(folder, draws=1000, tune=1000, chains=4, seed=0)
+    _fit(folder, draws=2000, tune=1000, chains=4, seed=0)
     print()
     _report(folder)
     print(f"The whole lab took {time.perf_counter() - began:.0f} s. Look at what a model saw: probe show --task ginc")

@@ -99,9 +99,10 @@ def counts_from_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Count the right answers of every cell of a score table.
 
     A prompt's answer is the candidate of highest log-probability among those that were scored; candidates that
-    tie share the prompt, and a cell's total is rounded. A zero-shot question counts once, however many sets asked it. Prompts whose gold label was not scored are left out.
-    Cells with other than the task's own inputs become label modes of their own (``"gold, ood inputs"``). Rows of
-    the model named ``oracle`` become the ceiling of the others, unless there are no others.
+    tie share the prompt, and a cell's total is rounded. A zero-shot question counts once, however many sets asked it.
+    Prompts whose gold label was not scored are left out. Cells with other than the task's own inputs become label modes
+    of their own (``"gold, ood inputs"``). Rows of the model named ``oracle`` become the ceiling of the others,
+    unless there are no others.
     """
     scores = validate_scores(scores)
     keys = scores[_PROMPT].apply(lambda column: column.astype("category"))

@@ -30,7 +30,7 @@ def fit(
     counts: pd.DataFrame,
     *,
     priors: Priors = DEFAULT_PRIORS,
-    draws: int = 1000,
+    draws: int = 2000,
     tune: int = 1000,
     chains: int = 4,
     seed: int,
