@@ -69,6 +69,15 @@ def test_python_m_probes_is_probe():
             ["run", "--model", "uniform", "--task", "parity", "--queries", "0", "--out", "x"],
             "queries must be at least 1",
         ),
+        (["run", "--model", "uniform", "--task", "parity", "--seed", "-1", "--out", "x"], "seed cannot be negative"),
+        (["show", "--task", "parity", "--seed", "-3"], "seed cannot be negative"),
+        (
+            ["run", "--model", "ginc-small", "--task", "ginc", "--device", "foo", "--out", "x"],
+            "device 'foo' cannot be used",
+        ),
+        (["run", "--model", "ginc-small", "--task", "ginc", "--dtype", "int7", "--out", "x"], "no dtype 'int7'"),
+        (["pretrain", "--out", "y", "--tokens", "-5"], "tokens must be at least 1"),
+        (["pretrain", "--out", "tests/file"], "tests/file is not empty"),
         (["run", "--model", "oracle", "--task", "parity", "--out", "x"], "knows GINC only"),
         (
             ["run", "--model", "uniform", "--task", "parity", "--family", "f.npz", "--out", "x"],

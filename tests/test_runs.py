@@ -122,6 +122,44 @@ def test_half_written_run_folders_are_said_so(tmp_path):
         folder.metrics()
 
 
+@pytest.mark.parametrize("content", ["", "{}", '{"state": "runn'])
+def test_a_damaged_manifest_is_mended_by_the_same_command(tmp_path, content):
+    folder = create_run(tmp_path / "run", SMALL)
+    execute(folder, plan_with(Recorder()))
+    (folder.path / "manifest.json").write_text(content)
+    with pytest.raises(UserError, match=r"manifest\.json is missing or damaged .* run the same `probe run` command"):
+        _ = folder.manifest
+    again = Recorder()
+    execute(folder, plan_with(again))
+    assert again.asked == []
+    assert folder.manifest["state"] == "finished"
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path):
+    folder = create_run(tmp_path / "run", SMALL)
+    with folder.locked(), pytest.raises(UserError, match="another process is writing to"):
+        execute(folder, plan_with(Recorder()))
+    execute(folder, plan_with(Recorder()))
+
+
+def test_a_part_that_stands_there_twice_is_said_so(tmp_path):
+    folder = create_run(tmp_path / "run", SMALL)
+    execute(folder, plan_with(Recorder()))
+    part = folder.path / "scores" / "part-00000.parquet"
+    (folder.path / "scores" / "copy.parquet").write_bytes(part.read_bytes())
+    with pytest.raises(UserError, match=r"scores: .* stand there twice .* Remove the part"):
+        folder.scores()
+
+
+def test_an_unfinished_run_is_not_fitted(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "_PART", 7)
+    folder = create_run(tmp_path / "run", SMALL)
+    with pytest.raises(KeyboardInterrupt):
+        execute(folder, plan_with(Recorder(kill_after=20)))
+    with pytest.raises(UserError, match="is not finished; run the same `probe run` command again"):
+        folder.check_finished()
+
+
 def test_a_damaged_part_is_named_and_the_rest_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(execution, "_PART", 7)
     folder = create_run(tmp_path / "run", SMALL)

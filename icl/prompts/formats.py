@@ -100,12 +100,6 @@ _CATALOGUE = (
         field_separator=" ",
         demonstration_separator=" {delimiter} {delimiter} ",
     ),
-    Format(
-        name="ginc-split-label",
-        world="ginc",
-        field_separator=" {delimiter} ",
-        demonstration_separator=" {delimiter} ",
-    ),
 )
 
 FORMATS: dict[str, Format] = {format.name: format for format in _CATALOGUE}
