@@ -30,6 +30,8 @@ def main() -> None:
         if options.write:
             for cell in notebook.cells:
                 cell.metadata.pop("execution", None)  # time stamps would change with every run
+                if cell.cell_type == "code":  # progress and warnings name folders of this machine
+                    cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
             nbformat.write(notebook, path)
         sys.stderr.write(f"{path.name}: {len(notebook.cells)} cells\n")
 

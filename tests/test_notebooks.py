@@ -23,4 +23,5 @@ def test_notebook_only_imports_and_has_outputs(path):
         for node in ast.walk(ast.parse(cell.source)):
             assert not isinstance(node, ast.FunctionDef | ast.ClassDef), "notebooks import, the packages define"
         assert not any(output.output_type == "error" for output in cell.outputs)
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
     assert sum(bool(cell.outputs) for cell in code) >= len(code) // 2

@@ -77,10 +77,10 @@ def plain(text: object, longest: int = 44) -> str:
 
 
 def new_figure(height: float, width: float = WIDTH) -> "Figure":
-    """Open a figure that belongs to nobody's global state."""
-    from matplotlib.figure import Figure
+    """Open a figure that belongs to nobody's global state and shows itself in a notebook."""
+    from probes.report.canvas import ReportFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return ReportFigure(figsize=(width, height), layout="constrained")
 
 
 def finish(figure: "Figure", title: str, *, handles: dict | None = None, columns: int = 4) -> "Figure":
