@@ -175,7 +175,7 @@ def test_other_inputs_are_a_label_mode_of_their_own() -> None:
         (table(cell(), cell(num_shots=-1)), "cannot be negative"),
         (table(cell(), cell(num_shots=4, chance=1.5)), "chance is a share"),
         (table(cell(), cell(label_mode="random"), cell(num_shots=4)), "stand there twice"),
-        (table(cell(num_shots=4)), "two or more shot counts of num_shots, got only 4"),
+        (table(cell(num_shots=4)), "two or more shot counts, got only 4 shots"),
         (table(cell(num_correct=0), cell(num_shots=4, num_correct=0)), "was answered wrong"),
         (table(cell(num_correct=100), cell(num_shots=4, num_correct=100)), "was answered right"),
     ],

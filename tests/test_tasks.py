@@ -436,11 +436,18 @@ def test_hub_without_datasets(monkeypatch):
 
 
 def test_load_task_finds_each_kind(tmp_path, monkeypatch, records):
-    monkeypatch.setattr("icl.tasks.catalogue.load_hub", lambda name, **columns: (name, columns))
+    asked = []
+
+    def load_hub(name, **columns):
+        asked.append((name, columns))
+        return load_task("parity")
+
+    monkeypatch.setattr("icl.tasks.catalogue.load_hub", load_hub)
     assert load_task("parity").name == "parity"
     assert pairs(load_task(str(write_lines(tmp_path, records)))) == ROWS
     columns = {"input_column": "text", "label_column": "y"}
-    assert load_task("owner/data-v1.0:config@test", **columns) == ("owner/data-v1.0:config@test", columns)
+    load_task("owner/data-v1.0:config@test", **columns)
+    assert asked == [("owner/data-v1.0:config@test", columns)]
 
 
 @pytest.mark.parametrize(
