@@ -48,7 +48,7 @@ def test_bayes_loss_is_the_sum_of_exact_predictions(tiny_family):
         total += start
         for position in range(1, 8):
             before = infer(tiny_family, document[None, :position], smoothing=0.0)
-            total += before.log_predictive[0, document[position]]
+            total += before.log_predictive[0, 0, document[position]]
     assert _bayes_loss(tiny_family, documents) == pytest.approx(-total / 48, rel=1e-9)
 
 

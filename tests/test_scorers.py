@@ -259,7 +259,7 @@ def test_the_oracle_reads_prompts_of_any_length_alike():
     scores = make_scorer("oracle", task)(prompts)
     for row, prompt in enumerate(prompts):
         tokens = np.array([read_tokens(prompt.text, task.family)])
-        np.testing.assert_allclose(scores[row], infer(task.family, tokens).log_predictive[0], rtol=1e-12)
+        np.testing.assert_allclose(scores[row], infer(task.family, tokens).log_predictive[0, 0], rtol=1e-12)
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1.0)
 
 

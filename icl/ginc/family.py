@@ -1,6 +1,7 @@
 """The GINC family: hidden-Markov concepts that share a memory of entities × properties (Xie §4, appendix)."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,15 @@ from numpy import ndarray
 
 from icl.errors import UserError
 
-__all__ = ["DEFAULT_FAMILY_SEED", "DELIMITER", "GincFamily", "default_family", "load_family", "sample_family"]
+__all__ = [
+    "DEFAULT_FAMILY_SEED",
+    "DELIMITER",
+    "GincFamily",
+    "chosen_concepts",
+    "default_family",
+    "load_family",
+    "sample_family",
+]
 
 DELIMITER = 0
 """The token that every entity emits at property 0, and that stands between the examples of a prompt."""
@@ -127,6 +136,28 @@ class GincFamily:
             num_pretraining_concepts=self.num_pretraining_concepts,
             vocab_size=self.vocab_size,
         )
+
+
+def chosen_concepts(
+    family: GincFamily, concepts: Sequence[int] | Integer[ndarray, " num_chosen"] | None
+) -> Integer[ndarray, " num_chosen"]:
+    """Indices of the concepts that were asked for; the pretraining mixture if None.
+
+    Raises
+    ------
+    UserError
+        If none was asked for, one twice, or one that the family does not have.
+    """
+    if concepts is None:
+        return np.arange(family.num_pretraining_concepts)
+    chosen = np.asarray(concepts, dtype=int)
+    known = chosen.size > 0 and chosen.min() >= 0 and chosen.max() < family.num_concepts
+    if not known or len(np.unique(chosen)) < len(chosen):
+        raise UserError(
+            f"concepts must be different indices from 0 to {family.num_concepts - 1}, at least one; "
+            f"got {chosen.tolist()}."
+        )
+    return chosen
 
 
 def load_family(path: Path) -> GincFamily:

@@ -41,7 +41,7 @@ class OracleScorer(Scorer):
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)
             inference = infer(self.family, np.array([tokens[row] for row in rows]), smoothing=self.smoothing)
-            for row, log_predictive in zip(rows.tolist(), inference.log_predictive):
+            for row, log_predictive in zip(rows.tolist(), inference.log_predictive[:, -1]):
                 chosen = [position[candidate.text.strip()] for candidate in prompts[row].candidates]
                 scores[row] = log_predictive[chosen]
         return scores
