@@ -121,7 +121,9 @@ def _labels(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
         return ""
     effect = effect_of(rows[rows["label_mode"] == mode].iloc[0], "labels")
     text = f"Replacing gold labels by those of mode “{mode}”: " if mode != "random" else "Right labels: "
-    text += _change(effect, "replacing gold labels by random ones" if mode == "random" else "this", model)
+    replaced = "replacing gold labels by random ones" if mode == "random" else "this"
+    where = f" at {effect.num_shots} shots"
+    text += _moved(effect, up=f"{replaced} cost {model}", down=f"{replaced} gained {model}", where=where)
     text += _twin(label_gaps(metrics, model, setting, "gold_probability", setting.num_shots), mode, effect)
     others = [effect_of(row, str(row["label_mode"])) for _, row in rows.iterrows() if row["label_mode"] != mode]
     clear = [f"{e.factor} {_cost(e)}" for e in others if e.clear and e.known]
@@ -141,15 +143,13 @@ def _labels(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
 
 
 def _demonstrations(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
-    rows = shots_gains(metrics, model, setting)
-    if rows.empty:
+    row = _headline_row(shots_gains(metrics, model, setting), setting)
+    if row is None:
         return ""
-    shots = setting.num_shots if setting.num_shots in set(rows["num_shots"]) else int(rows["num_shots"].max())
-    row = rows[rows["num_shots"] == shots].iloc[0]
     effect = effect_of(row, "demonstrations")
     fewest = str(row["contrast"]).split(" − ")[-1].removesuffix(" shots")
-    text = f"{shots} shots against {'none' if fewest == '0' else fewest}, gold labels{_where(setting)}: "
-    text += _gain(effect, model)
+    text = f"{effect.num_shots} shots against {'none' if fewest == '0' else fewest}, gold labels{_where(setting)}: "
+    text += _moved(effect, up=f"{model} gained", down=f"{model} lost")
     lengths = at(metrics, "shots_gain", model=model, score="accuracy", label_mode="gold", format=setting.format)
     most = lengths.sort_values("num_shots").groupby("example_length").tail(1).sort_values("example_length")
     if len(most) > 1:
@@ -164,17 +164,15 @@ def _demonstrations(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
 
 
 def _format(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
-    rows = format_spreads(metrics, model, setting)
-    if rows.empty:
+    row = _headline_row(format_spreads(metrics, model, setting), setting)
+    if row is None:
         return ""
-    shots = setting.num_shots if setting.num_shots in set(rows["num_shots"]) else int(rows["num_shots"].max())
-    row = rows[rows["num_shots"] == shots].iloc[0]
     effect = spread_of(row, "format")
     if not effect.known:
         return f"The spread over formats has no interval{_because(effect)}."
     text = (
-        f"Between the best and the worst format at {shots} shots lie {points(effect.estimate)} points of accuracy "
-        f"({interval_words(effect.low, effect.high)})"
+        f"Between the best and the worst format at {effect.num_shots} shots lie {points(effect.estimate)} points "
+        f"of accuracy ({interval_words(effect.low, effect.high)})"
     )
     if effect.clear:
         text += f"; in the run {row['contrast']}."
@@ -182,7 +180,7 @@ def _format(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
         text += f": no clear effect, since {effect.reason}."
     else:
         text += ": no clear effect. A spread is never below 0, and formats that do not differ could give this one."
-    beside = label_effect(metrics, model, setting, shots)
+    beside = label_effect(metrics, model, setting, effect.num_shots)
     if beside is not None and beside.known and (effect.clear or beside.clear):
         more, less = (effect, beside) if effect.size[0] > beside.size[0] else (beside, effect)
         name = "label correctness" if more is beside else "format"
@@ -213,26 +211,21 @@ def _bayes(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
     return text
 
 
-def _change(effect: Effect, subject: str, model: str) -> str:
-    """Say what replacing gold labels did; `effect` is gold − other."""
-    if not effect.known:
-        return (
-            f"{subject} changed accuracy by {points(-effect.estimate)} points, without an interval{_because(effect)}."
-        )
-    size, low, high = effect.size
-    verb = "cost" if effect.estimate >= 0 else "gained"
-    text = f"{subject} {verb} {model} {points(size)} points of accuracy at {effect.num_shots} shots "
-    text += f"({interval_words(low, high)})"
-    return f"{text}{'' if effect.clear else ': no clear effect'}{_because(effect)}."
+def _headline_row(rows: pd.DataFrame, setting: Setting) -> pd.Series | None:
+    """Pick the row at the headline's shots, or at the most that were run; None where nothing was."""
+    if rows.empty:
+        return None
+    shots = setting.num_shots if setting.num_shots in set(rows["num_shots"]) else rows["num_shots"].max()
+    return rows[rows["num_shots"] == shots].iloc[0]
 
 
-def _gain(effect: Effect, model: str) -> str:
-    if not effect.known:
-        return f"a change of {points(effect.estimate)} points, without an interval{_because(effect)}."
+def _moved(effect: Effect, *, up: str, down: str, where: str = "") -> str:
+    """Say how far accuracy moved; `up` opens the sentence where the estimate is 0 or more, `down` where it is less."""
     size, low, high = effect.size
-    verb = "gained" if effect.estimate >= 0 else "lost"
-    text = f"{model} {verb} {points(size)} points of accuracy ({interval_words(low, high)})"
-    return f"{text}{'' if effect.clear else ': no clear effect'}{_because(effect)}."
+    text = f"{up if effect.estimate >= 0 else down} {points(size)} points of accuracy{where}"
+    if not effect.known:
+        return f"{text}, without an interval{_because(effect)}."
+    return f"{text} ({interval_words(low, high)}){'' if effect.clear else ': no clear effect'}{_because(effect)}."
 
 
 def _cost(effect: Effect) -> str:
