@@ -85,17 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="figures and one self-contained HTML page")
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
 
-    pretrain = commands.add_parser("pretrain", help="train a language model on GINC")
-    pretrain.add_argument("--out", type=Path, required=True, help="folder for the checkpoint")
-    pretrain.add_argument("--family", type=Path, default=None, help=".npz of a GINC family (default: the lab's own)")
-    pretrain.add_argument("--layers", type=int, default=None, help="layers of the decoder")
-    pretrain.add_argument("--width", type=int, default=None, help="width of the decoder")
-    pretrain.add_argument("--heads", type=int, default=None, help="attention heads")
-    pretrain.add_argument("--tokens", type=float, default=None, help="training tokens, e.g. 12e6")
-    pretrain.add_argument("--muon-learning-rate", type=float, default=None, help="peak rate of hidden matrices")
-    pretrain.add_argument("--adam-learning-rate", type=float, default=None, help="peak rate of everything else")
-    pretrain.add_argument("--seed", type=int, default=None, help="seed of initialisation and documents")
-    pretrain.add_argument("--device", default=None, help="auto, cpu, cuda, … (default: auto)")
+    _add_pretrain(commands.add_parser("pretrain", help="train a language model on GINC"))
     return parser
 
 
@@ -139,6 +129,32 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_pretrain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint; the same command resumes")
+    parser.add_argument("--family", type=Path, default=None, help=".npz of a GINC family (default: the lab's own)")
+    parser.add_argument("--architecture", default=None, help="llama, gpt2 or lstm (default: llama)")
+    parser.add_argument("--layers", dest="num_layers", type=int, default=None, help="layers (default: 4)")
+    parser.add_argument("--width", type=int, default=None, help="width (default: 128)")
+    parser.add_argument("--heads", dest="num_heads", type=int, default=None, help="attention heads (default: 4)")
+    parser.add_argument("--documents", default=None, help="mixture, single-concept or random (default: mixture)")
+    parser.add_argument(
+        "--corpus", type=_corpus, default=None, help="fixed documents, e.g. 1000x10240 (default: fresh)"
+    )
+    parser.add_argument("--tokens", type=_count, default=None, help="training tokens, e.g. 12e6")
+    parser.add_argument(
+        "--windows", type=_windows, default=None, help="length:share of each phase, e.g. 128:0.5,768:0.5"
+    )
+    parser.add_argument("--batch-tokens", type=_count, default=None, help="tokens in one step")
+    parser.add_argument("--muon-learning-rate", type=float, default=None, help="peak rate of hidden matrices")
+    parser.add_argument("--adam-learning-rate", type=float, default=None, help="peak rate of everything else")
+    parser.add_argument("--weight-decay", type=float, default=None, help="decay of hidden matrices")
+    parser.add_argument("--warmup", type=float, default=None, help="share of the steps with a growing rate")
+    parser.add_argument("--decay", type=float, default=None, help="share of the steps with a falling rate")
+    parser.add_argument("--seed", type=int, default=None, help="seed of initialisation and documents")
+    parser.add_argument("--device", default=None, help="auto, cpu, cuda, … (default: auto)")
+    parser.add_argument("--dtype", default=None, help="of matrix products: auto, float32, bfloat16 (default: auto)")
+
+
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="machine-readable output")
 
@@ -152,3 +168,26 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
         return tuple(int(number) for number in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"takes whole numbers such as 0,4,16, got {text!r}") from None
+
+
+def _count(text: str) -> int:
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"takes a number such as 12e6, got {text!r}") from None
+
+
+def _corpus(text: str) -> tuple[int, int]:
+    try:
+        count, length = text.split("x")
+        return int(count), int(length)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes documents x tokens such as 1000x10240, got {text!r}") from None
+
+
+def _windows(text: str) -> tuple[tuple[float, int], ...]:
+    try:
+        phases = [phase.split(":") for phase in text.split(",")]
+        return tuple((float(share), int(length)) for length, share in phases)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes length:share such as 128:0.5,768:0.5, got {text!r}") from None

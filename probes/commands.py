@@ -122,22 +122,20 @@ def report(options: Namespace) -> None:
 
 
 def pretrain(options: Namespace) -> None:
-    """Train a model on GINC and write its checkpoint."""
+    """Train a model on GINC and write its checkpoint; goes on with a training that was killed."""
     from tqdm import tqdm
 
     from icl.ginc.family import default_family, load_family
     from probes.pretrain.checkpoint import save_checkpoint
-    from probes.pretrain.train import PretrainOptions
+    from probes.pretrain.options import PretrainOptions
     from probes.pretrain.train import pretrain as train
+    from probes.pretrain.unfinished import UNFINISHED
 
-    names = {"layers": "num_layers", "width": "width", "heads": "num_heads", "tokens": "tokens", "seed": "seed"}
-    names |= {name: name for name in ("muon_learning_rate", "adam_learning_rate", "device")}
-    chosen = {field: getattr(options, name) for name, field in names.items() if getattr(options, name) is not None}
-    if "tokens" in chosen:
-        chosen["tokens"] = int(chosen["tokens"])
-    training = PretrainOptions(**chosen)
-    if options.out.exists() and (options.out.is_file() or any(options.out.iterdir())):
-        raise UserError(f"{options.out} is not empty; choose another --out, or delete it first.")
+    fields = PretrainOptions.__dataclass_fields__
+    chosen = {name: value for name, value in vars(options).items() if name in fields and value is not None}
+    training, out = PretrainOptions(**chosen), options.out
+    if out.is_file() or (out.exists() and any(out.iterdir()) and not (out / UNFINISHED).exists()):
+        raise UserError(f"{out} is not empty; choose another --out, or delete it first.")
     family = load_family(options.family) if options.family else default_family()
     with tqdm(total=training.tokens, unit="tok", unit_scale=True, mininterval=_progress_interval()) as bar:
 
@@ -145,12 +143,12 @@ def pretrain(options: Namespace) -> None:
             bar.update(point.tokens - bar.n)
             bar.set_postfix(loss=point.validation_loss)
 
-        model, record = train(family, training, progress=progress)
+        model, record = train(family, training, progress=progress, folder=out)
     command = "probe " + " ".join(sys.argv[1:])
-    save_checkpoint(options.out, model, family, {"command": command} | record)
+    save_checkpoint(out, model, family, {"command": command} | record)
     last = record["curve"][-1]
     print(
-        f"{options.out}: {record['parameters']:,} parameters, {last['tokens']:,} tokens in "
+        f"{out}: {record['parameters']:,} parameters, {last['tokens']:,} tokens in "
         f"{_duration(last['seconds'])}; validation loss {last['validation_loss']:.4f} nats a token, exact Bayes "
         f"{record['bayes_validation_loss']:.4f}."
     )

@@ -7,6 +7,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from icl.ginc.family import GincFamily
 from icl.ginc.task import token_words
+from probes.pretrain.unfinished import remove_unfinished
 from probes.scorers.huggingface_source import FAMILY_FILE
 
 __all__ = ["RECORD_FILE", "ginc_tokenizer", "save_checkpoint"]
@@ -36,9 +37,10 @@ def ginc_tokenizer(family: GincFamily, max_length: int) -> PreTrainedTokenizerFa
 
 
 def save_checkpoint(folder: Path, model: PreTrainedModel, family: GincFamily, record: dict) -> None:
-    """Write model, tokenizer, family and the training record into `folder`."""
+    """Write model, tokenizer, family and the training record into `folder`; drop the state of its training."""
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder, safe_serialization=True)
     ginc_tokenizer(family, model.config.max_position_embeddings).save_pretrained(folder)
     family.save(folder / FAMILY_FILE)
     (folder / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
+    remove_unfinished(folder)

@@ -24,6 +24,7 @@ from icl.ginc.family import load_family
 from icl.ginc.task import GincTask
 from icl.prompts.render import Prompt
 from icl.tasks.task import Task
+from probes.pretrain.lstm import register_lstm
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
 from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise
 from probes.scorers.scorer import LabelAudit, Scorer
@@ -36,6 +37,8 @@ _SHARING_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0
 
 _COUNTED_TOGETHER = 128
 """Prompts that are tokenised at once when they are only checked or counted: as many as a run scores at once."""
+
+register_lstm()
 
 type Wanted = dict[tuple[int, ...], dict[tuple[int, ...], float]]
 """Input ids → the labels whose tokens are read off their pass → log-probability in nats."""
