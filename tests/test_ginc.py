@@ -8,53 +8,104 @@ from hmmlearn.hmm import CategoricalHMM
 
 from icl.errors import UserError
 from icl.ginc.exact import infer
-from icl.ginc.family import GincFamily, default_family, load_family, sample_family
-from icl.ginc.sampling import gold_labels, sample_documents, sample_examples
+from icl.ginc.family import GincFamily, default_family, load_family
+from icl.ginc.layout import answer_positions, prompt_tokens
+from icl.ginc.sampling import sample_documents, sample_examples
 
 
-def path_probability(family: GincFamily, concept: int, path: tuple[int, ...], tokens, smoothing: float) -> float:
-    probability = family.start[concept, path[0]]
-    for before, after in zip(path, path[1:]):
-        probability *= (1 - smoothing) * family.transition[concept, before, after] + smoothing / family.num_states
-    return probability * all(family.emission[state] == token for state, token in zip(path, tokens))
+def probability_of_every_sequence(family: GincFamily, concept: int, smoothing: float, length: int) -> np.ndarray:
+    """Sum over all hidden paths, one by one: an array with one axis of vocab_size for each token."""
+    total = np.zeros((family.vocab_size,) * length)
+    for path in product(range(family.num_states), repeat=length):
+        probability = family.start[concept, path[0]]
+        for before, after in zip(path, path[1:]):
+            probability *= (1 - smoothing) * family.transition[concept, before, after] + smoothing / family.num_states
+        total[tuple(family.emission[state] for state in path)] += probability
+    return total
 
 
-def evidence_by_enumeration(family: GincFamily, tokens, smoothing: float) -> np.ndarray:
-    paths = list(product(range(family.num_states), repeat=len(tokens)))
-    return np.array(
-        [
-            sum(path_probability(family, concept, path, tokens, smoothing) for path in paths)
-            for concept in range(family.num_pretraining_concepts)
-        ]
-    )
+def hmmlearn_model(family: GincFamily, concept: int, smoothing: float) -> CategoricalHMM:
+    model = CategoricalHMM(n_components=family.num_states, n_features=family.vocab_size)
+    model.startprob_ = family.start[concept]
+    model.transmat_ = (1 - smoothing) * family.transition[concept] + smoothing / family.num_states
+    model.emissionprob_ = np.eye(family.vocab_size)[family.emission]
+    return model
 
 
 @pytest.mark.parametrize("smoothing", [1e-2, 0.3])
-def test_exact_inference_matches_enumeration_of_hidden_paths(tiny_family, smoothing):
-    emitted = np.unique(tiny_family.emission)
-    for tokens in product(emitted, repeat=4):
-        inference = infer(tiny_family, np.array([tokens]), smoothing=smoothing)
-        evidence = evidence_by_enumeration(tiny_family, tokens, smoothing)
-        np.testing.assert_allclose(np.exp(inference.log_evidence[0, -1]), evidence, rtol=1e-10)
-        np.testing.assert_allclose(np.exp(inference.log_posterior[0, -1]), evidence / evidence.sum(), rtol=1e-10)
-        predictive = [
-            evidence_by_enumeration(tiny_family, (*tokens, following), smoothing).sum() / evidence.sum()
-            for following in range(tiny_family.vocab_size)
-        ]
-        np.testing.assert_allclose(np.exp(inference.log_predictive[0, 0]), predictive, rtol=1e-10)
+def test_exact_inference_matches_enumeration_of_hidden_paths_at_every_position(tiny_family, smoothing):
+    length = 4
+    sequences = np.array(list(product(np.unique(tiny_family.emission), repeat=length)))
+    inference = infer(tiny_family, sequences, smoothing=smoothing, positions=range(length))
+    table = np.stack([probability_of_every_sequence(tiny_family, c, smoothing, length + 1) for c in range(2)])
+    for row, tokens in enumerate(sequences):
+        for t in range(length):
+            beginning = table[(slice(None), *tokens[: t + 1])]
+            evidence = beginning.reshape(2, -1).sum(axis=1)
+            continued = beginning.reshape(2, tiny_family.vocab_size, -1).sum(axis=2)
+            posterior = evidence / evidence.sum()
+            predictive = continued.sum(axis=0) / evidence.sum()
+            np.testing.assert_allclose(np.exp(inference.log_evidence[row, t]), evidence, rtol=1e-10)
+            np.testing.assert_allclose(np.exp(inference.log_posterior[row, t]), posterior, rtol=1e-10)
+            np.testing.assert_allclose(np.exp(inference.log_predictive[row, t]), predictive, rtol=1e-10)
+            by_concept = continued / evidence[:, None]
+            np.testing.assert_allclose(np.exp(inference.log_predictive_by_concept[row, t]), by_concept, rtol=1e-10)
 
 
-def test_exact_evidence_matches_hmmlearn_on_the_default_family(rng):
+def test_exact_evidence_matches_hmmlearn_at_every_position(rng):
     family, smoothing = default_family(), 1e-2
-    documents, _ = sample_documents(family, num_documents=4, length=300, rng=rng)
-    ours = infer(family, documents, smoothing=smoothing).log_evidence[:, -1]
+    document = sample_documents(family, num_documents=1, length=40, rng=rng)[0]
+    ours = infer(family, document, smoothing=smoothing).log_evidence[0]
     for concept in range(family.num_pretraining_concepts):
-        reference = CategoricalHMM(n_components=family.num_states, n_features=family.vocab_size)
-        reference.startprob_ = family.start[concept]
-        reference.transmat_ = (1 - smoothing) * family.transition[concept] + smoothing / family.num_states
-        reference.emissionprob_ = np.eye(family.vocab_size)[family.emission]
-        theirs = [reference.score(document[:, None].astype(int)) for document in documents]
+        model = hmmlearn_model(family, concept, smoothing)
+        theirs = [model.score(document[0, : t + 1, None].astype(int)) for t in range(40)]
         np.testing.assert_allclose(ours[:, concept], theirs, rtol=1e-10)
+
+
+def test_unseen_concepts_compete_when_asked_and_match_hmmlearn(rng):
+    family = default_family()
+    documents, concept = sample_documents(family, num_documents=4, length=300, rng=rng, concepts=[7, 2])
+    assert set(concept) <= {7, 2}
+    inference = infer(family, documents, concepts=[2, 7])
+    assert (inference.concepts[inference.log_posterior[:, -1].argmax(axis=1)] == concept).all()
+    for column, theta in enumerate((2, 7)):
+        model = hmmlearn_model(family, theta, inference.smoothing)
+        theirs = [model.score(document[:, None].astype(int)) for document in documents]
+        np.testing.assert_allclose(inference.log_evidence[:, -1, column], theirs, rtol=1e-10)
+
+
+def test_a_prediction_inside_a_prompt_is_that_of_the_prompt_cut_there(rng):
+    family = default_family()
+    examples = sample_examples(family, num_prompts=6, num_examples=5, example_length=4, rng=rng)
+    tokens, answers = prompt_tokens(examples), answer_positions(5, 4)
+    inference = infer(family, tokens, positions=answers)
+    for number, position in enumerate(answers):
+        cut = infer(family, tokens[:, : position + 1])
+        np.testing.assert_allclose(inference.log_predictive[:, number], cut.log_predictive[:, 0], rtol=1e-12)
+        np.testing.assert_allclose(inference.log_posterior[:, position], cut.log_posterior[:, -1], rtol=1e-12)
+
+
+def test_long_documents_stay_finite(rng):
+    documents, _ = sample_documents(default_family(), num_documents=2, length=10_240, rng=rng)
+    inference = infer(default_family(), documents)
+    assert np.isfinite(inference.log_evidence).all()
+    assert np.isfinite(inference.log_predictive).sum() == 2 * len(np.unique(default_family().emission))
+    assert (np.diff(inference.log_evidence, axis=1) <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"positions": [0, 3]}, r"positions must be different indices from 0 to 2, .*got \[0, 3\]"),
+        ({"positions": [1, 1]}, "positions must be different"),
+        ({"concepts": [10]}, r"concepts must be different indices from 0 to 9, at least one; got \[10\]"),
+        ({"concepts": []}, "at least one"),
+        ({"smoothing": -0.1}, "smoothing must lie in"),
+    ],
+)
+def test_positions_concepts_and_smoothing_out_of_range_are_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        infer(default_family(), np.array([[3, 4, 5]]), **options)
 
 
 def test_predictive_is_a_mixture_that_sums_to_one(rng):
@@ -69,45 +120,6 @@ def test_evidence_finds_the_concept_behind_a_document(rng):
     family = default_family()
     documents, concept = sample_documents(family, num_documents=40, length=200, rng=rng)
     assert (infer(family, documents).log_posterior[:, -1].argmax(axis=1) == concept).all()
-
-
-def test_gold_label_is_the_most_probable_continuation_by_enumeration(tiny_family, rng):
-    examples = sample_examples(tiny_family, num_prompts=30, num_examples=1, example_length=4, rng=rng)
-    for row in range(30):
-        tokens = examples.tokens[row, 0, :-1]
-        concept, start_property = examples.concept[row], examples.start_property[row]
-        mass = np.zeros(tiny_family.vocab_size)
-        for path in product(range(tiny_family.num_states), repeat=4):
-            if path[0] % tiny_family.num_properties != start_property:
-                continue
-            weight = float(all(tiny_family.emission[s] == t for s, t in zip(path, tokens)))
-            for before, after in zip(path, path[1:]):
-                weight *= tiny_family.transition[concept, before, after]
-            mass[tiny_family.emission[path[-1]]] += weight
-        assert mass[examples.query_label[row]] == pytest.approx(mass.max(), rel=1e-12)
-
-
-def test_examples_start_from_one_property_and_follow_the_chain(rng):
-    family = default_family()
-    examples = sample_examples(family, num_prompts=400, num_examples=5, example_length=6, rng=rng)
-    first = examples.tokens[:, :, 0]
-    for row in range(400):
-        assert set(first[row]) <= set(family.memory[:, examples.start_property[row]])
-    assert set(np.unique(examples.start_property)) == set(range(1, family.num_properties))
-    assert set(np.unique(examples.concept)) == set(range(family.num_pretraining_concepts))
-
-
-def test_documents_have_the_token_frequencies_of_the_chain(rng):
-    family = sample_family(rng=rng, num_concepts=1, num_pretraining_concepts=1)
-    documents, _ = sample_documents(family, num_documents=4000, length=3, rng=rng)
-    emits = np.eye(family.vocab_size)[family.emission]
-    state = family.start[0]
-    for position in range(3):
-        expected = state @ emits
-        observed = np.bincount(documents[:, position], minlength=family.vocab_size) / len(documents)
-        standard_error = np.sqrt(expected * (1 - expected) / len(documents))
-        assert (np.abs(observed - expected) <= 4.5 * standard_error + 1e-12).all()
-        state = state @ family.transition[0]
 
 
 def test_family_has_the_structure_of_the_paper():
@@ -161,16 +173,3 @@ def test_a_file_that_is_no_family_is_refused(tmp_path):
         load_family(tmp_path / "family.npz")
     with pytest.raises(UserError, match="there is no GINC family"):
         load_family(tmp_path / "missing.npz")
-
-
-def test_gold_labels_do_not_depend_on_the_batch(rng):
-    family = default_family()
-    examples = sample_examples(family, num_prompts=20, num_examples=3, example_length=5, rng=rng)
-    singly = [
-        gold_labels(
-            family, examples.tokens[i : i + 1, :, :-1], examples.concept[i : i + 1], examples.start_property[i : i + 1]
-        )
-        for i in range(20)
-    ]
-    np.testing.assert_array_equal(np.concatenate(singly), examples.gold_labels)
-    np.testing.assert_array_equal(examples.query_label, examples.gold_labels[:, -1])

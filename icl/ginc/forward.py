@@ -4,13 +4,11 @@ On average 2 of 100 states emit a token, so a step costs 4 products instead of 1
 that they emit; those of one token then lie side by side.
 """
 
-import inspect
-from functools import lru_cache
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float, Integer
 from numpy import ndarray
+
+from icl.ginc.compiled import compiled
 
 __all__ = ["forward"]
 
@@ -42,7 +40,7 @@ def forward(
     slot[positions] = np.arange(len(positions))
     log_evidence = np.empty((*tokens.shape, len(start)))
     predictive = np.zeros((len(tokens), len(positions), len(start), vocab_size))
-    _compiled_pass()(
+    compiled(_pass)(
         np.ascontiguousarray(start[:, order]),
         sorted_transition,
         to_token,
@@ -56,7 +54,7 @@ def forward(
 
 
 def _pass(start, transition, to_token, bounds, tokens, slot, log_evidence, predictive):
-    """Fill `log_evidence` and `predictive`; compiled by numba, hence plain loops."""
+    """Fill `log_evidence` and `predictive`; plain loops, to be compiled."""
     num_chains, num_states = start.shape
     alpha = np.zeros((num_chains, num_states))  # p(state | o_1..o_t), valid between low and high only
     ahead = np.zeros(num_states)
@@ -86,15 +84,3 @@ def _pass(start, transition, to_token, bounds, tokens, slot, log_evidence, predi
                         for token in range(following.shape[0]):
                             following[token] += alpha[chain, state] * to_token[chain, state, token]
             low_before, high_before = low, high
-
-
-@lru_cache(maxsize=1)
-def _compiled_pass() -> Any:
-    """Compile at first use: numba takes half a second to load, and most commands never need it."""
-    import numba
-
-    plain = inspect.unwrap(_pass)  # numba compiles functions, not what a type checker wraps around them
-    try:
-        return numba.njit(plain, cache=True, error_model="numpy")
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written to
-        return numba.njit(plain, error_model="numpy")

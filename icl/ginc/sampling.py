@@ -8,6 +8,7 @@ from jaxtyping import Float, Integer
 from numpy import ndarray
 
 from icl.errors import UserError
+from icl.ginc.compiled import compiled
 from icl.ginc.exact import DEFAULT_SMOOTHING, smoothed_transition
 from icl.ginc.family import GincFamily, chosen_concepts
 from icl.ginc.forward import forward
@@ -21,6 +22,9 @@ __all__ = [
     "sample_unseen_examples",
     "stream_documents",
 ]
+
+_NUMBERS_AT_ONCE = 1 << 18
+"""How many steps' random numbers are held at a time: 4 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,13 +231,35 @@ def _run_chain(
     entity, prop = np.divmod(state, family.num_properties)
     entity_cdf = np.cumsum(family.entity_transition, axis=-1)
     property_cdf = np.cumsum(family.property_transition, axis=-1)
-    tokens = np.empty((length, len(state)), dtype=_token_type(family))
-    for step in range(length):
-        if step:
-            entity = _draw(entity_cdf[concept, entity], rng)
-            prop = _draw(property_cdf[concept, prop], rng)
-        tokens[step] = family.memory[entity, prop]
-    return np.ascontiguousarray(tokens.T)
+    tokens = np.empty((len(state), length), dtype=_token_type(family))
+    tokens[:, 0] = family.memory[entity, prop]
+    at_once = max(1, _NUMBERS_AT_ONCE // max(1, len(state)))
+    for first in range(1, length, at_once):
+        uniform = rng.random((min(at_once, length - first), 2, len(state)))
+        piece = tokens[:, first : first + at_once]
+        compiled(_walk)(entity_cdf, property_cdf, family.memory, concept, uniform, entity, prop, piece)
+    return tokens
+
+
+def _walk(entity_cdf, property_cdf, memory, concept, uniform, entity, prop, tokens):
+    """Move each chain on by as many steps as there are numbers in `uniform`; plain loops, to be compiled.
+
+    Numbers are scaled to the last cumulative probability, so that rounding never points behind it.
+    """
+    for step in range(uniform.shape[0]):
+        for chain in range(uniform.shape[2]):
+            cdf = entity_cdf[concept[chain], entity[chain]]
+            number = uniform[step, 0, chain] * cdf[-1]
+            to_entity = 0
+            for index in range(len(cdf) - 1):
+                to_entity += number >= cdf[index]
+            cdf = property_cdf[concept[chain], prop[chain]]
+            number = uniform[step, 1, chain] * cdf[-1]
+            to_property = 0
+            for index in range(len(cdf) - 1):
+                to_property += number >= cdf[index]
+            entity[chain], prop[chain] = to_entity, to_property
+            tokens[chain, step] = memory[to_entity, to_property]
 
 
 def _draw(cdf: Float[ndarray, "num_draws size"], rng: np.random.Generator) -> Integer[ndarray, " num_draws"]:
