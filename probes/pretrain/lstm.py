@@ -87,7 +87,7 @@ class LstmForCausalLM(PreTrainedModel, GenerationMixin):
         outputs, (hidden, cell) = self.lstm(self.embedding(input_ids), past)
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
         state = LstmState(hidden, cell) if use_cache else None
-        return CausalLMOutputWithPast(logits=self.lm_head(outputs[:, kept]), past_key_values=state)
+        return CausalLMOutputWithPast(logits=self.lm_head(outputs[:, kept]), past_key_values=state)  # type: ignore[arg-type]
 
 
 def register_lstm() -> None:

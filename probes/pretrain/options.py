@@ -64,8 +64,8 @@ class PretrainOptions:
     num_heads: int = 4
     documents: str = "mixture"
     corpus: tuple[int, int] | None = None
-    tokens: int = 12_000_000
-    windows: tuple[tuple[float, int], ...] = ((0.5, 128), (0.5, 768))
+    tokens: int = 14_000_000
+    windows: tuple[tuple[float, int], ...] = ((0.4, 128), (0.6, 768))
     batch_tokens: int = 6_144
     muon_learning_rate: float = 0.015
     adam_learning_rate: float = 3e-3
