@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from probes.runs.execute import execute
 from probes.runs.experiment import Experiment, read_experiment, write_experiment
 from probes.runs.folder import create_run, open_run
 from probes.runs.plan import Plan, make_plan
-from probes.scorers.scorer import Scorer
+from probes.scorers.scorer import LabelAudit, Scorer
 
 SMALL = Experiment(models=("majority",), task="parity", label_modes=("gold", "random"), shots=(0, 2), queries=6)
 
@@ -39,6 +40,9 @@ class Recorder(Scorer):
             rows.append(np.log(odds / odds.sum()))
         return np.array(rows)
 
+    def audit(self, prompts: Sequence[Prompt]) -> list[list[LabelAudit]]:
+        return [[LabelAudit(1 + len(p.text) % 2, bool(len(p.text) % 3)) for _ in p.candidates] for p in prompts]
+
     def identity(self) -> dict[str, str]:
         return {"scorer": "recorder", "version": self.version}
 
@@ -57,7 +61,7 @@ def in_order(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.sort_values(keys).reset_index(drop=True)
 
 
-@pytest.mark.parametrize("kill_after", [0, 1, 17, 40, 49])
+@pytest.mark.parametrize("kill_after", [0, 1, 7, 17, 30])
 def test_a_killed_run_ends_in_the_same_table(tmp_path, monkeypatch, kill_after):
     monkeypatch.setattr(execution, "_PART", 7)
     undisturbed = create_run(tmp_path / "run", SMALL)
@@ -74,7 +78,8 @@ def test_a_killed_run_ends_in_the_same_table(tmp_path, monkeypatch, kill_after):
             ["metric", "score", "contrast", "label_mode", "num_shots"], ignore_index=True
         ),
     )
-    assert len(first.asked) + len(second.asked) == len(plan_with(Recorder()).prompts)
+    asked = first.asked + second.asked
+    assert sorted(asked) == sorted({prompt.prompt_id for prompt in plan_with(Recorder()).prompts})
     assert folder.manifest["state"] == "finished"
 
 
@@ -84,6 +89,24 @@ def test_a_finished_run_scores_nothing_again(tmp_path):
     again = Recorder()
     execute(folder, plan_with(again))
     assert again.asked == []
+
+
+def test_equal_questions_are_asked_once_and_answered_for_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "_PART", 5)
+    several = replace(SMALL, label_modes=("gold", "shuffled", "fraction_correct(0)", "flipped"), shots=(0, 1, 2))
+    recorder = Recorder()
+    plan = plan_with(recorder, several)
+    execute(create_run(tmp_path / "run", several), plan)
+    assert len(recorder.asked) == len(set(recorder.asked)) < len(plan.prompts)
+    assert set(recorder.asked) == {prompt.prompt_id for prompt in plan.prompts}
+    rows = open_run(tmp_path / "run").scores()
+    alone = {prompt.prompt_id: Recorder()([prompt])[0] for prompt in plan.prompts}
+    gold = {(p.prompt_id, p.query_id): p.gold_label for p in plan.prompts}
+    for _, answer in rows.groupby(["label_mode", "num_shots", "demonstration_set_id", "query_id"]):
+        prompt_id, query_id = answer[["prompt_id", "query_id"]].iloc[0]
+        np.testing.assert_array_equal(answer["logprob"], alone[prompt_id])
+        assert answer.loc[answer["is_gold"], "candidate"].tolist() == [gold[prompt_id, query_id]]
+    assert len(rows) == 2 * len(plan.prompts)
 
 
 def test_a_run_folder_of_another_experiment_is_refused(tmp_path):
@@ -170,9 +193,11 @@ def test_a_damaged_part_is_named_and_the_rest_is_kept(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"part-00002\.parquet is damaged .* delete this file"):
         execute(folder, plan_with(Recorder()))
     part.unlink()
+    lost = set(whole["prompt_id"]) - set(folder.scores()["prompt_id"])
     again = Recorder()
     execute(folder, plan_with(again))
-    assert len(again.asked) == 7
+    assert sorted(again.asked) == sorted(lost)
+    assert lost
     pd.testing.assert_frame_equal(in_order(folder.scores()), whole)
 
 

@@ -18,7 +18,7 @@ from icl.scores import SCORE_COLUMNS
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
 from probes.runs.plan import Plan, make_plan
-from probes.scorers.scorer import Scorer
+from probes.scorers.scorer import LabelAudit, Scorer
 
 __all__ = ["execute", "run_experiment", "score_rows"]
 
@@ -31,6 +31,9 @@ _KEYS = (
     *("task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length"),
     *("query_id", "demonstration_set_id", "prompt_id"),
 )
+
+type Answers = dict[str, tuple[np.ndarray, list[LabelAudit]]]
+"""Prompt's identity → nats and tokens of each candidate."""
 
 
 def execute(folder: RunFolder, plan: Plan, *, progress: Callable[[str, int, int], None] | None = None) -> pd.DataFrame:
@@ -58,10 +61,12 @@ def _execute(folder: RunFolder, plan: Plan, progress: Callable[[str, int, int], 
     for scorer in plan.scorers:
         done = _finished(stored, scorer.name)
         waiting = [prompt for prompt in plan.prompts if _key(prompt) not in done]
+        answers = _answered(stored, scorer.name, waiting)
         total = len(plan.prompts)
         for start in range(0, len(waiting), _PART):
             part = waiting[start : start + _PART]
-            folder.add_scores(score_rows(scorer, part, plan, run=folder.path.name))
+            _ask(scorer, part, answers)
+            folder.add_scores(score_rows(scorer, part, answers, plan, run=folder.path.name))
             if progress:
                 progress(scorer.name, total - len(waiting) + start + len(part), total)
     metrics = measure(folder.scores())
@@ -80,12 +85,23 @@ def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
     return folder
 
 
-def score_rows(scorer: Scorer, prompts: Sequence[Prompt], plan: Plan, *, run: str) -> pd.DataFrame:
-    """Score prompts and lay the answers out as rows of the score table."""
-    scores = scorer(prompts)
-    audits = scorer.audit(prompts)
+def _ask(scorer: Scorer, prompts: Sequence[Prompt], answers: Answers) -> None:
+    """Add the answers to questions that are not answered yet, each asked once.
+
+    Questions recur: without demonstrations every demonstration set asks the same, and labels that were drawn or
+    shuffled may come out as the gold ones.
+    """
+    new = {prompt.prompt_id: prompt for prompt in prompts if prompt.prompt_id not in answers}
+    if new:
+        asked = list(new.values())
+        answers.update(zip(new, zip(scorer(asked), scorer.audit(asked))))
+
+
+def score_rows(scorer: Scorer, prompts: Sequence[Prompt], answers: Answers, plan: Plan, *, run: str) -> pd.DataFrame:
+    """Lay the answers to prompts out as rows of the score table."""
     rows = []
-    for prompt, logprobs, audit in zip(prompts, scores, audits):
+    for prompt in prompts:
+        logprobs, audit = answers[prompt.prompt_id]
         shared = {
             "run": run,
             "model": scorer.name,
@@ -133,6 +149,22 @@ def _key(prompt: Prompt) -> tuple:
 def _finished(stored: pd.DataFrame, model: str) -> set[tuple]:
     mine = stored[stored["model"] == model][list(_KEYS)].drop_duplicates()
     return {tuple(None if pd.isna(value) else value for value in row) for row in mine.itertuples(index=False)}
+
+
+def _answered(stored: pd.DataFrame, model: str, waiting: Sequence[Prompt]) -> Answers:
+    """Read back the answers to those waiting prompts whose question an earlier start has asked."""
+    wanted = stored["prompt_id"].isin({prompt.prompt_id for prompt in waiting})
+    mine = stored[wanted & (stored["model"] == model)].drop_duplicates(["prompt_id", "candidate"])
+    return {
+        str(prompt_id): (
+            rows["logprob"].to_numpy(),
+            [
+                LabelAudit(int(count), None if pd.isna(clean) else bool(clean))
+                for count, clean in zip(rows["num_label_tokens"], rows["boundary_clean"])
+            ],
+        )
+        for prompt_id, rows in mine.groupby("prompt_id", sort=False)
+    }
 
 
 def _manifest(folder: RunFolder, plan: Plan) -> dict:
