@@ -1,0 +1,327 @@
+"""Ask every experiment of every model into a folder, part by part, going on where an earlier start stopped.
+
+reproduction.json  what was asked, of which weights, with which versions
+parts/             outcomes of one experiment, model and example length each, written whole or not at all
+cells.parquet      accuracy, ceiling and KL of each cell; orders.parquet, spreads.parquet: orders of demonstrations
+scorecard.json     the claims and what became of them
+"""
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
+
+from icl.errors import UserError
+from icl.ginc.exact import DEFAULT_SMOOTHING
+from icl.ginc.family import GincFamily, default_family
+from icl.ginc.sampling import GincExamples
+from probes.reproduction.claims import Verdict, judge_all
+from probes.reproduction.experiments import (
+    EXAMPLE_LENGTHS,
+    EXPERIMENTS,
+    ORDERS,
+    SETS,
+    SHOTS,
+    Experiment,
+    asked_at,
+    draw_examples,
+    num_order_queries,
+    zoo,
+)
+from probes.reproduction.orders import order_accuracies, order_spreads
+from probes.reproduction.outcomes import OUTCOME_KEYS, cells, order_outcomes, shot_outcomes
+from probes.runs.folder import RunFolder, write_whole
+from probes.scorers.ginc import ExactPredictor, GincPredictor
+from probes.scorers.huggingface_source import shipped_models
+
+__all__ = ["Reproduction", "Results", "missing_models", "reproduce"]
+
+RECORD = "reproduction.json"
+
+_PACKAGES = ("icl-probe-lab", "torch", "transformers", "numpy", "numba", "pandas")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """What is asked.
+
+    Attributes
+    ----------
+    models : tuple of str
+        Shipped names, or folders of GINC checkpoints; every shipped model of the zoo if empty.
+    prompts : int
+        Prompts a cell (the paper: 2,500).
+    seed : int
+        Of all prompts.
+    smoothing : float
+        ε of exact Bayes.
+    """
+
+    models: tuple[str, ...] = ()
+    prompts: int = 500
+    seed: int = 0
+    smoothing: float = DEFAULT_SMOOTHING
+
+    def __post_init__(self):
+        if self.prompts < 2:
+            raise UserError(f"--prompts must be at least 2, got {self.prompts}; an interval needs two prompts a cell.")
+        if self.seed < 0:
+            raise UserError(f"--seed cannot be negative, got {self.seed}; use 0 or more.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Everything that came of it: tables, verdicts, and the record of how they were made."""
+
+    cells: pd.DataFrame
+    orders: pd.DataFrame
+    spreads: pd.DataFrame
+    verdicts: list[Verdict]
+    record: dict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    experiment: Experiment
+    predictor: GincPredictor
+    example_length: int
+
+    @property
+    def file(self) -> str:
+        return f"{self.experiment.name}_{self.predictor.name}_k{self.example_length}.parquet"
+
+    def num_tokens(self, asked: Reproduction) -> int:
+        """Tokens that the model reads: what the parts are weighed by."""
+        if self.experiment.asks == "orders":
+            return SETS * len(ORDERS) * num_order_queries(asked.prompts) * self.example_length
+        return asked.prompts * (SHOTS[-1] + 1) * (self.example_length + 1)
+
+
+def missing_models() -> list[str]:
+    """List the models of the experiments that do not come with this lab."""
+    return [name for name in zoo() if name not in shipped_models()]
+
+
+def reproduce(asked: Reproduction, out: Path, *, progress: Callable[[str, int, int], None] | None = None) -> Results:
+    """Run what `out` does not hold yet, judge the claims, and store tables and scorecard there.
+
+    Parameters
+    ----------
+    progress
+        Called with (what is under way, tokens done, tokens in all).
+
+    Raises
+    ------
+    UserError
+        If a model cannot be asked, or `out` holds a reproduction with other settings, weights, or something else.
+    """
+    predictors = _predictors(asked)
+    parts = _parts(predictors, asked)
+    folder = _open(out, asked, predictors)
+    with RunFolder(folder).locked():
+        record = _record(folder, asked, predictors)
+        began = time.perf_counter()
+        _run(folder, parts, asked, progress)
+        stored = {part.file: _read(folder / "parts" / part.file, part) for part in parts}
+        results = _judge(parts, stored, record | {"seconds": round(record["seconds"] + time.perf_counter() - began, 1)})
+        _store(folder, results)
+    return results
+
+
+def _predictors(asked: Reproduction) -> list[GincPredictor]:
+    """Open every model; each is checked against the prompts that it will be asked."""
+    from probes.scorers.huggingface_ginc import HuggingFacePredictor
+
+    names = asked.models or tuple(name for name in zoo() if name in shipped_models())
+    if not names:
+        raise UserError("no model of the zoo is shipped with this lab; name a GINC checkpoint with --models.")
+    predictors = [HuggingFacePredictor(name) for name in dict.fromkeys(names)]
+    longest = (SHOTS[-1] + 1) * (EXAMPLE_LENGTHS[-1] + 1) - 2
+    for predictor in predictors:
+        predictor.check_length(longest)
+        if predictor.name not in zoo() and predictor.family.fingerprint != default_family().fingerprint:
+            raise UserError(
+                f"model '{predictor.name}' was trained on another GINC family ({predictor.family.fingerprint}) than "
+                f"the lab's own ({default_family().fingerprint}), which is asked here; use `probe run` with --family."
+            )
+    if len({predictor.name for predictor in predictors}) < len(predictors):
+        raise UserError("two of --models have the same name; rename one of the folders.")
+    return [*predictors]
+
+
+def _parts(predictors: list[GincPredictor], asked: Reproduction) -> list[_Part]:
+    """List the parts, those that share prompts one after the other; orders are asked of exact Bayes as well."""
+    by_name = {predictor.name: predictor for predictor in predictors}
+    parts = []
+    for experiment in EXPERIMENTS.values():
+        chosen = [by_name[name] for name in experiment.models if name in by_name]
+        if experiment.name == "seen-concepts":
+            chosen += [predictor for predictor in predictors if predictor.name not in zoo()]
+        if chosen and experiment.asks == "orders":
+            chosen.append(ExactPredictor(chosen[0].family, smoothing=asked.smoothing))
+        for length in EXAMPLE_LENGTHS:
+            parts += [_Part(experiment=experiment, predictor=one, example_length=length) for one in chosen]
+    return parts
+
+
+def _run(
+    folder: Path, parts: list[_Part], asked: Reproduction, progress: Callable[[str, int, int], None] | None
+) -> None:
+    store = folder / "parts"
+    store.mkdir(exist_ok=True)
+    total, done = sum(part.num_tokens(asked) for part in parts), 0
+    prompts = _Prompts(asked)
+    for part in parts:
+        if progress:
+            progress(f"{part.predictor.name}, {part.experiment.name}, k={part.example_length}", done, total)
+        if not (store / part.file).exists():
+            write_whole(store / part.file, _ask(part, prompts).to_parquet())
+        done += part.num_tokens(asked)
+    if progress:
+        progress("done", done, total)
+
+
+def _ask(part: _Part, prompts: "_Prompts") -> pd.DataFrame:
+    examples, bayes = prompts.draw(part.experiment, part.predictor.family, part.example_length)
+    if bayes is None:
+        return order_outcomes(part.predictor, examples)
+    return shot_outcomes(part.predictor, examples, bayes)
+
+
+class _Prompts:
+    """Prompts and exact Bayes's answers of the latest draw, since models that share them are asked in a row."""
+
+    def __init__(self, asked: Reproduction):
+        self._asked = asked
+        self._key: tuple = ()
+        self._drawn: tuple[GincExamples, Float[ndarray, "num_prompts num_shots vocab_size"] | None]
+
+    def draw(
+        self, experiment: Experiment, family: GincFamily, example_length: int
+    ) -> tuple[GincExamples, Float[ndarray, "num_prompts num_shots vocab_size"] | None]:
+        key = (experiment, family.fingerprint, example_length)
+        if key != self._key:
+            asked = self._asked
+            examples = draw_examples(
+                experiment, family, example_length=example_length, num_prompts=asked.prompts, seed=asked.seed
+            )
+            bayes = None
+            if experiment.asks != "orders":
+                bayes = ExactPredictor(family, smoothing=asked.smoothing)(*asked_at(examples))
+            self._key, self._drawn = key, (examples, bayes)
+        return self._drawn
+
+
+def _judge(parts: list[_Part], stored: dict[str, pd.DataFrame], record: dict) -> Results:
+    def joined(asks_orders: bool, columns: list[str]) -> pd.DataFrame:
+        chosen = [part for part in parts if (part.experiment.asks == "orders") == asks_orders]
+        if not chosen:
+            return pd.DataFrame(columns=[*OUTCOME_KEYS, *columns])
+        frames = []
+        for part in chosen:
+            keys = (part.experiment.name, part.predictor.name, part.example_length)
+            frames.append(stored[part.file].assign(**dict(zip(OUTCOME_KEYS, keys))))
+        return pd.concat(frames, ignore_index=True)
+
+    outcomes = joined(False, ["prompt", "num_shots", "correct", "ceiling_correct", "kl"])
+    ordered = joined(True, ["set", "query", "order", "correct"])
+    spreads = order_spreads(ordered)
+    return Results(
+        cells=cells(outcomes),
+        orders=order_accuracies(ordered),
+        spreads=spreads,
+        verdicts=judge_all(outcomes, spreads),
+        record=record,
+    )
+
+
+def _store(folder: Path, results: Results) -> None:
+    for name in ("cells", "orders", "spreads"):
+        write_whole(folder / f"{name}.parquet", getattr(results, name).to_parquet())
+    verdicts = [verdict.as_dict() for verdict in results.verdicts]
+    write_whole(folder / "scorecard.json", (json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(folder / RECORD, _json(results.record | {"state": "finished"}))
+
+
+def _open(out: Path, asked: Reproduction, predictors: list[GincPredictor]) -> Path:
+    """Make the folder, or accept one that holds the same reproduction."""
+    out = Path(out)
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / RECORD).exists()):
+        raise UserError(f"{out} is not empty and holds no reproduction (no {RECORD}); choose another --out.")
+    if (out / RECORD).exists():
+        before = _earlier(out)
+        now = _settings(asked, predictors)
+        for name, value in now.items():
+            if before.get(name) != value:
+                raise UserError(
+                    f"{out} holds a reproduction with other settings ({name} was {_show(before.get(name))}, now "
+                    f"{_show(value)}); choose another --out, or repeat the first command to resume it."
+                )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out} cannot be made ({error.strerror}); choose another --out.") from error
+    return out
+
+
+def _settings(asked: Reproduction, predictors: list[GincPredictor]) -> dict:
+    models = {predictor.name: predictor.identity() for predictor in predictors}
+    return {"prompts": asked.prompts, "seed": asked.seed, "smoothing": asked.smoothing, "models": models}
+
+
+def _record(folder: Path, asked: Reproduction, predictors: list[GincPredictor]) -> dict:
+    before = _earlier(folder) if (folder / RECORD).exists() else {}
+    record = _settings(asked, predictors) | {
+        "state": "running",
+        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "seconds": before.get("seconds", 0.0),
+        "parameters": {p.name: getattr(p, "num_parameters", None) for p in predictors},
+        "not_shipped": missing_models(),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+    }
+    write_whole(folder / RECORD, _json(record))
+    return record
+
+
+def _earlier(folder: Path) -> dict:
+    try:
+        return dict(json.loads((folder / RECORD).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{folder / RECORD} is damaged ({error}); choose another --out, or delete the folder first."
+        ) from error
+
+
+def _read(path: Path, part: _Part) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} is damaged ({str(error).splitlines()[0]}); delete this file and run the same command again, only "
+            f"{part.predictor.name} at k = {part.example_length} is asked anew."
+        ) from error
+
+
+def _json(record: dict) -> bytes:
+    return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _show(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} ({identity['weights']})" for name, identity in value.items())
+    return str(value)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

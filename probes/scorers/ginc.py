@@ -1,0 +1,97 @@
+"""Predictors of GINC tokens: exact Bayes and trained models answer one call, at many positions of a prompt at once."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from jaxtyping import Float, Integer
+from numpy import ndarray
+
+from icl.errors import UserError
+from icl.ginc.exact import DEFAULT_SMOOTHING, infer
+from icl.ginc.family import GincFamily
+
+__all__ = ["ExactPredictor", "GincPredictor", "check_tokens"]
+
+
+class GincPredictor(ABC):
+    """A `name`, the `family` whose tokens it reads, and a call."""
+
+    name: str
+    family: GincFamily
+
+    @abstractmethod
+    def __call__(
+        self, tokens: Integer[ndarray, "num_prompts length"], positions: Integer[ndarray, " num_positions"]
+    ) -> Float[ndarray, "num_prompts num_positions vocab_size"]:
+        """Log-probability in nats of each token of the family's vocabulary after the token at each of `positions`.
+
+        A model's mass on tokens of its own, such as a start of document, is left out: sums of probabilities are 1 or
+        less.
+        """
+
+    def branches(
+        self,
+        prefixes: Integer[ndarray, "num_prefixes prefix_length"],
+        queries: Integer[ndarray, "num_queries query_length"],
+    ) -> Float[ndarray, "num_prefixes num_queries vocab_size"]:
+        """Log-probabilities in nats of the token after every prefix that is followed by every query."""
+        joined = np.concatenate(
+            [np.repeat(prefixes, len(queries), axis=0), np.tile(queries, (len(prefixes), 1))], axis=1
+        )
+        last = np.array([joined.shape[1] - 1])
+        return self(joined, last)[:, 0].reshape(len(prefixes), len(queries), -1)
+
+    @abstractmethod
+    def identity(self) -> dict[str, str]:
+        """Everything beside the prompts that the predictions depend on."""
+
+
+class ExactPredictor(GincPredictor):
+    """Exact Bayes over the family's pretraining concepts.
+
+    Parameters
+    ----------
+    family
+        The world.
+    smoothing
+        ε of the transitions, see `icl.ginc.exact`.
+    """
+
+    name = "oracle"
+
+    def __init__(self, family: GincFamily, *, smoothing: float = DEFAULT_SMOOTHING):
+        self.family = family
+        self.smoothing = smoothing
+
+    def __call__(
+        self, tokens: Integer[ndarray, "num_prompts length"], positions: Integer[ndarray, " num_positions"]
+    ) -> Float[ndarray, "num_prompts num_positions vocab_size"]:
+        """Log-probabilities in nats; −inf for tokens that no state emits."""
+        return infer(self.family, tokens, smoothing=self.smoothing, positions=positions).log_predictive
+
+    def identity(self) -> dict[str, str]:
+        """Family and ε."""
+        return {"family": self.family.fingerprint, "smoothing": f"{self.smoothing:g}"}
+
+
+def check_tokens(
+    family: GincFamily, tokens: Integer[ndarray, "num_prompts length"], positions: Integer[ndarray, " num_positions"]
+) -> None:
+    """Refuse tokens outside the family's vocabulary and positions outside the prompts.
+
+    Raises
+    ------
+    UserError
+        If there is such a token or position.
+    """
+    if tokens.size and not (tokens.min() >= 0 and tokens.max() < family.vocab_size):
+        wrong = tokens.max() if tokens.max() >= family.vocab_size else tokens.min()
+        raise UserError(
+            f"a prompt holds token {wrong}, but the family's vocabulary runs from 0 to {family.vocab_size - 1}; "
+            "was it made from another family?"
+        )
+    if positions.size and not (positions.min() >= 0 and positions.max() < tokens.shape[1]):
+        raise UserError(
+            f"positions must be indices from 0 to {tokens.shape[1] - 1}, the prompts' last token; "
+            f"got {positions.tolist()}."
+        )

@@ -1,0 +1,155 @@
+"""Trained GINC checkpoints as predictors: token arrays go in as they are, no text is made of them."""
+
+import copy
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from numpy import ndarray
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import logging as transformers_logging
+
+from icl.errors import UserError
+from icl.ginc.family import GincFamily, load_family
+from probes.pretrain.lstm import register_lstm
+from probes.scorers.ginc import GincPredictor, check_tokens
+from probes.scorers.huggingface_source import FAMILY_FILE, find_device, find_model
+
+__all__ = ["HuggingFacePredictor"]
+
+register_lstm()
+
+
+class HuggingFacePredictor(GincPredictor):
+    """The next-token distribution of a checkpoint that `probe pretrain` wrote, in float32.
+
+    Parameters
+    ----------
+    model
+        Shipped name or local folder.
+    family
+        The prompts' family; it must be the checkpoint's. The checkpoint's own if None.
+    device
+        "auto" takes an accelerator where there is one.
+    batch_tokens
+        Tokens in one forward pass; bounds memory, never changes results.
+
+    Raises
+    ------
+    UserError
+        If there is no such model, it is no GINC checkpoint, or it was trained on another family.
+    """
+
+    def __init__(self, model: str, *, family: GincFamily | None = None, device: str = "auto", batch_tokens: int = 8192):
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        self._source = find_model(model)
+        self.name = self._source.name
+        self.batch_tokens = batch_tokens
+        self._device = find_device(device)
+        self._folder = Path(self._source.location)
+        if not (self._source.is_local and (self._folder / FAMILY_FILE).exists()):
+            raise UserError(
+                f"model '{model}' is no GINC checkpoint ({FAMILY_FILE} is missing beside its weights); name a shipped "
+                "model, or a folder that `probe pretrain` wrote."
+            )
+        self.family = load_family(self._folder / FAMILY_FILE)
+        if family is not None and family.fingerprint != self.family.fingerprint:
+            raise UserError(
+                f"model '{self.name}' was trained on another GINC family ({self.family.fingerprint}) than the prompts "
+                f"come from ({family.fingerprint}); make prompts from {FAMILY_FILE} of its folder."
+            )
+        self._config = AutoConfig.from_pretrained(self._folder)
+
+    def __call__(
+        self, tokens: Integer[ndarray, "num_prompts length"], positions: Integer[ndarray, " num_positions"]
+    ) -> Float[ndarray, "num_prompts num_positions vocab_size"]:
+        """Log-probabilities in nats; the mass on the start-of-document token is left out.
+
+        Raises
+        ------
+        UserError
+            If the prompts are longer than the model's window, or hold tokens outside the vocabulary.
+        """
+        check_tokens(self.family, tokens, positions)
+        self.check_length(tokens.shape[1])
+        found = np.empty((len(tokens), len(positions), self.family.vocab_size), dtype=np.float32)
+        step = max(1, self.batch_tokens // (tokens.shape[1] + 1))
+        for first in range(0, len(tokens), step):
+            ids = self._behind_start(tokens[first : first + step])
+            found[first : first + step] = self._logprobs(ids, positions + 1)
+        return found
+
+    def branches(
+        self,
+        prefixes: Integer[ndarray, "num_prefixes prefix_length"],
+        queries: Integer[ndarray, "num_queries query_length"],
+    ) -> Float[ndarray, "num_prefixes num_queries vocab_size"]:
+        """Log-probabilities in nats after prefix and query; what the model remembers of a prefix is computed once."""
+        for part in (prefixes, queries):
+            check_tokens(self.family, part, np.empty(0, dtype=int))
+        length = prefixes.shape[1] + queries.shape[1]
+        self.check_length(length)
+        found = np.empty((len(prefixes), len(queries), self.family.vocab_size), dtype=np.float32)
+        step = max(1, self.batch_tokens // (length + 1))
+        last = np.array([queries.shape[1] - 1])
+        ids = torch.as_tensor(queries.astype(np.int64), device=self._device)
+        for row in range(len(prefixes)):
+            with torch.inference_mode():
+                read = self._model(
+                    input_ids=self._behind_start(prefixes[row : row + 1]), use_cache=True, logits_to_keep=1
+                ).past_key_values
+            for first in range(0, len(queries), step):
+                memory = copy.deepcopy(read)
+                part = ids[first : first + step]
+                memory.batch_repeat_interleave(len(part))
+                found[row, first : first + step] = self._logprobs(part, last, memory)[:, 0]
+        return found
+
+    def check_length(self, length: int) -> None:
+        """Raise `UserError` if prompts of `length` tokens do not fit the window, the start of document included."""
+        if length + 1 > self.window:
+            raise UserError(
+                f"a prompt has {length} tokens, but model '{self.name}' reads {self.window - 1} behind its start of "
+                "document; ask for fewer or shorter examples, or train one with a longer --windows."
+            )
+
+    @property
+    def window(self) -> int:
+        """Tokens that the model reads at most."""
+        return self._config.max_position_embeddings
+
+    @cached_property
+    def num_parameters(self) -> int:
+        """Count the weights."""
+        return sum(parameter.numel() for parameter in self._model.parameters())
+
+    def identity(self) -> dict[str, str]:
+        """Weights, family and device."""
+        return {
+            "weights": str(self._source.weights_hash),
+            "family": self.family.fingerprint,
+            "device": self._device.type,
+        }
+
+    @cached_property
+    def _model(self):
+        model = AutoModelForCausalLM.from_pretrained(self._folder, dtype=torch.float32, use_safetensors=True)
+        return model.to(self._device).eval()
+
+    def _behind_start(self, tokens: Integer[ndarray, "batch length"]) -> torch.Tensor:
+        start = self._config.bos_token_id
+        ids = np.pad(tokens.astype(np.int64), ((0, 0), (1, 0)), constant_values=start)
+        return torch.as_tensor(ids, device=self._device)
+
+    @torch.inference_mode()
+    def _logprobs(self, ids: torch.Tensor, kept: Integer[ndarray, " num_positions"], memory=None) -> ndarray:
+        """Log-probabilities (batch, positions, vocab) behind the ids at `kept`; logits are computed only there."""
+        options = {"use_cache": memory is not None}
+        if memory is not None:
+            options["past_key_values"] = memory
+        keep = torch.as_tensor(kept, device=self._device)
+        logits = self._model(input_ids=ids, logits_to_keep=keep, **options).logits
+        return torch.log_softmax(logits.float(), dim=-1)[..., : self.family.vocab_size].cpu().numpy()
