@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="figures and one self-contained HTML page")
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
 
+    _add_family(commands.add_parser("family", help="draw a GINC family into an .npz file, for --family"))
+    _add_reproduce(commands.add_parser("reproduce", help="the experiments of Xie et al. 2022 on the shipped models"))
     _add_pretrain(commands.add_parser("pretrain", help="train a language model on GINC"))
     return parser
 
@@ -127,6 +129,33 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust-remote-code", action="store_true", default=None, help="let the model's repository run its code"
     )
+
+
+def _add_family(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help=".npz file to write")
+    parser.add_argument("--seed", type=int, default=None, help="seed (default: that of the lab's own family)")
+    for name, kind, meaning in (
+        ("--vocab-size", int, "tokens, the delimiter included (default: 50; the paper also takes 100 and 150)"),
+        ("--num-entities", int, "rows of the memory (default: 10)"),
+        ("--num-properties", int, "columns of the memory (default: 10)"),
+        ("--num-concepts", int, "concepts, unseen ones included (default: 10)"),
+        ("--num-pretraining-concepts", int, "how many of them make up the pretraining mixture (default: 5)"),
+        ("--start-temp", float, "temperature of the start distributions (default: 10)"),
+        ("--transition-temp", float, "temperature of the transitions: near 0, deterministic (default: 0.1)"),
+        ("--entity-identity", float, "c: 0 for fast-changing entities (default: 0.9)"),
+    ):
+        parser.add_argument(name, type=kind, default=None, help=meaning)
+    parser.add_argument(
+        "--entity-transition-per-concept", action="store_true", default=None, help="entities move by concept, too"
+    )
+
+
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder; the same command goes on where it stopped")
+    parser.add_argument("--models", type=_names, default=(), help="shipped names or folders (default: all shipped)")
+    parser.add_argument("--prompts", type=int, default=500, help="prompts a cell (default: %(default)s; paper: 2500)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all prompts (default: %(default)s)")
+    _add_json(parser)
 
 
 def _add_pretrain(parser: argparse.ArgumentParser) -> None:

@@ -121,6 +121,28 @@ def report(options: Namespace) -> None:
     _report(open_run(options.run))
 
 
+def family(options: Namespace) -> None:
+    """Draw a GINC family and save it."""
+    import numpy as np
+
+    from icl.ginc.family import DEFAULT_FAMILY_SEED, sample_family
+
+    chosen = {name: value for name, value in vars(options).items() if value is not None}
+    seed, out = chosen.pop("seed", DEFAULT_FAMILY_SEED), chosen.pop("out")
+    del chosen["command"]
+    if out.suffix != ".npz":
+        raise UserError(f"a family is saved as an .npz file, got --out {out}; let it end in .npz.")
+    if seed < 0:
+        raise UserError(f"--seed cannot be negative, got {seed}; use 0 or more.")
+    drawn = sample_family(rng=np.random.default_rng(seed), **chosen)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    drawn.save(out)
+    print(
+        f"{out}: family {drawn.fingerprint} of {drawn.num_concepts} concepts, the first {drawn.num_pretraining_concepts} "
+        f"in the pretraining mixture; {drawn.num_entities} × {drawn.num_properties} states, {drawn.vocab_size} tokens."
+    )
+
+
 def pretrain(options: Namespace) -> None:
     """Train a model on GINC and write its checkpoint; goes on with a training that was killed."""
     from tqdm import tqdm
@@ -154,6 +176,32 @@ def pretrain(options: Namespace) -> None:
     )
 
 
+def reproduce(options: Namespace) -> None:
+    """Ask the published experiments again, print the scorecard and write figures."""
+    from tqdm import tqdm
+
+    from probes.report.reproduction_figures import write_figures
+    from probes.reproduction.execute import reproduce as ask
+    from probes.reproduction.experiments import Reproduction
+    from probes.reproduction.words import scorecard_lines
+
+    asked = Reproduction(models=tuple(options.models), prompts=options.prompts, seed=options.seed)
+    with tqdm(unit="tok", unit_scale=True, disable=options.json, mininterval=_progress_interval()) as bar:
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.total = total
+            bar.set_description(what, refresh=False)
+            bar.update(done - bar.n)
+
+        results = ask(asked, options.out, progress=progress)
+    write_figures(results, options.out)
+    if options.json:
+        print(json.dumps([verdict.as_dict() for verdict in results.verdicts], indent=1, ensure_ascii=False))
+        return
+    print("\n".join(scorecard_lines(results)))
+    print(f"Tables and figures: {options.out}")
+
+
 COMMANDS = {
     "demo": demo,
     "list": list_,
@@ -162,6 +210,8 @@ COMMANDS = {
     "run": run,
     "fit": fit,
     "report": report,
+    "reproduce": reproduce,
+    "family": family,
     "pretrain": pretrain,
 }
 """Command's name → function of the parsed options."""

@@ -1,18 +1,8 @@
-"""Ask every experiment of every model into a folder, part by part, going on where an earlier start stopped.
+"""Ask every experiment of every model into a folder, part by part, going on where an earlier start stopped."""
 
-reproduction.json  what was asked, of which weights, with which versions
-parts/             outcomes of one experiment, model and example length each, written whole or not at all
-cells.parquet      accuracy, ceiling and KL of each cell; orders.parquet, spreads.parquet: orders of demonstrations
-scorecard.json     the claims and what became of them
-"""
-
-import json
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +10,6 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.errors import UserError
-from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.family import GincFamily, default_family
 from icl.ginc.sampling import GincExamples
 from probes.reproduction.claims import Verdict, judge_all
@@ -31,6 +20,7 @@ from probes.reproduction.experiments import (
     SETS,
     SHOTS,
     Experiment,
+    Reproduction,
     asked_at,
     draw_examples,
     num_order_queries,
@@ -38,43 +28,12 @@ from probes.reproduction.experiments import (
 )
 from probes.reproduction.orders import order_accuracies, order_spreads
 from probes.reproduction.outcomes import OUTCOME_KEYS, cells, order_outcomes, shot_outcomes
+from probes.reproduction.store import open_folder, read_part, start_record, store_results
 from probes.runs.folder import RunFolder, write_whole
 from probes.scorers.ginc import ExactPredictor, GincPredictor
 from probes.scorers.huggingface_source import shipped_models
 
-__all__ = ["Reproduction", "Results", "missing_models", "reproduce"]
-
-RECORD = "reproduction.json"
-
-_PACKAGES = ("icl-probe-lab", "torch", "transformers", "numpy", "numba", "pandas")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reproduction:
-    """What is asked.
-
-    Attributes
-    ----------
-    models : tuple of str
-        Shipped names, or folders of GINC checkpoints; every shipped model of the zoo if empty.
-    prompts : int
-        Prompts a cell (the paper: 2,500).
-    seed : int
-        Of all prompts.
-    smoothing : float
-        ε of exact Bayes.
-    """
-
-    models: tuple[str, ...] = ()
-    prompts: int = 500
-    seed: int = 0
-    smoothing: float = DEFAULT_SMOOTHING
-
-    def __post_init__(self):
-        if self.prompts < 2:
-            raise UserError(f"--prompts must be at least 2, got {self.prompts}; an interval needs two prompts a cell.")
-        if self.seed < 0:
-            raise UserError(f"--seed cannot be negative, got {self.seed}; use 0 or more.")
+__all__ = ["Results", "missing_models", "reproduce"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +84,15 @@ def reproduce(asked: Reproduction, out: Path, *, progress: Callable[[str, int, i
     """
     predictors = _predictors(asked)
     parts = _parts(predictors, asked)
-    folder = _open(out, asked, predictors)
+    folder = open_folder(out, asked, predictors)
     with RunFolder(folder).locked():
-        record = _record(folder, asked, predictors)
+        record = start_record(folder, asked, predictors, missing_models())
         began = time.perf_counter()
         _run(folder, parts, asked, progress)
-        stored = {part.file: _read(folder / "parts" / part.file, part) for part in parts}
+        stored = {part.file: read_part(folder / "parts" / part.file) for part in parts}
         results = _judge(parts, stored, record | {"seconds": round(record["seconds"] + time.perf_counter() - began, 1)})
-        _store(folder, results)
+        tables = {"cells": results.cells, "orders": results.orders, "spreads": results.spreads}
+        store_results(folder, tables, results.verdicts, results.record)
     return results
 
 
@@ -241,87 +201,3 @@ def _judge(parts: list[_Part], stored: dict[str, pd.DataFrame], record: dict) ->
         verdicts=judge_all(outcomes, spreads),
         record=record,
     )
-
-
-def _store(folder: Path, results: Results) -> None:
-    for name in ("cells", "orders", "spreads"):
-        write_whole(folder / f"{name}.parquet", getattr(results, name).to_parquet())
-    verdicts = [verdict.as_dict() for verdict in results.verdicts]
-    write_whole(folder / "scorecard.json", (json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n").encode())
-    write_whole(folder / RECORD, _json(results.record | {"state": "finished"}))
-
-
-def _open(out: Path, asked: Reproduction, predictors: list[GincPredictor]) -> Path:
-    """Make the folder, or accept one that holds the same reproduction."""
-    out = Path(out)
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / RECORD).exists()):
-        raise UserError(f"{out} is not empty and holds no reproduction (no {RECORD}); choose another --out.")
-    if (out / RECORD).exists():
-        before = _earlier(out)
-        now = _settings(asked, predictors)
-        for name, value in now.items():
-            if before.get(name) != value:
-                raise UserError(
-                    f"{out} holds a reproduction with other settings ({name} was {_show(before.get(name))}, now "
-                    f"{_show(value)}); choose another --out, or repeat the first command to resume it."
-                )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out} cannot be made ({error.strerror}); choose another --out.") from error
-    return out
-
-
-def _settings(asked: Reproduction, predictors: list[GincPredictor]) -> dict:
-    models = {predictor.name: predictor.identity() for predictor in predictors}
-    return {"prompts": asked.prompts, "seed": asked.seed, "smoothing": asked.smoothing, "models": models}
-
-
-def _record(folder: Path, asked: Reproduction, predictors: list[GincPredictor]) -> dict:
-    before = _earlier(folder) if (folder / RECORD).exists() else {}
-    record = _settings(asked, predictors) | {
-        "state": "running",
-        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
-        "seconds": before.get("seconds", 0.0),
-        "parameters": {p.name: getattr(p, "num_parameters", None) for p in predictors},
-        "not_shipped": missing_models(),
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
-    }
-    write_whole(folder / RECORD, _json(record))
-    return record
-
-
-def _earlier(folder: Path) -> dict:
-    try:
-        return dict(json.loads((folder / RECORD).read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{folder / RECORD} is damaged ({error}); choose another --out, or delete the folder first."
-        ) from error
-
-
-def _read(path: Path, part: _Part) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is damaged ({str(error).splitlines()[0]}); delete this file and run the same command again, only "
-            f"{part.predictor.name} at k = {part.example_length} is asked anew."
-        ) from error
-
-
-def _json(record: dict) -> bytes:
-    return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _show(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} ({identity['weights']})" for name, identity in value.items())
-    return str(value)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

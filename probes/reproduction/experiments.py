@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Integer
 from numpy import ndarray
 
+from icl.errors import UserError
+from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.family import DELIMITER, GincFamily
 from icl.ginc.layout import answer_positions, prompt_tokens
 from icl.ginc.sampling import GincExamples, sample_examples, sample_unseen_examples
@@ -20,6 +22,7 @@ __all__ = [
     "SETS",
     "SHOTS",
     "Experiment",
+    "Reproduction",
     "asked_at",
     "draw_examples",
     "num_order_queries",
@@ -75,6 +78,34 @@ EXPERIMENTS: dict[str, Experiment] = {
     )
 }
 """Name → experiment. A model that is none of the zoo's own is asked what `seen-concepts` asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """What is asked.
+
+    Attributes
+    ----------
+    models : tuple of str
+        Shipped names, or folders of GINC checkpoints; every shipped model of the zoo if empty.
+    prompts : int
+        Prompts a cell (the paper: 2,500).
+    seed : int
+        Of all prompts.
+    smoothing : float
+        ε of exact Bayes.
+    """
+
+    models: tuple[str, ...] = ()
+    prompts: int = 500
+    seed: int = 0
+    smoothing: float = DEFAULT_SMOOTHING
+
+    def __post_init__(self):
+        if self.prompts < 2:
+            raise UserError(f"--prompts must be at least 2, got {self.prompts}; an interval needs two prompts a cell.")
+        if self.seed < 0:
+            raise UserError(f"--seed cannot be negative, got {self.seed}; use 0 or more.")
 
 
 def zoo() -> tuple[str, ...]:

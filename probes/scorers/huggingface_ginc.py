@@ -103,9 +103,9 @@ class HuggingFacePredictor(GincPredictor):
                 ).past_key_values
             for first in range(0, len(queries), step):
                 memory = copy.deepcopy(read)
-                part = ids[first : first + step]
-                memory.batch_repeat_interleave(len(part))
-                found[row, first : first + step] = self._logprobs(part, last, memory)[:, 0]
+                batch = ids[first : first + step]
+                memory.batch_repeat_interleave(len(batch))
+                found[row, first : first + step] = self._logprobs(batch, last, memory)[:, 0]
         return found
 
     def check_length(self, length: int) -> None:
@@ -137,7 +137,7 @@ class HuggingFacePredictor(GincPredictor):
     @cached_property
     def _model(self):
         model = AutoModelForCausalLM.from_pretrained(self._folder, dtype=torch.float32, use_safetensors=True)
-        return model.to(self._device).eval()
+        return torch.nn.Module.to(model, self._device).eval()
 
     def _behind_start(self, tokens: Integer[ndarray, "batch length"]) -> torch.Tensor:
         start = self._config.bos_token_id

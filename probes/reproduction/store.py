@@ -1,0 +1,129 @@
+"""The folder of a reproduction: what it was asked, parts that are there whole or not at all, and results.
+
+reproduction.json  what was asked, of which weights, with which versions
+parts/             outcomes of one experiment, model and example length each
+cells.parquet      accuracy, ceiling and KL of each cell; orders.parquet, spreads.parquet: orders of demonstrations
+scorecard.json     the claims and what became of them
+"""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pandas as pd
+
+from icl.errors import UserError
+from probes.reproduction.claims import Verdict
+from probes.reproduction.experiments import Reproduction
+from probes.runs.folder import write_whole
+from probes.scorers.ginc import GincPredictor
+
+__all__ = ["RECORD", "open_folder", "read_part", "start_record", "store_results"]
+
+RECORD = "reproduction.json"
+
+_PACKAGES = ("icl-probe-lab", "torch", "transformers", "numpy", "numba", "pandas")
+
+
+def open_folder(out: Path, asked: Reproduction, predictors: Sequence[GincPredictor]) -> Path:
+    """Make the folder, or accept one that holds the same reproduction.
+
+    Raises
+    ------
+    UserError
+        If the folder holds a reproduction with other settings or weights, or something else.
+    """
+    out = Path(out)
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / RECORD).exists()):
+        raise UserError(f"{out} is not empty and holds no reproduction (no {RECORD}); choose another --out.")
+    if (out / RECORD).exists():
+        before = _earlier(out)
+        now = _settings(asked, predictors)
+        for name, value in now.items():
+            if before.get(name) != value:
+                raise UserError(
+                    f"{out} holds a reproduction with other settings ({name} was {_show(before.get(name))}, now "
+                    f"{_show(value)}); choose another --out, or repeat the first command to resume it."
+                )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out} cannot be made ({error.strerror}); choose another --out.") from error
+    return out
+
+
+def _settings(asked: Reproduction, predictors: Sequence[GincPredictor]) -> dict:
+    models = {predictor.name: predictor.identity() for predictor in predictors}
+    return {"prompts": asked.prompts, "seed": asked.seed, "smoothing": asked.smoothing, "models": models}
+
+
+def start_record(
+    folder: Path, asked: Reproduction, predictors: Sequence[GincPredictor], missing: Sequence[str]
+) -> dict:
+    """Write down what is asked before it is; returns the record, with the start and seconds of earlier ones."""
+    before = _earlier(folder) if (folder / RECORD).exists() else {}
+    record = _settings(asked, predictors) | {
+        "state": "running",
+        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "seconds": before.get("seconds", 0.0),
+        "parameters": {p.name: getattr(p, "num_parameters", None) for p in predictors},
+        "not_shipped": list(missing),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+    }
+    write_whole(folder / RECORD, _json(record))
+    return record
+
+
+def store_results(folder: Path, tables: Mapping[str, pd.DataFrame], verdicts: Sequence[Verdict], record: dict) -> None:
+    """Write tables as `.parquet`, the scorecard, and the record of a finished reproduction."""
+    for name, table in tables.items():
+        write_whole(folder / f"{name}.parquet", table.to_parquet())
+    scorecard = [verdict.as_dict() for verdict in verdicts]
+    write_whole(folder / "scorecard.json", _json(scorecard))
+    write_whole(folder / RECORD, _json(record | {"state": "finished"}))
+
+
+def _earlier(folder: Path) -> dict:
+    try:
+        return dict(json.loads((folder / RECORD).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{folder / RECORD} is damaged ({error}); choose another --out, or delete the folder first."
+        ) from error
+
+
+def read_part(path: Path) -> pd.DataFrame:
+    """Read one part.
+
+    Raises
+    ------
+    UserError
+        If it is damaged.
+    """
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} is damaged ({str(error).splitlines()[0]}); delete this file and run the same command again, only "
+            "what it held is asked anew."
+        ) from error
+
+
+def _json(record: object) -> bytes:
+    return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _show(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} ({identity['weights']})" for name, identity in value.items())
+    return str(value)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
