@@ -138,8 +138,9 @@ def family(options: Namespace) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     drawn.save(out)
     print(
-        f"{out}: family {drawn.fingerprint} of {drawn.num_concepts} concepts, the first {drawn.num_pretraining_concepts} "
-        f"in the pretraining mixture; {drawn.num_entities} × {drawn.num_properties} states, {drawn.vocab_size} tokens."
+        f"{out}: family {drawn.fingerprint} of {drawn.num_concepts} concepts, the first "
+        f"{drawn.num_pretraining_concepts} in the pretraining mixture; {drawn.num_entities} × {drawn.num_properties} "
+        f"states, {drawn.vocab_size} tokens."
     )
 
 

@@ -9,7 +9,7 @@ import torch
 
 from icl.errors import UserError
 from icl.ginc.exact import infer
-from icl.ginc.family import default_family, load_family
+from icl.ginc.family import default_family, load_family, sample_family
 from icl.ginc.sampling import sample_documents
 from icl.ginc.task import GincTask
 from icl.prompts.build import Condition, Selection, build_prompts
@@ -200,6 +200,32 @@ def test_recipes_that_cannot_be_followed_are_refused(change, message):
 def test_known_documents_and_architectures_have_a_meaning():
     for table in (ARCHITECTURES, DOCUMENTS):
         assert all(meaning and not meaning.endswith(".") for meaning in table.values())
+
+
+def test_a_family_from_the_command_line_is_the_one_from_python(tmp_path, capsys):
+    out = tmp_path / "fast.npz"
+    assert main(["family", "--out", str(out), "--entity-identity", "0", "--vocab-size", "100", "--seed", "3"]) == 0
+    assert "100 tokens" in capsys.readouterr().out
+    expected = sample_family(rng=np.random.default_rng(3), entity_identity=0.0, vocab_size=100)
+    assert load_family(out).fingerprint == expected.fingerprint
+    assert main(["family", "--out", str(out)]) == 0
+    assert load_family(out).fingerprint == default_family().fingerprint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "family.csv"], "a family is saved as an .npz file"),
+        (["--out", "f.npz", "--seed", "-1"], "--seed cannot be negative"),
+        (["--out", "f.npz", "--entity-identity", "2"], "entity_identity must lie in [0, 1], got 2.0"),
+        (["--out", "f.npz", "--transition-temp", "0"], "transition_temp must be above 0"),
+        (["--out", "f.npz", "--num-concepts", "3"], "num_pretraining_concepts must lie in 1..3, got 5"),
+        (["--out", "f.npz", "--num-properties", "1"], "needs at least 1 entity, 1 concept and 2 properties"),
+    ],
+)
+def test_families_that_cannot_be_drawn_are_refused(arguments, message, capsys):
+    assert main(["family", *arguments]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_shipped_models_are_small_and_say_how_they_were_made():

@@ -215,9 +215,23 @@ def sample_family(
         Coefficient c of (1 − c)·T_v + c·I: the larger, the longer an entity stays.
     entity_transition_per_concept
         Draw T_v for each concept anew instead of sharing one.
+
+    Raises
+    ------
+    UserError
+        If a size, a temperature or the coefficient is out of its range.
     """
     if vocab_size < 2:
         raise UserError(f"vocab_size must be at least 2 (a delimiter and a token), got {vocab_size}.")
+    if min(num_entities, num_concepts) < 1 or num_properties < 2:
+        raise UserError(
+            "a family needs at least 1 entity, 1 concept and 2 properties (the first emits the delimiter), got "
+            f"{num_entities}, {num_concepts} and {num_properties}."
+        )
+    if not (start_temp > 0 and transition_temp > 0):
+        raise UserError(f"start_temp and transition_temp must be above 0, got {start_temp} and {transition_temp}.")
+    if not 0 <= entity_identity <= 1:
+        raise UserError(f"entity_identity must lie in [0, 1], got {entity_identity}.")
     memory = rng.integers(1, vocab_size, size=(num_entities, num_properties))
     memory[:, 0] = DELIMITER
     start = _softmax_of_uniform((num_concepts, num_entities * num_properties), start_temp, rng)
