@@ -1,5 +1,7 @@
 """GINC against what cannot share its bugs: enumeration of hidden paths, hmmlearn, frequencies."""
 
+import subprocess
+import sys
 from itertools import product
 
 import numpy as np
@@ -106,6 +108,16 @@ def test_long_documents_stay_finite(rng):
 def test_positions_concepts_and_smoothing_out_of_range_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         infer(default_family(), np.array([[3, 4, 5]]), **options)
+
+
+def test_numba_is_loaded_only_to_compute():
+    code = (
+        "import sys, icl.ginc.implied, icl.ginc.condition, icl.ginc.success\n"
+        "from probes.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.exit('numba' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
 def test_predictive_is_a_mixture_that_sums_to_one(rng):
