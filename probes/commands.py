@@ -187,14 +187,20 @@ def reproduce(options: Namespace) -> None:
     from probes.reproduction.words import scorecard_lines
 
     asked = Reproduction(models=tuple(options.models), prompts=options.prompts, seed=options.seed)
-    with tqdm(unit="tok", unit_scale=True, disable=options.json, mininterval=_progress_interval()) as bar:
+    bars: list[tqdm] = []
 
-        def progress(what: str, done: int, total: int) -> None:
-            bar.total = total
-            bar.set_description(what, refresh=False)
-            bar.update(done - bar.n)
+    def progress(what: str, done: int, total: int) -> None:
+        if not bars:
+            interval = _progress_interval()
+            bars.append(tqdm(total=total, unit="tok", unit_scale=True, disable=options.json, mininterval=interval))
+        bars[0].set_description(what, refresh=False)
+        bars[0].update(done - bars[0].n)
 
+    try:
         results = ask(asked, options.out, progress=progress)
+    finally:
+        for bar in bars:
+            bar.close()
     write_figures(results, options.out)
     if options.json:
         print(json.dumps([verdict.as_dict() for verdict in results.verdicts], indent=1, ensure_ascii=False))

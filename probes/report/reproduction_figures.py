@@ -71,12 +71,15 @@ def draw_reproduction(results: Results) -> Iterator[Drawn]:
         figure = plot_ablations(results.cells, title=title)
         yield Drawn(name="ablations", title=title, caption=f"Dashed: published. {bars}", figure=figure)
     for model in dict.fromkeys(results.spreads["model"]):
-        spreads = results.spreads[results.spreads["model"] == model]
-        title = f"{model}: the order of four examples moves accuracy by {100 * spreads['spread'].mean():.1f} points"
+        spreads = results.spreads[results.spreads["model"] == model].groupby("example_length")["spread"].mean()
+        ends = [
+            f"{100 * spreads[length]:.1f} points at k = {length}" for length in (spreads.idxmin(), spreads.idxmax())
+        ]
+        title = f"{model}: the order of four examples is worth {ends[0]}, {ends[1]}"
         caption = (
-            "A column is a set of examples, a dot one of its 24 orders. In the title: the spread of a set, corrected "
-            f"for noise, averaged over sets and k; uncorrected it is {100 * spreads['raw'].mean():.1f} points, of which "
-            f"identical orders would show {100 * spreads['chance'].mean():.1f} by chance."
+            "A column is a set of examples, a dot one of its 24 orders. The spread of a set compares, on half of its "
+            "queries, the orders that were best and worst on the other; in brackets the plain largest minus smallest, "
+            "and what identical orders show."
         )
         figure = plot_order(results.orders, results.spreads, model=model, title=title)
         yield Drawn(name=f"order_{model}", title=title, caption=caption, figure=figure)
@@ -153,45 +156,36 @@ def plot_order(orders: pd.DataFrame, spreads: pd.DataFrame, *, model: str, title
 
 
 def plot_share(cells: pd.DataFrame, parameters: dict[str, int | None], *, title: str = "") -> "Figure":
-    """Accuracy divided by exact Bayes's on the same prompts against the number of weights, a panel n = 16 and 64."""
-    rows = cells[(cells["experiment"] == "seen-concepts") & cells["model"].isin(_mixture_models(cells))]
-    rows = rows.assign(parameters=rows["model"].map(parameters).astype(float)).sort_values("parameters")
+    """Accuracy divided by exact Bayes's on the same prompts, models by number of weights, a panel n = 16 and 64."""
+    models = sorted(_mixture_models(cells), key=lambda model: parameters.get(model) or 0)
+    rows = cells[(cells["experiment"] == "seen-concepts") & cells["model"].isin(models)]
     figure = new_figure(4.4)
     panels = figure.subplots(1, 2, sharey=True)
     handles: dict = {}
     for place, (axes, num_shots) in enumerate(zip(panels, (16, 64))):
         for number, length in enumerate(PUBLISHED_LENGTHS):
             block = rows[(rows["num_shots"] == num_shots) & (rows["example_length"] == length)]
-            share, low, high = (
-                100 * (block[name] / block["ceiling"]).to_numpy() for name in ("accuracy", "low", "high")
+            block = block.set_index("model").loc[models]
+            low, share, high = (100 * block[name].to_numpy() for name in ("share_low", "share", "share_high"))
+            handles[f"k = {length}"] = axes.errorbar(
+                np.arange(len(models)) + 0.08 * (number - 1.5),
+                share,
+                yerr=error_bars(low, share, high),
+                fmt="osD^"[number],
+                color=shots_colour(number, len(PUBLISHED_LENGTHS)),
+                markersize=5,
+                linewidth=1.3,
+                capsize=2,
             )
-            colour = shots_colour(number, len(PUBLISHED_LENGTHS))
-            recurrent = (block["model"] == "ginc-lstm").to_numpy()
-            x = block["parameters"].to_numpy() / 1e6
-            bars = error_bars(low, share, high)
-            axes.errorbar(x, share, yerr=bars, fmt="none", color=colour, capsize=2, linewidth=1.1)
-            style = {"color": colour, "markersize": 5, "linewidth": 1.2}
-            handles[f"k = {length}"] = axes.plot(x[~recurrent], share[~recurrent], "osD^"[number] + "-", **style)[0]
-            axes.plot(x[recurrent], share[recurrent], "osD^"[number], markerfacecolor="white", **style)
-        axes.axhline(100, color=CHANCE, linewidth=1)
-        axes.set_xscale("log")
-        _name_sizes(axes, rows)
+        handles["exact Bayes"] = axes.axhline(100, color=CHANCE, linewidth=1)
+        sizes = [f"{plain(model, 16)}\n{(parameters.get(model) or 0) / 1e6:.2f} M" for model in models]
+        axes.set_xticks(range(len(models)), sizes)
+        axes.set_xlim(-0.5, len(models) - 0.5)
         axes.set_title(f"n = {num_shots}", fontsize=10, loc="left")
-        axes.set_xlabel("million weights (hollow: LSTM)", fontsize=9)
+        axes.set_xlabel("model and its weights", fontsize=9)
         if place == 0:
             axes.set_ylabel("share of exact Bayes's accuracy (%)", fontsize=9)
-    return finish(figure, title, handles=handles, columns=4)
-
-
-def _name_sizes(axes: "Axes", rows: pd.DataFrame) -> None:
-    """Put a tick at each model's size, with its name."""
-    from matplotlib.ticker import NullLocator
-
-    sizes = rows.drop_duplicates("model")
-    x = (sizes["parameters"] / 1e6).to_numpy()
-    axes.set_xticks(x, [f"{size:.2g}\n{plain(name.removeprefix('ginc-'))}" for size, name in zip(x, sizes["model"])])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(0.6 * x.min(), 1.7 * x.max())
+    return finish(figure, title, handles=handles, columns=5)
 
 
 def _curve(axes: "Axes", block: pd.DataFrame, colour: str, marker: str):

@@ -218,11 +218,11 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         claim_id="order-matters",
         sentence="Accuracy varies by 10 to 40 points over the 24 orders of the same 4 examples.",
-        source="Xie §4.2, Figure 7 (left), 4 layers, uncorrected",
+        source="Xie §4.2, Figure 7 (left; 4 layers, k not stated, largest minus smallest)",
         published={"smallest": 10.0, "largest": 40.0},
         needs=((SMALL, "orders"),),
-        rule="the spread of a set of examples, corrected for noise and averaged over sets and k, is surely at least 10 "
-        "points",
+        rule="at one k or more, the spread of a set of examples, its best and worst order picked and compared on "
+        "different queries, averaged over sets, is surely at least 10 points",
         judge=order_matters,
     ),
     Claim(

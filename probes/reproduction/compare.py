@@ -102,14 +102,11 @@ def oracle_share(outcomes: pd.DataFrame, model: str, experiment: str, *, length:
     return _quantity(f"k={length}", clustered_ratio(ours, ceiling, prompts, prompts))
 
 
-def spread_mean(spreads: pd.DataFrame, model: str, *, column: str = "spread") -> Quantity:
-    """Average a column of `order_spreads` over sets of demonstrations, each drawn for itself."""
-    values = spreads.loc[spreads["model"] == model, column].to_numpy()
-    sets = np.arange(len(values))
-    return _quantity(f"{model} ({_SPREADS[column]})", clustered_mean(values, sets, sets))
-
-
-_SPREADS = {"spread": "corrected for noise", "raw": "as measured", "chance": "identical orders, by chance"}
+def spread_mean(spreads: pd.DataFrame, model: str, *, length: int, column: str = "spread") -> Quantity:
+    """Average a column of `order_spreads` at one example length over sets of demonstrations, each drawn for itself."""
+    rows = spreads[(spreads["model"] == model) & (spreads["example_length"] == length)]
+    sets = np.arange(len(rows))
+    return _quantity(f"k={length}", clustered_mean(rows[column].to_numpy(), sets, sets))
 
 
 def over_lengths(name: str, estimates: Sequence[Estimate]) -> Quantity:

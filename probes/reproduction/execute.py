@@ -107,7 +107,8 @@ def _predictors(asked: Reproduction) -> list[GincPredictor]:
     longest = (SHOTS[-1] + 1) * (EXAMPLE_LENGTHS[-1] + 1) - 2
     for predictor in predictors:
         predictor.check_length(longest)
-        if predictor.name not in zoo() and predictor.family.fingerprint != default_family().fingerprint:
+        own = any(e.own_family and predictor.name in e.models for e in EXPERIMENTS.values())
+        if not own and predictor.family.fingerprint != default_family().fingerprint:
             raise UserError(
                 f"model '{predictor.name}' was trained on another GINC family ({predictor.family.fingerprint}) than "
                 f"the lab's own ({default_family().fingerprint}), which is asked here; use `probe run` with --family."

@@ -58,11 +58,14 @@ class Experiment:
         Shipped models, all trained on one family, which the prompts are made from.
     asks : str
         "seen" or "unseen" concepts, at every n; or "orders" of `ORDERED` demonstrations.
+    own_family : bool
+        Whether its models were trained on a family of their own instead of the lab's default.
     """
 
     name: str
     models: tuple[str, ...]
     asks: str = "seen"
+    own_family: bool = False
 
 
 _SIZES = ("ginc-tiny", "ginc-small", "ginc-large", "ginc-lstm")
@@ -72,8 +75,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     for experiment in (
         Experiment(name="seen-concepts", models=(*_SIZES, "ginc-random", "ginc-single-concept")),
         Experiment(name="unseen-concepts", models=("ginc-small",), asks="unseen"),
-        Experiment(name="fast-entities", models=("ginc-fast-entities",)),
-        Experiment(name="near-deterministic", models=("ginc-deterministic",)),
+        Experiment(name="fast-entities", models=("ginc-fast-entities",), own_family=True),
+        Experiment(name="near-deterministic", models=("ginc-deterministic",), own_family=True),
         Experiment(name="orders", models=_SIZES, asks="orders"),
     )
 }

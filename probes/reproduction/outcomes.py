@@ -9,7 +9,7 @@ from numpy import ndarray
 from scipy.special import rel_entr
 
 from icl.ginc.sampling import GincExamples
-from icl.metrics.uncertainty import clustered_mean, clustered_share
+from icl.metrics.uncertainty import clustered_mean, clustered_ratio, clustered_share
 from probes.reproduction.experiments import ORDERED, ORDERS, SHOTS, asked_at, ordered_prefixes
 from probes.scorers.ginc import GincPredictor
 
@@ -18,18 +18,8 @@ __all__ = ["OUTCOME_KEYS", "cells", "order_outcomes", "shot_outcomes"]
 OUTCOME_KEYS = ["experiment", "model", "example_length"]
 """Columns that are the same throughout one stored part."""
 
-_CELL_COLUMNS = [
-    *OUTCOME_KEYS,
-    "num_shots",
-    "num_prompts",
-    "accuracy",
-    "low",
-    "high",
-    "ceiling",
-    "kl",
-    "kl_low",
-    "kl_high",
-]
+_CELL_COLUMNS = [*OUTCOME_KEYS, "num_shots", "num_prompts", "accuracy", "low", "high", "ceiling"]
+_CELL_COLUMNS += ["share", "share_low", "share_high", "kl", "kl_low", "kl_high"]
 
 
 def shot_outcomes(
@@ -101,16 +91,19 @@ def cells(outcomes: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         experiment, model, example_length, num_shots, num_prompts, accuracy, low, high, ceiling (accuracy of exact Bayes
-        on the same prompts), kl, kl_low, kl_high.
+        on the same prompts), share (accuracy ÷ ceiling; NaN where the ceiling may be 0) and kl with their intervals.
     """
     rows: list[dict[str, Any]] = []
     for key, block in outcomes.groupby([*OUTCOME_KEYS, "num_shots"], sort=False):
         prompts = block["prompt"].to_numpy()
         share = clustered_share(block["correct"].to_numpy(), prompts, prompts)
+        ratio = clustered_ratio(block["correct"].to_numpy(), block["ceiling_correct"].to_numpy(), prompts, prompts)
         kl = clustered_mean(block["kl"].to_numpy(), prompts, prompts)
         rows.append(
             dict(zip([*OUTCOME_KEYS, "num_shots"], key))
             | {"num_prompts": len(block), "accuracy": share.estimate, "low": share.low, "high": share.high}
-            | {"ceiling": block["ceiling_correct"].mean(), "kl": kl.estimate, "kl_low": kl.low, "kl_high": kl.high}
+            | {"ceiling": block["ceiling_correct"].mean()}
+            | {"share": ratio.estimate, "share_low": ratio.low, "share_high": ratio.high}
+            | {"kl": kl.estimate, "kl_low": kl.low, "kl_high": kl.high}
         )
     return pd.DataFrame(rows, columns=_CELL_COLUMNS)
