@@ -161,6 +161,15 @@ def test_a_prompt_impossible_under_every_concept_is_said_so(rng):
         infer(family, with_delimiters, smoothing=0.0)
 
 
+def test_a_token_that_no_state_emits_is_said_so():
+    family = default_family()
+    silent = int(np.setdiff1d(np.arange(50), family.emission)[0])
+    with pytest.raises(
+        UserError, match=rf"1 of 2 prompts .* \(the first is number 1\); no state emits its token {silent}"
+    ):
+        infer(family, np.array([[0, 0], [0, silent]]))
+
+
 def test_tokens_outside_the_vocabulary_are_refused():
     with pytest.raises(UserError, match="token 50, but the family's vocabulary runs from 0 to 49"):
         infer(default_family(), np.array([[3, 50]]))

@@ -99,7 +99,7 @@ def infer(
         tokens,
         wanted,
     )
-    _refuse_impossible(log_evidence[:, -1], smoothing)
+    _refuse_impossible(family, tokens, log_evidence[:, -1], smoothing)
     posterior = np.exp(_log_normalise(log_evidence[:, wanted]))
     with np.errstate(divide="ignore"):
         return ExactInference(
@@ -141,13 +141,22 @@ def _positions(positions: Sequence[int] | ndarray | None, length: int) -> Intege
     return wanted
 
 
-def _refuse_impossible(log_evidence: Float[ndarray, "num_prompts num_concepts"], smoothing: float) -> None:
+def _refuse_impossible(
+    family: GincFamily, tokens: ndarray, log_evidence: Float[ndarray, "num_prompts num_concepts"], smoothing: float
+) -> None:
     impossible = np.isneginf(log_evidence).all(axis=1)
-    if impossible.any():
-        raise UserError(
-            f"{impossible.sum()} of {len(impossible)} prompts have probability 0 under every concept at smoothing "
-            f"{smoothing:g} (the first is number {int(np.argmax(impossible))}); use a smoothing above 0, such as 1e-2."
-        )
+    if not impossible.any():
+        return
+    first = int(np.argmax(impossible))
+    silent = np.setdiff1d(tokens[first], family.emission)
+    if silent.size:
+        advice = f"no state emits its token {silent[0]}; ask only for tokens of the family's memory."
+    else:
+        advice = "use a smoothing above 0, such as 1e-2."
+    raise UserError(
+        f"{impossible.sum()} of {len(impossible)} prompts have probability 0 under every concept at smoothing "
+        f"{smoothing:g} (the first is number {first}); {advice}"
+    )
 
 
 def _log_normalise(log_weights: Float[ndarray, "*batch num_concepts"]) -> Float[ndarray, "*batch num_concepts"]:
