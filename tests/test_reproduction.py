@@ -132,6 +132,14 @@ def test_what_was_not_asked_is_said_by_name():
     assert {v.verdict for v in only_ablated if v.claim_id == "more-examples"} == {"not testable here"}
 
 
+def test_a_number_that_is_missing_is_null_in_json():
+    outcomes = outcomes_of(HOLDS["near-bayes-16"]).assign(ceiling_correct=0.0)
+    (entry,) = [v.as_dict() for v in judge_all(outcomes, spreads(0.0)) if v.claim_id == "near-bayes-16"]
+    assert entry["ours"][0]["estimate"] is None
+    assert entry["verdict"] == "not reproduced"
+    json.dumps(entry, allow_nan=False)
+
+
 def test_a_gain_is_what_a_hand_count_finds():
     outcomes = outcomes_of([("ginc-tiny", SEEN, 0.5, 0.75), ("ginc-small", SEEN, 0.75, 0.75)])
     assert shots_gain(outcomes, "ginc-tiny", SEEN, fewer=0, more=64).estimate == pytest.approx(25)

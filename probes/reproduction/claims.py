@@ -81,8 +81,10 @@ class Verdict:
     reason: str = ""
 
     def as_dict(self) -> dict:
-        """Lay it out for JSON."""
-        return asdict(self)
+        """Lay it out for JSON, which has no NaN: null stands where there is no number."""
+        return asdict(
+            self, dict_factory=lambda pairs: {name: None if value != value else value for name, value in pairs}
+        )
 
 
 def judge_all(outcomes: pd.DataFrame, spreads: pd.DataFrame) -> list[Verdict]:

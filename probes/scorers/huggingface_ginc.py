@@ -127,12 +127,8 @@ class HuggingFacePredictor(GincPredictor):
         return sum(parameter.numel() for parameter in self._model.parameters())
 
     def identity(self) -> dict[str, str]:
-        """Weights, family and device."""
-        return {
-            "weights": str(self._source.weights_hash),
-            "family": self.family.fingerprint,
-            "device": self._device.type,
-        }
+        """Weights and family."""
+        return {"weights": str(self._source.weights_hash), "family": self.family.fingerprint}
 
     @cached_property
     def _model(self):
