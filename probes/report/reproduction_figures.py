@@ -72,10 +72,9 @@ def draw_reproduction(results: Results) -> Iterator[Drawn]:
         yield Drawn(name="ablations", title=title, caption=f"Dashed: published. {bars}", figure=figure)
     for model in dict.fromkeys(results.spreads["model"]):
         spreads = results.spreads[results.spreads["model"] == model].groupby("example_length")["spread"].mean()
-        ends = [
-            f"{100 * spreads[length]:.1f} points at k = {length}" for length in (spreads.idxmin(), spreads.idxmax())
-        ]
-        title = f"{model}: the order of four examples is worth {ends[0]}, {ends[1]}"
+        most, least = spreads.idxmax(), spreads.idxmin()
+        title = f"{model}: orders of four examples lie {100 * spreads[most]:.1f} points apart at k = {most}, "
+        title += f"{100 * spreads[least]:.1f} at k = {least}"
         caption = (
             "A column is a set of examples, a dot one of its 24 orders. The spread of a set compares, on half of its "
             "queries, the orders that were best and worst on the other; in brackets the plain largest minus smallest, "
@@ -94,12 +93,12 @@ def plot_curves(cells: pd.DataFrame, *, title: str = "") -> "Figure":
     models = _mixture_models(cells)
     for place, (axes, length) in enumerate(zip(panels, PUBLISHED_LENGTHS)):
         block = rows[rows["example_length"] == length]
-        for curve, (colour, words) in _REFERENCES.items():
-            handles[words] = _published(axes, curve, length, colour)
         for model in models:
             colour, marker = _style(model, models)
             handles[plain(model)] = _curve(axes, block[block["model"] == model], colour, marker)
         handles["exact Bayes"] = _ceiling(axes, block[block["model"] == models[0]])
+        for curve, (colour, words) in _REFERENCES.items():
+            handles[words] = _published(axes, curve, length, colour)
         _dress(axes, f"k = {length}", first=place % 2 == 0)
     return finish(figure, title, handles=handles, columns=4)
 
@@ -206,7 +205,7 @@ def _curve(axes: "Axes", block: pd.DataFrame, colour: str, marker: str):
 def _published(axes: "Axes", curve: str, length: int, colour: str):
     values = PUBLISHED[curve][PUBLISHED_LENGTHS.index(length)]
     x = np.log2(np.array(PUBLISHED_SHOTS) + 1.0)
-    return axes.plot(x, values, linestyle="--", color=colour, alpha=0.55, linewidth=1.2)[0]
+    return axes.plot(x, values, linestyle="--", color=colour, alpha=0.55, linewidth=1.2, zorder=1.5)[0]
 
 
 def _ceiling(axes: "Axes", block: pd.DataFrame, colour: str = INK):
