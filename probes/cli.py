@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="figures and one self-contained HTML page")
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
 
+    _add_ledger(commands.add_parser("ledger", help="GINC: exact signal and noise, and the concepts that models act on"))
     _add_family(commands.add_parser("family", help="draw a GINC family into an .npz file, for --family"))
     _add_reproduce(commands.add_parser("reproduce", help="the experiments of Xie et al. 2022 on the shipped models"))
     _add_pretrain(commands.add_parser("pretrain", help="train a language model on GINC"))
@@ -129,6 +130,20 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust-remote-code", action="store_true", default=None, help="let the model's repository run its code"
     )
+
+
+def _add_ledger(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables and figures")
+    parser.add_argument(
+        "--models", type=_names, default=("ginc-small",), help="shipped names or folders (default: ginc-small)"
+    )
+    parser.add_argument("--family", type=Path, default=None, help=".npz of the prompts' family (default: the models')")
+    parser.add_argument("--example-lengths", type=_whole_numbers, default=None, help="k (default: 3,5,8,10)")
+    parser.add_argument("--shots", type=_whole_numbers, default=None, help="n, at most 64 (default: 0,1,2,…,64)")
+    parser.add_argument("--prompts", type=int, default=None, help="prompts for each k (default: 300)")
+    parser.add_argument("--smoothing", type=float, default=None, help="ε of exact Bayes (default: 0.01)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the prompts (default: 0)")
+    _add_json(parser)
 
 
 def _add_family(parser: argparse.ArgumentParser) -> None:

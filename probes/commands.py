@@ -73,9 +73,9 @@ def plan(options: Namespace) -> None:
     experiment = _experiment(options)
     planned = make_plan(experiment)
     cells = Counter((p.demonstrations.label_mode, p.format, len(p.demonstrations)) for p in planned.prompts)
+    questions = list({prompt.prompt_id: prompt for prompt in planned.prompts}.values())  # each is asked once
     costs = {
-        scorer.name: (scorer.num_tokens(planned.prompts), scorer.estimated_seconds(planned.prompts))
-        for scorer in planned.scorers
+        scorer.name: (scorer.num_tokens(questions), scorer.estimated_seconds(questions)) for scorer in planned.scorers
     }
     if options.json:
         grid = [{"label_mode": m, "format": f, "shots": n, "prompts": count} for (m, f, n), count in cells.items()]
@@ -119,6 +119,42 @@ def fit(options: Namespace) -> None:
 def report(options: Namespace) -> None:
     """Write figures and page."""
     _report(open_run(options.run))
+
+
+def ledger(options: Namespace) -> None:
+    """Book the prompts of a GINC family exactly, and say what models infer from them."""
+    from tqdm import tqdm
+
+    from icl.ginc.family import default_family, load_family
+    from probes.ledger.measure import LedgerQuestion, measure_ledger
+    from probes.ledger.store import check_folder, write_ledger
+    from probes.ledger.words import ledger_lines
+    from probes.scorers.huggingface_ginc import HuggingFacePredictor
+
+    check_folder(options.out)
+    fields = LedgerQuestion.__dataclass_fields__
+    question = LedgerQuestion(
+        **{name: value for name, value in vars(options).items() if name in fields and value is not None}
+    )
+    world = load_family(options.family) if options.family else None
+    predictors = [HuggingFacePredictor(name, family=world) for name in dict.fromkeys(options.models)]
+    world = world or (predictors[0].family if predictors else default_family())
+    total = len(question.example_lengths) * (len(predictors) + 2)
+    with tqdm(total=total, unit="part", disable=options.json, mininterval=_progress_interval()) as bar:
+
+        def progress(what: str) -> None:
+            bar.set_description(what, refresh=False)
+            bar.update()
+
+        results = measure_ledger(world, predictors, question, progress=progress)
+    write_ledger(options.out, results, question, predictors)
+    if options.json:
+        tables = (results.books, results.behaviour, results.temperatures, results.scores)
+        names = ("books", "behaviour", "temperatures", "scores")
+        print(json.dumps({name: json.loads(table.to_json(orient="records")) for name, table in zip(names, tables)}))
+        return
+    print("\n".join(ledger_lines(results, question)))
+    print(f"Tables and figures: {options.out}")
 
 
 def family(options: Namespace) -> None:
@@ -218,6 +254,7 @@ COMMANDS = {
     "fit": fit,
     "report": report,
     "reproduce": reproduce,
+    "ledger": ledger,
     "family": family,
     "pretrain": pretrain,
 }

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.metrics import f1_score, log_loss
 
 from icl.errors import UserError
@@ -11,6 +12,7 @@ from icl.metrics.levels import expected_calibration_error, levels, macro_f1
 from icl.metrics.measure import measure
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.spread import posterior_spread
+from icl.metrics.table import metrics_table
 from icl.metrics.uncertainty import (
     clustered_mean,
     clustered_ratio,
@@ -101,6 +103,19 @@ def test_prompts_with_a_failed_row_are_left_out_whole(rng):
     scores.loc[0, ["logprob", "logprob_per_token"]] = np.nan
     scores.loc[0, ["status", "reason"]] = ["unscorable", "test"]
     assert len(prompt_outcomes(validate_scores(scores))) == 59
+
+
+def test_a_zero_shot_question_counts_once_however_many_sets_ask_it(rng):
+    once = score_table(rng, formats=("a", "b"), shots=(0,), sets=1)
+    thrice = pd.concat([once.assign(demonstration_set_id=f"s{s}") for s in range(3)], ignore_index=True)
+    rows, repeated = (metrics_table([*levels(o), *format_effects(o)]) for o in map(prompt_outcomes, (once, thrice)))
+    pd.testing.assert_frame_equal(rows, repeated)
+    assert (rows["reason"] == "").sum() >= 10  # no word of demonstration sets
+    assert set(rows["num_demonstration_sets"]) == {0}
+    score = prompt_outcomes(once)["log_score"].to_numpy()[:20]
+    row = rows[(rows["metric"] == "log_score") & (rows["format"] == "a")].iloc[0]
+    half = stats.t.ppf(0.95, 19) * score.std(ddof=1) / np.sqrt(20)
+    assert [row["low"], row["high"]] == pytest.approx([score.mean() - half, score.mean() + half], rel=1e-9)
 
 
 def test_clustered_mean_with_every_prompt_its_own_cluster_is_the_textbook_one(rng):

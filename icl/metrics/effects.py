@@ -14,7 +14,7 @@ import pandas as pd
 
 from icl.metrics.outcomes import SCORES
 from icl.metrics.spread import posterior_spread
-from icl.metrics.table import matched, metric_row, resolution, settings
+from icl.metrics.table import asked_once, matched, metric_row, resolution, settings
 from icl.metrics.uncertainty import (
     Estimate,
     clustered_mean,
@@ -111,7 +111,8 @@ def format_effects(outcomes: pd.DataFrame) -> list[dict]:
     """
     found = []
     keys = ("model", "task", "label_mode", "num_shots", "example_length")
-    for rows in settings(outcomes, *keys):
+    for asked in settings(outcomes, *keys):
+        rows = asked_once(asked)
         blocks = {str(name): block for name, block in rows.groupby("format", sort=False)}
         if len(blocks) < 2:
             continue

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from icl.metrics.outcomes import SCORES
-from icl.metrics.table import metric_row, resolution, settings
+from icl.metrics.table import asked_once, metric_row, resolution, settings
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 
 __all__ = ["expected_calibration_error", "levels", "macro_f1"]
@@ -17,7 +17,8 @@ _CONDITION = ("model", "task", "label_mode", "format", "num_shots", "example_len
 def levels(outcomes: pd.DataFrame) -> list[dict]:
     """Average every score under every condition; add macro-F1 and expected calibration error."""
     found = []
-    for rows in settings(outcomes, *_CONDITION):
+    for asked in settings(outcomes, *_CONDITION):
+        rows = asked_once(asked)
         sets, queries = rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
         mode = {"label_mode": rows["label_mode"].iloc[0]}
         for score, unit in SCORES.items():

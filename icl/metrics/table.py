@@ -7,7 +7,7 @@ import pandas as pd
 
 from icl.metrics.uncertainty import Estimate
 
-__all__ = ["METRIC_COLUMNS", "matched", "metric_row", "metrics_table", "settings"]
+__all__ = ["METRIC_COLUMNS", "asked_once", "matched", "metric_row", "metrics_table", "settings"]
 
 METRIC_COLUMNS: dict[str, str] = {
     "model": "scorer's name",
@@ -27,7 +27,7 @@ METRIC_COLUMNS: dict[str, str] = {
     "resolution": "smallest step that the metric can take; 0 where it is continuous",
     "num_prompts": "prompts that it rests on",
     "num_queries": "distinct queries",
-    "num_demonstration_sets": "distinct demonstration sets",
+    "num_demonstration_sets": "distinct demonstration sets; 0 where none is shown",
     "reason": "what limits the number, or why it is missing",
 }
 
@@ -52,7 +52,7 @@ def metric_row(
         "resolution": resolution,
         "num_prompts": len(rows),
         "num_queries": rows["query_id"].nunique(),
-        "num_demonstration_sets": rows["demonstration_set_id"].nunique(),
+        "num_demonstration_sets": rows["demonstration_set_id"].nunique() if first["num_shots"] > 0 else 0,
         "reason": estimate.reason,
     }
     return row | columns
@@ -72,6 +72,17 @@ def settings(outcomes: pd.DataFrame, *keys: str) -> Iterator[pd.DataFrame]:
     """Split outcomes by the named columns, in the order they come in."""
     for _, rows in outcomes.groupby(list(keys), dropna=False, sort=False):
         yield rows
+
+
+def asked_once(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep one answer a query and format where no demonstrations are shown: there every set asks the same question.
+
+    Each query then counts as a set of its own, so that an interval speaks of queries and of nothing else.
+    """
+    if rows["num_shots"].iloc[0] > 0:
+        return rows
+    kept = rows.drop_duplicates(["format", "query_id"])
+    return kept.assign(demonstration_set_id=kept["query_id"])
 
 
 def matched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,10 +7,8 @@ scorecard.json     the claims and what became of them
 """
 
 import json
-import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pandas as pd
@@ -19,13 +17,12 @@ from icl.errors import UserError
 from probes.reproduction.claims import Verdict
 from probes.reproduction.experiments import Reproduction
 from probes.runs.folder import write_whole
+from probes.runs.versions import versions
 from probes.scorers.ginc import GincPredictor
 
 __all__ = ["RECORD", "open_folder", "read_part", "start_record", "store_results"]
 
 RECORD = "reproduction.json"
-
-_PACKAGES = ("icl-probe-lab", "torch", "transformers", "numpy", "numba", "pandas")
 
 
 def open_folder(out: Path, asked: Reproduction, predictors: Sequence[GincPredictor]) -> Path:
@@ -71,7 +68,7 @@ def start_record(
         "seconds": before.get("seconds", 0.0),
         "parameters": {p.name: getattr(p, "num_parameters", None) for p in predictors},
         "not_shipped": list(missing),
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "versions": versions(),
     }
     write_whole(folder / RECORD, _json(record))
     return record
@@ -120,10 +117,3 @@ def _show(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} ({identity['weights']})" for name, identity in value.items())
     return str(value)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -5,7 +5,6 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +17,13 @@ from icl.scores import SCORE_COLUMNS
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
 from probes.runs.plan import Plan, make_plan
+from probes.runs.versions import versions
 from probes.scorers.scorer import LabelAudit, Scorer
 
 __all__ = ["execute", "run_experiment", "score_rows"]
 
 _PART = 128
 """Prompts that are scored between two writes: a kill loses no more than these."""
-
-_PACKAGES = ("icl-probe-lab", "torch", "transformers", "tokenizers", "pymc", "arviz", "nutpie", "numpy", "pandas")
 
 _KEYS = (
     *("task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length"),
@@ -194,7 +192,7 @@ def _manifest(folder: RunFolder, plan: Plan) -> dict:
         "num_prompts": len(plan.prompts),
         "models": models,
         "seeds": {source: getattr(plan.seeds, source) for source in ("selection", "labels", "order", "format")},
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "versions": versions(),
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
     }
 
@@ -204,11 +202,4 @@ def _earlier_manifest(folder: RunFolder) -> dict | None:
     try:
         return folder.manifest
     except UserError:
-        return None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
         return None

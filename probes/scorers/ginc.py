@@ -9,8 +9,9 @@ from numpy import ndarray
 from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING, infer
 from icl.ginc.family import GincFamily
+from icl.ginc.implied import tempered_predictive
 
-__all__ = ["ExactPredictor", "GincPredictor", "check_tokens"]
+__all__ = ["ExactPredictor", "GincPredictor", "TemperedPredictor", "check_tokens"]
 
 
 class GincPredictor(ABC):
@@ -72,6 +73,36 @@ class ExactPredictor(GincPredictor):
     def identity(self) -> dict[str, str]:
         """Family and ε."""
         return {"family": self.family.fingerprint, "smoothing": f"{self.smoothing:g}"}
+
+
+class TemperedPredictor(ExactPredictor):
+    """A Bayesian that uses a share τ of each nat of evidence: w_θ ∝ p(θ) · p(prompt | θ)^τ.
+
+    Parameters
+    ----------
+    family
+        The world.
+    temperature
+        τ ≥ 0; exact Bayes at 1, the prior at 0.
+    smoothing
+        ε of the transitions, see `icl.ginc.exact`.
+    """
+
+    def __init__(self, family: GincFamily, *, temperature: float, smoothing: float = DEFAULT_SMOOTHING):
+        super().__init__(family, smoothing=smoothing)
+        self.temperature = temperature
+        self.name = f"tempered({temperature:g})"
+
+    def __call__(
+        self, tokens: Integer[ndarray, "num_prompts length"], positions: Integer[ndarray, " num_positions"]
+    ) -> Float[ndarray, "num_prompts num_positions vocab_size"]:
+        """Log-probabilities in nats; −inf for tokens that no state emits."""
+        inference = infer(self.family, tokens, smoothing=self.smoothing, positions=positions)
+        return tempered_predictive(inference, self.temperature)
+
+    def identity(self) -> dict[str, str]:
+        """Family, ε and τ."""
+        return super().identity() | {"temperature": f"{self.temperature:g}"}
 
 
 def check_tokens(

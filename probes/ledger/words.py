@@ -1,0 +1,61 @@
+"""A ledger in words."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from probes.ledger.measure import LedgerQuestion, LedgerResults
+
+__all__ = ["ledger_lines"]
+
+
+def ledger_lines(results: LedgerResults, question: LedgerQuestion) -> Iterator[str]:
+    """Spell out books, implied concepts, temperatures and forecasts."""
+    yield "The ledger: nats per demonstration for the right concept against the hardest competitor (exact)"
+    yield _books(results.books).to_string(index=False)
+    yield ""
+    few, many = min(question.shots), max(question.shots)
+    yield f"Weight of the right concept at n = {few} and {many}: exact posterior, and what each model acts on"
+    yield _concepts(results.behaviour, few, many).to_string()
+    yield ""
+    yield "Tempered Bayes: the share τ of each nat of evidence that a model uses (90 % interval)"
+    yield _temperatures(results.temperatures).to_string(na_rep="")
+    yield ""
+    yield "Success forecast from the ledger, on prompts that it was not fitted to"
+    yield results.scores.round(3).to_string(index=False)
+
+
+def _books(books: pd.DataFrame) -> pd.DataFrame:
+    table = books[["example_length", "signal", "start_noise", "delimiter_noise"]].round(2)
+    table = table.rename(columns={"example_length": "k", "start_noise": "start", "delimiter_noise": "delimiter"})
+    ends = zip(books["drift"], books["drift_low"], books["drift_high"])
+    table["drift"] = [f"{middle:.2f} [{low:.2f}, {high:.2f}]" for middle, low, high in ends]
+    table["signal > noise"] = [f"{100 * share:.0f} % of prompts" for share in books["holds"]]
+    sides = zip(books["condition_signal"], books["condition_noise"], books["condition_pairs"])
+    table["Xie's Condition 1"] = [
+        f"{signal:.1f} against {noise:.1f}: {100 * share:.0f} % of pairs" for signal, noise, share in sides
+    ]
+    return table
+
+
+def _concepts(behaviour: pd.DataFrame, few: int, many: int) -> pd.DataFrame:
+    rows = behaviour[behaviour["num_shots"].isin([few, many])]
+    exact = rows[rows["model"] == "oracle"].assign(model="exact posterior", implied=lambda table: table["posterior"])
+    shown = pd.concat([exact, rows[rows["model"] != "oracle"]])
+    wide = shown.pivot(index="model", columns=["example_length", "num_shots"], values="implied")
+    wide = wide.loc[list(dict.fromkeys(shown["model"]))]
+    wide.columns = pd.MultiIndex.from_tuples([(f"k={k}", f"n={n}") for k, n in wide.columns])
+    return wide.round(3).rename_axis(None)
+
+
+def _temperatures(temperatures: pd.DataFrame) -> pd.DataFrame:
+    rows = temperatures[temperatures["model"] != "oracle"]
+    lengths = rows["example_length"].map(lambda length: "all k" if pd.isna(length) else f"k={length:.0f}")
+    ends = zip(rows["temperature"], rows["low"], rows["high"])
+    cells = [f"{middle:.3f} [{low:.3f}, {high:.3f}]" for middle, low, high in ends]
+    wide = rows.assign(k=lengths, cell=cells).pivot(index="model", columns="k", values="cell")
+    return (
+        wide.loc[list(dict.fromkeys(rows["model"])), list(dict.fromkeys(lengths))]
+        .rename_axis(None)
+        .rename_axis(None, axis=1)
+    )
