@@ -168,6 +168,12 @@ def _add_family(parser: argparse.ArgumentParser) -> None:
 def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder; the same command goes on where it stopped")
     parser.add_argument("--models", type=_names, default=(), help="shipped names or folders (default: all shipped)")
+    parser.add_argument(
+        "--experiments",
+        type=_names,
+        default=(),
+        help="e.g. seen-concepts,orders; the others are not asked (default: all)",
+    )
     parser.add_argument("--prompts", type=int, default=500, help="prompts a cell (default: %(default)s; paper: 2500)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all prompts (default: %(default)s)")
     _add_json(parser)

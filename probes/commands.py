@@ -1,7 +1,6 @@
 """What each command does: call the rooms, print what came of it."""
 
 import json
-import sys
 import time
 from argparse import Namespace
 from collections import Counter
@@ -15,14 +14,16 @@ from icl.errors import UserError, unknown_name
 from icl.prompts.formats import FORMATS
 from icl.prompts.label_modes import LABEL_MODE_MEANINGS
 from icl.tasks.builtin import BUILTIN_TASKS
+from probes import ginc_commands
 from probes.designs.catalogue import PROBES
+from probes.progress import duration, progress_interval
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment, read_experiment
 from probes.runs.folder import RunFolder, create_run, open_run
 from probes.runs.plan import GINC, Plan, make_plan
 from probes.scorers.catalogue import ORACLE, REFERENCES
 from probes.scorers.controls import CONTROLS
-from probes.scorers.huggingface_source import shipped_models
+from probes.scorers.huggingface_source import describe_shipped, shipped_models
 from probes.show import show
 
 __all__ = ["COMMANDS", "DEMO"]
@@ -72,23 +73,31 @@ def plan(options: Namespace) -> None:
     """Print the grid of a run and what it would cost."""
     experiment = _experiment(options)
     planned = make_plan(experiment)
-    cells = Counter((p.demonstrations.label_mode, p.format, len(p.demonstrations)) for p in planned.prompts)
+    cells = Counter(
+        (p.demonstrations.label_mode, p.format, p.example_length, len(p.demonstrations)) for p in planned.prompts
+    )
     questions = list({prompt.prompt_id: prompt for prompt in planned.prompts}.values())  # each is asked once
-    costs = {
-        scorer.name: (scorer.num_tokens(questions), scorer.estimated_seconds(questions)) for scorer in planned.scorers
-    }
+    tokens_read = {scorer.name: scorer.num_tokens(questions) for scorer in planned.scorers}
+    costs = {s.name: (tokens_read[s.name], s.estimated_seconds(tokens_read[s.name])) for s in planned.scorers}
     if options.json:
-        grid = [{"label_mode": m, "format": f, "shots": n, "prompts": count} for (m, f, n), count in cells.items()]
+        names = ("label_mode", "format", "example_length", "shots")
+        grid = [dict(zip(names, cell)) | {"prompts": count} for cell, count in cells.items()]
         models = {name: {"tokens": tokens, "seconds": seconds} for name, (tokens, seconds) in costs.items()}
         print(json.dumps({"prompts": len(planned.prompts), "grid": grid, "models": models}, indent=1))
         return
     print(f"{planned.task.name}: {planned.task.description}")
     print(f"{len(planned.prompts):,} prompts for each model:")
-    grid = pd.Series(cells).rename_axis(["label mode", "format", "shots"]).unstack("shots").fillna(0).astype(int)
-    print(grid.to_string())
+    print(_grid(cells).to_string())
     for name, (tokens, seconds) in costs.items():
-        print(f"{name}: {tokens:,} tokens to read, roughly {_duration(seconds)}" if tokens else f"{name}: seconds")
+        print(f"{name}: {tokens:,} tokens to read, roughly {duration(seconds)}" if tokens else f"{name}: seconds")
     print("Nothing was run; use `probe run` with the same flags and --out.")
+
+
+def _grid(cells: Counter) -> pd.DataFrame:
+    """Lay the numbers of prompts out by condition and shots; example lengths only where there are any."""
+    table = pd.Series(cells).rename_axis(["label mode", "format", "k", "shots"]).rename("prompts").reset_index()
+    keys = ["label mode", "format", *(["k"] if table["k"].notna().any() else [])]
+    return table.pivot_table(index=keys, columns="shots", values="prompts", aggfunc="sum", fill_value=0, sort=False)
 
 
 def run(options: Namespace) -> None:
@@ -121,130 +130,6 @@ def report(options: Namespace) -> None:
     _report(open_run(options.run))
 
 
-def ledger(options: Namespace) -> None:
-    """Book the prompts of a GINC family exactly, and say what models infer from them."""
-    from tqdm import tqdm
-
-    from icl.ginc.family import default_family, load_family
-    from probes.ledger.measure import LedgerQuestion, measure_ledger
-    from probes.ledger.store import check_folder, write_ledger
-    from probes.ledger.words import ledger_lines
-    from probes.scorers.huggingface_ginc import HuggingFacePredictor
-
-    check_folder(options.out)
-    fields = LedgerQuestion.__dataclass_fields__
-    question = LedgerQuestion(
-        **{name: value for name, value in vars(options).items() if name in fields and value is not None}
-    )
-    world = load_family(options.family) if options.family else None
-    predictors = [HuggingFacePredictor(name, family=world) for name in dict.fromkeys(options.models)]
-    world = world or (predictors[0].family if predictors else default_family())
-    total = len(question.example_lengths) * (len(predictors) + 2)
-    with tqdm(total=total, unit="part", disable=options.json, mininterval=_progress_interval()) as bar:
-
-        def progress(what: str) -> None:
-            bar.set_description(what, refresh=False)
-            bar.update()
-
-        results = measure_ledger(world, predictors, question, progress=progress)
-    write_ledger(options.out, results, question, predictors)
-    if options.json:
-        tables = (results.books, results.behaviour, results.temperatures, results.scores)
-        names = ("books", "behaviour", "temperatures", "scores")
-        print(json.dumps({name: json.loads(table.to_json(orient="records")) for name, table in zip(names, tables)}))
-        return
-    print("\n".join(ledger_lines(results, question)))
-    print(f"Tables and figures: {options.out}")
-
-
-def family(options: Namespace) -> None:
-    """Draw a GINC family and save it."""
-    import numpy as np
-
-    from icl.ginc.family import DEFAULT_FAMILY_SEED, sample_family
-
-    chosen = {name: value for name, value in vars(options).items() if value is not None}
-    seed, out = chosen.pop("seed", DEFAULT_FAMILY_SEED), chosen.pop("out")
-    del chosen["command"]
-    if out.suffix != ".npz":
-        raise UserError(f"a family is saved as an .npz file, got --out {out}; let it end in .npz.")
-    if seed < 0:
-        raise UserError(f"--seed cannot be negative, got {seed}; use 0 or more.")
-    drawn = sample_family(rng=np.random.default_rng(seed), **chosen)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    drawn.save(out)
-    print(
-        f"{out}: family {drawn.fingerprint} of {drawn.num_concepts} concepts, the first "
-        f"{drawn.num_pretraining_concepts} in the pretraining mixture; {drawn.num_entities} × {drawn.num_properties} "
-        f"states, {drawn.vocab_size} tokens."
-    )
-
-
-def pretrain(options: Namespace) -> None:
-    """Train a model on GINC and write its checkpoint; goes on with a training that was killed."""
-    from tqdm import tqdm
-
-    from icl.ginc.family import default_family, load_family
-    from probes.pretrain.checkpoint import save_checkpoint
-    from probes.pretrain.options import PretrainOptions
-    from probes.pretrain.train import pretrain as train
-    from probes.pretrain.unfinished import UNFINISHED
-
-    fields = PretrainOptions.__dataclass_fields__
-    chosen = {name: value for name, value in vars(options).items() if name in fields and value is not None}
-    training, out = PretrainOptions(**chosen), options.out
-    if out.is_file() or (out.exists() and any(out.iterdir()) and not (out / UNFINISHED).exists()):
-        raise UserError(f"{out} is not empty; choose another --out, or delete it first.")
-    family = load_family(options.family) if options.family else default_family()
-    with tqdm(total=training.tokens, unit="tok", unit_scale=True, mininterval=_progress_interval()) as bar:
-
-        def progress(point) -> None:
-            bar.update(point.tokens - bar.n)
-            bar.set_postfix(loss=point.validation_loss)
-
-        model, record = train(family, training, progress=progress, folder=out)
-    command = "probe " + " ".join(sys.argv[1:])
-    save_checkpoint(out, model, family, {"command": command} | record)
-    last = record["curve"][-1]
-    print(
-        f"{out}: {record['parameters']:,} parameters, {last['tokens']:,} tokens in "
-        f"{_duration(last['seconds'])}; validation loss {last['validation_loss']:.4f} nats a token, exact Bayes "
-        f"{record['bayes_validation_loss']:.4f}."
-    )
-
-
-def reproduce(options: Namespace) -> None:
-    """Ask the published experiments again, print the scorecard and write figures."""
-    from tqdm import tqdm
-
-    from probes.report.reproduction_figures import write_figures
-    from probes.reproduction.execute import reproduce as ask
-    from probes.reproduction.experiments import Reproduction
-    from probes.reproduction.words import scorecard_lines
-
-    asked = Reproduction(models=tuple(options.models), prompts=options.prompts, seed=options.seed)
-    bars: list[tqdm] = []
-
-    def progress(what: str, done: int, total: int) -> None:
-        if not bars:
-            interval = _progress_interval()
-            bars.append(tqdm(total=total, unit="tok", unit_scale=True, disable=options.json, mininterval=interval))
-        bars[0].set_description(what, refresh=False)
-        bars[0].update(done - bars[0].n)
-
-    try:
-        results = ask(asked, options.out, progress=progress)
-    finally:
-        for bar in bars:
-            bar.close()
-    write_figures(results, options.out)
-    if options.json:
-        print(json.dumps([verdict.as_dict() for verdict in results.verdicts], indent=1, ensure_ascii=False))
-        return
-    print("\n".join(scorecard_lines(results)))
-    print(f"Tables and figures: {options.out}")
-
-
 COMMANDS = {
     "demo": demo,
     "list": list_,
@@ -253,10 +138,10 @@ COMMANDS = {
     "run": run,
     "fit": fit,
     "report": report,
-    "reproduce": reproduce,
-    "ledger": ledger,
-    "family": family,
-    "pretrain": pretrain,
+    "reproduce": ginc_commands.reproduce,
+    "ledger": ginc_commands.ledger,
+    "family": ginc_commands.family,
+    "pretrain": ginc_commands.pretrain,
 }
 """Command's name → function of the parsed options."""
 
@@ -286,7 +171,7 @@ def _run(experiment: Experiment, out: Path, *, quiet: bool = False) -> RunFolder
 
     def progress(model: str, done: int, total: int) -> None:
         if model not in bars:
-            bars[model] = tqdm(total=total, desc=model, unit="prompt", disable=quiet, mininterval=_progress_interval())
+            bars[model] = tqdm(total=total, desc=model, unit="prompt", disable=quiet, mininterval=progress_interval())
         bars[model].update(done - bars[model].n)
 
     if not quiet:
@@ -367,24 +252,15 @@ def _catalogue(kind: str) -> dict[str, str]:
         tasks = {name: (make.__doc__ or "").strip().splitlines()[0] for name, make in BUILTIN_TASKS.items()}
         return {GINC: "continue a sequence of a hidden Markov concept (Xie et al. 2022)"} | tasks
     if kind == "labels":
-        return dict(LABEL_MODE_MEANINGS)
+        return {name + "(a)" * (name == "fraction_correct"): text for name, text in LABEL_MODE_MEANINGS.items()}
     if kind == "formats":
-        return {name: repr(format.example()) for name, format in FORMATS.items()}
+        return {name: repr(f"{f.example()}{f.demonstration_separator}…") for name, f in FORMATS.items()}
     if kind == "probes":
         return {name: probe.question for name, probe in PROBES.items()}
-    shipped = {name: "a small decoder trained on the lab's GINC family" for name in shipped_models()}
+    shipped = {name: describe_shipped(folder) for name, folder in shipped_models().items()}
     controls = {name: (rule.__doc__ or "").splitlines()[0] for name, rule in CONTROLS.items()}
     return shipped | {ORACLE: "exact Bayes on GINC, the ceiling of every GINC plot"} | controls
 
 
-def _progress_interval() -> float:
-    """Seconds between two states of a progress bar: few lines where they go to a log."""
-    return 0.5 if sys.stderr.isatty() else 20.0
-
-
 def _names(planned: Plan) -> str:
     return ", ".join(scorer.name for scorer in planned.scorers)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -69,6 +69,7 @@ HOLDS = {
     "zero-beats-one": [("ginc-deterministic", "near-deterministic", 0.9, 0.9)],
     "near-bayes-16": [("ginc-small", SEEN, 1.0, 1.0)],
     "near-bayes-64": [("ginc-small", SEEN, 1.0, 1.0)],
+    "never-falls": [("ginc-small", SEEN, 0.8, 0.8)],
 }
 """Claim → (model, experiment, first, last, step) of hand-made outcomes on which it holds."""
 
@@ -88,6 +89,7 @@ FAILS = {
     "zero-beats-one": [("ginc-deterministic", "near-deterministic", 0.5, 0.9)],
     "near-bayes-16": [("ginc-small", SEEN, 0.6, 0.6)],
     "near-bayes-64": [("ginc-small", SEEN, 1.0, 0.6)],
+    "never-falls": [("ginc-small", SEEN, 0.9, 0.2)],
 }
 
 

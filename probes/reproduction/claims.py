@@ -23,10 +23,17 @@ from probes.reproduction.judges import (
     longer,
     lstm_wins,
     near_bayes,
+    never_falls,
     order_matters,
     zero_beats_one,
 )
-from probes.reproduction.published import PUBLISHED, published_accuracy, published_growth
+from probes.reproduction.published import (
+    PUBLISHED,
+    PUBLISHED_LENGTHS,
+    PUBLISHED_SHOTS,
+    published_accuracy,
+    published_growth,
+)
 
 __all__ = ["CLAIMS", "Claim", "Verdict", "judge_all"]
 
@@ -238,5 +245,17 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     _own(16),
     _own(64),
+    Claim(
+        claim_id="never-falls",
+        sentence="Accuracy does not fall from 16 to 64 examples.",
+        source="this lab; published change of the 16 layers",
+        published={
+            f"k={length}": curve[-1] - curve[PUBLISHED_SHOTS.index(16)]
+            for length, curve in zip(PUBLISHED_LENGTHS, PUBLISHED["transformer-16-layer"])
+        },
+        needs=((SMALL, SEEN),),
+        rule="at no k does the interval of the change, paired by prompt, lie below 0",
+        judge=never_falls,
+    ),
 )
 """Every claim, the paper's first."""

@@ -123,6 +123,8 @@ def _parts(predictors: list[GincPredictor], asked: Reproduction) -> list[_Part]:
     by_name = {predictor.name: predictor for predictor in predictors}
     parts = []
     for experiment in EXPERIMENTS.values():
+        if asked.experiments and experiment.name not in asked.experiments:
+            continue
         chosen = [by_name[name] for name in experiment.models if name in by_name]
         if experiment.name == "seen-concepts":
             chosen += [predictor for predictor in predictors if predictor.name not in zoo()]

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Integer
 from numpy import ndarray
 
-from icl.errors import UserError
+from icl.errors import UserError, unknown_name
 from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.family import DELIMITER, GincFamily
 from icl.ginc.layout import answer_positions, prompt_tokens
@@ -91,6 +91,8 @@ class Reproduction:
     ----------
     models : tuple of str
         Shipped names, or folders of GINC checkpoints; every shipped model of the zoo if empty.
+    experiments : tuple of str
+        Names of `EXPERIMENTS`; all of them if empty.
     prompts : int
         Prompts a cell (the paper: 2,500).
     seed : int
@@ -100,11 +102,15 @@ class Reproduction:
     """
 
     models: tuple[str, ...] = ()
+    experiments: tuple[str, ...] = ()
     prompts: int = 500
     seed: int = 0
     smoothing: float = DEFAULT_SMOOTHING
 
     def __post_init__(self):
+        for name in self.experiments:
+            if name not in EXPERIMENTS:
+                raise unknown_name("experiment", name, EXPERIMENTS)
         if self.prompts < 2:
             raise UserError(f"--prompts must be at least 2, got {self.prompts}; an interval needs two prompts a cell.")
         if self.seed < 0:

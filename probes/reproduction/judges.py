@@ -29,6 +29,7 @@ __all__ = [
     "longer",
     "lstm_wins",
     "near_bayes",
+    "never_falls",
     "order_matters",
     "zero_beats_one",
 ]
@@ -120,6 +121,15 @@ def near_bayes(outcomes: pd.DataFrame, spreads: pd.DataFrame, *, num_shots: int,
     found = [oracle_share(outcomes, best, SEEN, length=length, shots=(num_shots,)) for length in EXAMPLE_LENGTHS]
     holds = all(share.low > bar for share, bar in zip(found, bars.values()))
     return [_named(share, f"{best} {share.name}") for share in found], holds
+
+
+def never_falls(outcomes: pd.DataFrame, spreads: pd.DataFrame) -> Judged:
+    """No example length loses accuracy from 16 to 64 examples, as far as the prompts can tell."""
+    found = []
+    for length in EXAMPLE_LENGTHS:
+        rows = outcomes[outcomes["example_length"] == length]
+        found.append(_named(shots_gain(rows, SMALL, SEEN, fewer=16, more=SHOTS[-1]), f"{SMALL} k={length}"))
+    return found, all(quantity.high >= 0 for quantity in found)
 
 
 def _named(quantity: Quantity, name: str) -> Quantity:

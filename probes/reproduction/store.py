@@ -15,7 +15,7 @@ import pandas as pd
 
 from icl.errors import UserError
 from probes.reproduction.claims import Verdict
-from probes.reproduction.experiments import Reproduction
+from probes.reproduction.experiments import EXPERIMENTS, Reproduction
 from probes.runs.folder import write_whole
 from probes.runs.versions import versions
 from probes.scorers.ginc import GincPredictor
@@ -54,7 +54,14 @@ def open_folder(out: Path, asked: Reproduction, predictors: Sequence[GincPredict
 
 def _settings(asked: Reproduction, predictors: Sequence[GincPredictor]) -> dict:
     models = {predictor.name: predictor.identity() for predictor in predictors}
-    return {"prompts": asked.prompts, "seed": asked.seed, "smoothing": asked.smoothing, "models": models}
+    experiments = list(asked.experiments) or list(EXPERIMENTS)
+    return {
+        "experiments": experiments,
+        "prompts": asked.prompts,
+        "seed": asked.seed,
+        "smoothing": asked.smoothing,
+        "models": models,
+    }
 
 
 def start_record(

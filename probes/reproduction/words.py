@@ -3,16 +3,22 @@
 import textwrap
 from collections.abc import Iterator
 
+import pandas as pd
+
 from probes.reproduction.claims import Verdict
 from probes.reproduction.execute import Results
 
 __all__ = ["scorecard_lines"]
 
 _WIDTH = 118
+_SHOWN = (0, 1, 4, 16, 64)
 
 
 def scorecard_lines(results: Results) -> Iterator[str]:
-    """Spell out each claim: verdict, published values, ours with 90 % intervals, rule; then what is missing."""
+    """Spell out accuracies, and each claim: verdict, published values, ours, rule; then what is missing."""
+    if not results.cells.empty:
+        yield "accuracy in percent / that of exact Bayes on the same prompts, by number of examples n"
+        yield _accuracies(results.cells).to_string()
     for verdict in results.verdicts:
         yield ""
         yield f"{verdict.verdict.upper()}: {verdict.sentence}"
@@ -27,6 +33,15 @@ def scorecard_lines(results: Results) -> Iterator[str]:
     yield f"{total}. Numbers are percent or points, with 90 % intervals."
     if results.record["not_shipped"]:
         yield f"Models that do not come with this lab: {', '.join(results.record['not_shipped'])}."
+
+
+def _accuracies(cells: pd.DataFrame) -> pd.DataFrame:
+    rows = cells[cells["num_shots"].isin(_SHOWN)]
+    both = zip(rows["accuracy"], rows["ceiling"])
+    keys = ["experiment", "model", "example_length"]
+    rows = rows.assign(both=[f"{100 * ours:.1f} / {100 * ceiling:.1f}" for ours, ceiling in both])
+    wide = rows.pivot(index=keys, columns="num_shots", values="both").loc[list(rows.groupby(keys, sort=False).groups)]
+    return wide.rename_axis(index=["experiment", "model", "k"], columns="n =")
 
 
 def _order(verdicts: list[Verdict]) -> list[str]:

@@ -165,11 +165,11 @@ class HuggingFaceScorer(Scorer):
         parts = (prompts[start : start + _COUNTED_TOGETHER] for start in range(0, len(prompts), _COUNTED_TOGETHER))
         return sum(group.cost for part in parts for group in self._groups(_wanted(self._tokenised(part))))
 
-    def estimated_seconds(self, prompts: Sequence[Prompt]) -> float:
+    def estimated_seconds(self, num_tokens: int) -> float:
         """2 · parameters · tokens operations, at twice the time that a matrix product needs for as many."""
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(self._config)
-        operations = 2 * sum(parameter.numel() for parameter in model.parameters()) * self.num_tokens(prompts)
+        operations = 2 * sum(parameter.numel() for parameter in model.parameters()) * num_tokens
         size = 1024
         matrix = torch.ones(size, size, device=self._device, dtype=self._dtype)
         (matrix @ matrix).sum().item()

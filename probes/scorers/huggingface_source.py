@@ -1,6 +1,7 @@
 """Find a causal language model: a shipped name, a local folder, a `.gguf` file or a Hub id."""
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from icl.errors import UserError, unknown_name
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["FAMILY_FILE", "ModelSource", "find_device", "find_model", "shipped_models"]
+__all__ = ["FAMILY_FILE", "ModelSource", "describe_shipped", "find_device", "find_model", "shipped_models"]
 
 FAMILY_FILE = "family.npz"
 """The GINC family that a checkpoint was trained on, beside its weights."""
@@ -50,6 +51,15 @@ class ModelSource:
 def shipped_models() -> dict[str, Path]:
     """List the models that come with the lab: name → folder."""
     return {path.name: path for path in sorted(_SHIPPED.iterdir()) if (path / "config.json").exists()}
+
+
+def describe_shipped(folder: Path) -> str:
+    """Say from its training record what a shipped model is."""
+    record = json.loads((folder / "training.json").read_text())
+    options = record["options"]
+    shape = f"{options['architecture']} {options['num_layers']} × {options['width']}"
+    tokens = f"{record['curve'][-1]['tokens'] / 1e6:.1f}M tokens of {options['documents']} documents"
+    return f"{shape}, {record['parameters'] / 1e6:.2f}M weights, {tokens} of GINC family {record['family']}"
 
 
 def find_model(name: str, *, revision: str | None = None) -> ModelSource:

@@ -40,8 +40,8 @@ class Scorer(ABC):
         """Count the tokens that the scorer would read, for plans; 0 where reading costs nothing."""
         return 0
 
-    def estimated_seconds(self, prompts: Sequence[Prompt]) -> float:
-        """Guess how long scoring takes on this machine, for plans."""
+    def estimated_seconds(self, num_tokens: int) -> float:
+        """Guess how long reading so many tokens takes on this machine, for plans."""
         return 0.0
 
     def token_lines(self, prompt: Prompt) -> list[str]:

@@ -1,0 +1,139 @@
+"""What the commands of the synthetic world do: `reproduce`, `ledger`, `family`, `pretrain`."""
+
+import json
+import sys
+from argparse import Namespace
+
+from icl.errors import UserError
+from probes.progress import duration, progress_interval
+
+__all__ = ["family", "ledger", "pretrain", "reproduce"]
+
+
+def reproduce(options: Namespace) -> None:
+    """Ask the published experiments again, print the scorecard and write figures."""
+    from tqdm import tqdm
+
+    from probes.report.reproduction_figures import write_figures
+    from probes.reproduction.execute import reproduce as ask
+    from probes.reproduction.experiments import Reproduction
+    from probes.reproduction.words import scorecard_lines
+
+    asked = Reproduction(
+        models=tuple(options.models),
+        experiments=tuple(options.experiments),
+        prompts=options.prompts,
+        seed=options.seed,
+    )
+    bars: list[tqdm] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        if not bars:
+            interval = progress_interval()
+            bars.append(tqdm(total=total, unit="tok", unit_scale=True, disable=options.json, mininterval=interval))
+        bars[0].set_description(what, refresh=False)
+        bars[0].update(done - bars[0].n)
+
+    try:
+        results = ask(asked, options.out, progress=progress)
+    finally:
+        for bar in bars:
+            bar.close()
+    write_figures(results, options.out)
+    if options.json:
+        print(json.dumps([verdict.as_dict() for verdict in results.verdicts], indent=1, ensure_ascii=False))
+        return
+    print("\n".join(scorecard_lines(results)))
+    print(f"Tables and figures: {options.out}")
+
+
+def ledger(options: Namespace) -> None:
+    """Book the prompts of a GINC family exactly, and say what models infer from them."""
+    from tqdm import tqdm
+
+    from icl.ginc.family import default_family, load_family
+    from probes.ledger.measure import LedgerQuestion, measure_ledger
+    from probes.ledger.store import check_folder, write_ledger
+    from probes.ledger.words import ledger_lines
+    from probes.scorers.huggingface_ginc import HuggingFacePredictor
+
+    check_folder(options.out)
+    fields = LedgerQuestion.__dataclass_fields__
+    question = LedgerQuestion(
+        **{name: value for name, value in vars(options).items() if name in fields and value is not None}
+    )
+    world = load_family(options.family) if options.family else None
+    predictors = [HuggingFacePredictor(name, family=world) for name in dict.fromkeys(options.models)]
+    world = world or (predictors[0].family if predictors else default_family())
+    total = len(question.example_lengths) * (len(predictors) + 2)
+    with tqdm(total=total, unit="part", disable=options.json, mininterval=progress_interval()) as bar:
+
+        def progress(what: str) -> None:
+            bar.set_description(what, refresh=False)
+            bar.update()
+
+        results = measure_ledger(world, predictors, question, progress=progress)
+    write_ledger(options.out, results, question, predictors)
+    if options.json:
+        tables = (results.books, results.behaviour, results.temperatures, results.scores)
+        names = ("books", "behaviour", "temperatures", "scores")
+        print(json.dumps({name: json.loads(table.to_json(orient="records")) for name, table in zip(names, tables)}))
+        return
+    print("\n".join(ledger_lines(results, question)))
+    print(f"Tables and figures: {options.out}")
+
+
+def family(options: Namespace) -> None:
+    """Draw a GINC family and save it."""
+    import numpy as np
+
+    from icl.ginc.family import DEFAULT_FAMILY_SEED, sample_family
+
+    chosen = {name: value for name, value in vars(options).items() if value is not None}
+    seed, out = chosen.pop("seed", DEFAULT_FAMILY_SEED), chosen.pop("out")
+    del chosen["command"]
+    if out.suffix != ".npz":
+        raise UserError(f"a family is saved as an .npz file, got --out {out}; let it end in .npz.")
+    if seed < 0:
+        raise UserError(f"--seed cannot be negative, got {seed}; use 0 or more.")
+    drawn = sample_family(rng=np.random.default_rng(seed), **chosen)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    drawn.save(out)
+    print(
+        f"{out}: family {drawn.fingerprint} of {drawn.num_concepts} concepts, the first "
+        f"{drawn.num_pretraining_concepts} in the pretraining mixture; {drawn.num_entities} × {drawn.num_properties} "
+        f"states, {drawn.vocab_size} tokens."
+    )
+
+
+def pretrain(options: Namespace) -> None:
+    """Train a model on GINC and write its checkpoint; goes on with a training that was killed."""
+    from tqdm import tqdm
+
+    from icl.ginc.family import default_family, load_family
+    from probes.pretrain.checkpoint import save_checkpoint
+    from probes.pretrain.options import PretrainOptions
+    from probes.pretrain.train import pretrain as train
+    from probes.pretrain.unfinished import UNFINISHED
+
+    fields = PretrainOptions.__dataclass_fields__
+    chosen = {name: value for name, value in vars(options).items() if name in fields and value is not None}
+    training, out = PretrainOptions(**chosen), options.out
+    if out.is_file() or (out.exists() and any(out.iterdir()) and not (out / UNFINISHED).exists()):
+        raise UserError(f"{out} is not empty; choose another --out, or delete it first.")
+    family = load_family(options.family) if options.family else default_family()
+    with tqdm(total=training.tokens, unit="tok", unit_scale=True, mininterval=progress_interval()) as bar:
+
+        def progress(point) -> None:
+            bar.update(point.tokens - bar.n)
+            bar.set_postfix(loss=point.validation_loss)
+
+        model, record = train(family, training, progress=progress, folder=out)
+    command = "probe " + " ".join(sys.argv[1:])
+    save_checkpoint(out, model, family, {"command": command} | record)
+    last = record["curve"][-1]
+    print(
+        f"{out}: {record['parameters']:,} parameters, {last['tokens']:,} tokens in "
+        f"{duration(last['seconds'])}; validation loss {last['validation_loss']:.4f} nats a token, exact Bayes "
+        f"{record['bayes_validation_loss']:.4f}."
+    )
