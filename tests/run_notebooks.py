@@ -22,10 +22,12 @@ def run(path: Path) -> nbformat.NotebookNode:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("names", nargs="*", help="beginnings of names, e.g. 03 (default: every notebook)")
     options = parser.parse_args()
     if not options.write:
         os.environ["ICL_SMALL_BUDGET"] = "1"
-    for path in NOTEBOOKS:
+    chosen = [path for path in NOTEBOOKS if not options.names or path.name.startswith(tuple(options.names))]
+    for path in chosen:
         notebook = run(path)
         if options.write:
             for cell in notebook.cells:

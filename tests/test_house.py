@@ -36,6 +36,7 @@ def test_probes_import_icl_and_never_the_reverse():
     [
         ({"torch", "transformers"}, ("probes/scorers/huggingface", "probes/pretrain/")),
         ({"pymc", "nutpie", "pytensor"}, ("icl/concept/",)),
+        ({"numba"}, ("icl/ginc/",)),
         ({"matplotlib"}, ("probes/report/",)),
     ],
 )
@@ -48,7 +49,7 @@ def test_heavy_packages_stay_in_their_rooms(packages, rooms):
 def test_importing_the_packages_loads_nothing_heavy():
     code = (
         "import sys, icl, probes, icl.prompts.build, icl.ginc.exact, icl.metrics.measure, probes.runs.plan\n"
-        "heavy = {'torch', 'transformers', 'pymc', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'torch', 'transformers', 'pymc', 'numba', 'matplotlib'} & set(sys.modules)\n"
         "sys.exit(repr(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
