@@ -52,12 +52,11 @@ def ledger(options: Namespace) -> None:
     from tqdm import tqdm
 
     from icl.ginc.family import default_family, load_family
-    from probes.ledger.measure import LedgerQuestion, measure_ledger
-    from probes.ledger.store import check_folder, write_ledger
+    from probes.ledger.measure import LedgerQuestion, check_predictors, measure_ledger
+    from probes.ledger.store import open_folder, write_ledger
     from probes.ledger.words import ledger_lines
     from probes.scorers.huggingface_ginc import HuggingFacePredictor
 
-    check_folder(options.out)
     fields = LedgerQuestion.__dataclass_fields__
     question = LedgerQuestion(
         **{name: value for name, value in vars(options).items() if name in fields and value is not None}
@@ -65,6 +64,10 @@ def ledger(options: Namespace) -> None:
     world = load_family(options.family) if options.family else None
     predictors = [HuggingFacePredictor(name, family=world) for name in dict.fromkeys(options.models)]
     world = world or (predictors[0].family if predictors else default_family())
+    check_predictors(world, predictors)
+    for predictor in predictors:
+        predictor.check_length(question.longest_prompt)
+    open_folder(options.out, question, world, predictors)
     total = len(question.example_lengths) * (len(predictors) + 2)
     with tqdm(total=total, unit="part", disable=options.json, mininterval=progress_interval()) as bar:
 
@@ -73,7 +76,7 @@ def ledger(options: Namespace) -> None:
             bar.update()
 
         results = measure_ledger(world, predictors, question, progress=progress)
-    write_ledger(options.out, results, question, predictors)
+    write_ledger(options.out, results)
     if options.json:
         tables = (results.books, results.behaviour, results.temperatures, results.scores)
         names = ("books", "behaviour", "temperatures", "scores")

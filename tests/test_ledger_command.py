@@ -15,13 +15,19 @@ from icl.ginc.sampling import sample_examples
 from icl.prompts.seeds import stream
 from probes.cli import main
 from probes.ledger.measure import LedgerQuestion, LedgerResults, measure_ledger
-from probes.ledger.store import write_ledger
+from probes.ledger.store import open_folder, write_ledger
 from probes.ledger.words import ledger_lines
 from probes.report.ledger_figures import draw_ledger
 from probes.scorers.ginc import ExactPredictor, TemperedPredictor
 
 QUESTION = LedgerQuestion(example_lengths=(3, 4), shots=(0, 2, 16), prompts=40, seed=1)
 TEMPERATURES = (0.05, 0.4, 2.0)
+
+
+class ExactPredictorNamed(ExactPredictor):
+    def __init__(self, family: GincFamily, name: str):
+        super().__init__(family)
+        self.name = name
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +75,9 @@ def test_behaviour_of_exact_bayes_is_its_posterior(results, family):
     np.testing.assert_allclose(rows["bayes_kl"], 0, atol=1e-9)
     np.testing.assert_allclose(rows["implied_kl"], 0, atol=1e-6)
     examples = sample_examples(
-        family, num_prompts=40, num_examples=65, example_length=4, rng=stream(QUESTION.seed, "ledger", 4)
+        family, num_prompts=40, num_examples=17, example_length=4, rng=stream(QUESTION.seed, "ledger", 4)
     )
-    positions = answer_positions(65, 4)[[0, 2, 16]]
+    positions = answer_positions(17, 4)[[0, 2, 16]]
     inference = infer(family, prompt_tokens(examples), positions=positions)
     right = np.exp(inference.log_posterior)[np.arange(40)[:, None], positions, examples.concept[:, None]]
     long = rows[rows["example_length"] == 4]
@@ -103,6 +109,30 @@ def test_forecasts_are_of_prompts_that_were_not_fitted(results):
     correct, probability = rows["correct"].to_numpy(), rows["probability"].to_numpy()
     assert score["brier"] == pytest.approx(np.mean((probability - correct) ** 2))
     assert score["num_prompts"] == len(rows)
+    assert score["gain"] == pytest.approx(score["brier_of_mean"] - score["brier"])
+    assert score["gain_low"] < score["gain"] < score["gain_high"]
+    half = QUESTION.prompts // 2  # what the rival knows comes from the half that was fitted
+    accuracy = of(results.behaviour, "oracle").groupby("example_length")["accuracy"].mean()
+    tested = rows.groupby("example_length")["correct"].mean()
+    known = rows.groupby("example_length")["mean_accuracy"].first()
+    np.testing.assert_allclose(known, (accuracy * QUESTION.prompts - tested * half) / half)
+
+
+def test_every_competitor_has_its_line(results):
+    pairs = results.competitors
+    assert len(pairs) == 2 * 3 * 2
+    assert pairs.groupby("example_length")["num_prompts"].sum().tolist() == [80, 80]  # 40 prompts, 2 competitors each
+    np.testing.assert_allclose(pairs["drift"], pairs["signal"] - pairs["noise"], rtol=1e-9)
+    shares = pairs.groupby("example_length")["condition_holds"].mean()
+    np.testing.assert_allclose(shares, results.books["condition_pairs"])
+
+
+def test_models_that_cannot_be_asked_together_are_refused(family):
+    other = sample_family_of(8)
+    with pytest.raises(UserError, match=r"'tempered\(2\)' was trained on another GINC family .* one family at a time"):
+        measure_ledger(family, [ExactPredictorNamed(family, "a"), TemperedPredictor(other, temperature=2.0)], QUESTION)
+    with pytest.raises(UserError, match="two predictors are called 'oracle'"):
+        measure_ledger(family, [ExactPredictor(family)], QUESTION)
 
 
 def test_words_figures_and_folder(results, family, tmp_path):
@@ -112,7 +142,8 @@ def test_words_figures_and_folder(results, family, tmp_path):
     drawn = list(draw_ledger(results))
     assert [figure.name for figure in drawn] == ["ledger", "concepts", "forecasts"]
     assert len(drawn[1].figure.axes) == 2
-    write_ledger(tmp_path / "out", results, QUESTION, [ExactPredictor(family)])
+    open_folder(tmp_path / "out", QUESTION, family, [ExactPredictor(family)])
+    write_ledger(tmp_path / "out", results)
     assert {path.name for path in (tmp_path / "out" / "figures").iterdir()} == {
         "ledger.png",
         "concepts.png",
@@ -130,6 +161,9 @@ def test_words_figures_and_folder(results, family, tmp_path):
         ({"prompts": 3}, "--prompts ≥ 4, got 3"),
         ({"shots": (0, 65)}, "--shots takes numbers from 0 to 64, got 0, 65"),
         ({"shots": ()}, "--shots takes numbers"),
+        ({"seed": -1}, "--seed cannot be negative"),
+        ({"smoothing": 1.5}, "--smoothing must lie above 0 and be at most 1, got 1.5"),
+        ({"smoothing": 0.0}, "--smoothing must lie above 0"),
         ({"example_lengths": (1,)}, "--example-lengths takes numbers from 2"),
     ],
 )
@@ -167,5 +201,6 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
     sample_family_of(3).save(tmp_path / "other.npz")
     refused(capsys, [*out, "--family", str(tmp_path / "other.npz")], "was trained on another GINC family")
     refused(capsys, [*out, "--example-lengths", "20"], "ask for fewer or shorter examples")
+    refused(capsys, ["--out", str(tmp_path / "other.npz" / "x")], "cannot be written to")
     (tmp_path / "note.txt").write_text("mine")
     refused(capsys, ["--out", str(tmp_path)], "holds no ledger (no ledger.json)")

@@ -1,7 +1,8 @@
-"""The folder of a ledger: four tables, figures, and the record of what was asked.
+"""The folder of a ledger: tables, figures, and the record of what was asked.
 
 ledger.json        what was asked of which weights, with which versions
-books.parquet      exact signal, noise and drift; behaviour, temperatures, scores, forecasts: see `LedgerResults`
+books.parquet      exact signal, noise and drift; competitors, behaviour, temperatures, scores and forecasts likewise:
+                   see `LedgerResults`
 figures/           PNG
 """
 
@@ -11,6 +12,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from icl.errors import UserError
+from icl.ginc.family import GincFamily
 from probes.ledger.measure import LedgerQuestion, LedgerResults
 from probes.report.ledger_figures import draw_ledger
 from probes.report.style import png
@@ -18,34 +20,40 @@ from probes.runs.folder import write_whole
 from probes.runs.versions import versions
 from probes.scorers.ginc import GincPredictor
 
-__all__ = ["check_folder", "write_ledger"]
+__all__ = ["open_folder", "write_ledger"]
 
 _RECORD = "ledger.json"
 
 
-def check_folder(folder: Path) -> None:
-    """Accept a folder that is new, empty or an earlier ledger's.
+def open_folder(
+    folder: Path, question: LedgerQuestion, family: GincFamily, predictors: Sequence[GincPredictor]
+) -> None:
+    """Make the folder and write down what is asked, before it is; an earlier ledger there will be replaced.
 
     Raises
     ------
     UserError
-        If it holds something else.
+        If the folder cannot be made, or holds something else than a ledger.
     """
     if folder.is_file() or (folder.exists() and any(folder.iterdir()) and not (folder / _RECORD).exists()):
         raise UserError(f"{folder} is not empty and holds no ledger (no {_RECORD}); choose another --out.")
-
-
-def write_ledger(
-    folder: Path, results: LedgerResults, question: LedgerQuestion, predictors: Sequence[GincPredictor]
-) -> None:
-    """Write tables, figures and the record; a ledger that was there before is replaced."""
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
     record = asdict(question) | {
+        "family": family.fingerprint,
         "models": {predictor.name: predictor.identity() for predictor in predictors},
         "versions": versions(),
     }
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        for file in folder.glob("*.parquet"):
+            file.unlink()
+        write_whole(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to ({error.strerror}); choose another --out.") from error
+
+
+def write_ledger(folder: Path, results: LedgerResults) -> None:
+    """Write tables and figures."""
     for field in fields(results):
         write_whole(folder / f"{field.name}.parquet", getattr(results, field.name).to_parquet())
     for drawn in draw_ledger(results):
         write_whole(folder / "figures" / f"{drawn.name}.png", png(drawn.figure))
-    write_whole(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())

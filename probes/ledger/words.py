@@ -11,7 +11,8 @@ __all__ = ["ledger_lines"]
 
 def ledger_lines(results: LedgerResults, question: LedgerQuestion) -> Iterator[str]:
     """Spell out books, implied concepts, temperatures and forecasts."""
-    yield "The ledger: nats per demonstration for the right concept against the hardest competitor (exact)"
+    yield "The ledger: nats per demonstration for the right concept against the hardest competitor"
+    yield f"(exact, transitions smoothed by ε = {question.smoothing:g}; {question.prompts} prompts for each k)"
     yield _books(results.books).to_string(index=False)
     yield ""
     few, many = min(question.shots), max(question.shots)
@@ -22,7 +23,7 @@ def ledger_lines(results: LedgerResults, question: LedgerQuestion) -> Iterator[s
     yield _temperatures(results.temperatures).to_string(na_rep="")
     yield ""
     yield "Success forecast from the ledger, on prompts that it was not fitted to"
-    yield results.scores.round(3).to_string(index=False)
+    yield _scores(results.scores).to_string(index=False)
 
 
 def _books(books: pd.DataFrame) -> pd.DataFrame:
@@ -46,6 +47,13 @@ def _concepts(behaviour: pd.DataFrame, few: int, many: int) -> pd.DataFrame:
     wide = wide.loc[list(dict.fromkeys(shown["model"]))]
     wide.columns = pd.MultiIndex.from_tuples([(f"k={k}", f"n={n}") for k, n in wide.columns])
     return wide.round(3).rename_axis(None)
+
+
+def _scores(scores: pd.DataFrame) -> pd.DataFrame:
+    table = scores[["model", "brier", "log_score", "calibration_error", "brier_of_mean"]].round(3)
+    ends = zip(scores["gain"], scores["gain_low"], scores["gain_high"])
+    table["gain over the mean"] = [f"{middle:.3f} [{low:.3f}, {high:.3f}]" for middle, low, high in ends]
+    return table
 
 
 def _temperatures(temperatures: pd.DataFrame) -> pd.DataFrame:

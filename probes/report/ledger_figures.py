@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from icl.metrics.uncertainty import clustered_share
 from probes.ledger.measure import LedgerResults
 from probes.report.drawn import Drawn
 from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain, shots_axis
@@ -31,7 +32,9 @@ def draw_ledger(results: LedgerResults) -> Iterator[Drawn]:
     caption = "The mixture of concepts nearest to a model's predictions. Bars are 90 % intervals over prompts."
     yield Drawn(name="concepts", title=title, caption=caption, figure=plot_concepts(results.behaviour, title=title))
     title = "Success forecast from the ledger, and success"
-    caption = f"Bins of ten percent that hold at least {_FEWEST} forecasts; bars are 90 % intervals."
+    caption = (
+        f"Bins of ten percent that hold at least {_FEWEST} forecasts; bars are 90 % intervals, clustered by prompt."
+    )
     yield Drawn(name="forecasts", title=title, caption=caption, figure=plot_forecasts(results.forecasts, title=title))
 
 
@@ -41,18 +44,19 @@ def plot_books(books: pd.DataFrame, *, title: str = "") -> "Figure":
     axes = figure.subplots()
     place = np.arange(len(books))
     handles: dict = {"signal (inside an example)": axes.bar(place, books["signal"], width=0.55, color="#0072B2")}
-    below = np.zeros(len(books))
+    above, below = books["signal"].clip(lower=0).to_numpy(), np.zeros(len(books))
     for column, words, colour in (
         ("start_noise", "noise: start of an example", "#E69F00"),
         ("delimiter_noise", "noise: delimiter", "#D55E00"),
     ):
-        handles[words] = axes.bar(place, -books[column], bottom=-below, width=0.55, color=colour)
-        below = below + books[column].to_numpy()
+        taken = -books[column].to_numpy()  # joints may add evidence as well: then they stand above the signal
+        handles[words] = axes.bar(place, taken, bottom=np.where(taken > 0, above, below), width=0.55, color=colour)
+        above, below = above + np.maximum(taken, 0), below + np.minimum(taken, 0)
     low, drift, high = (books[name].to_numpy() for name in ("drift_low", "drift", "drift_high"))
     handles["drift, 90 % interval"] = axes.errorbar(
         place + 0.36, drift, yerr=error_bars(low, drift, high), fmt="D", color=INK, markersize=4.5, capsize=2
     )
-    for row, (x, top) in enumerate(zip(place, books["signal"])):
+    for row, (x, top) in enumerate(zip(place, above)):
         words = f"signal > noise\nin {100 * books['holds'].iloc[row]:.0f} % of prompts"
         axes.annotate(words, (x, top), (0, 4), textcoords="offset points", ha="center", fontsize=8.5, color=INK)
     axes.axhline(0, color=INK, linewidth=0.8)
@@ -109,16 +113,18 @@ def plot_forecasts(forecasts: pd.DataFrame, *, title: str = "") -> "Figure":
     models = [*_models(forecasts), _ORACLE]
     for number, model in enumerate(models):
         rows = forecasts[forecasts["model"] == model]
-        bins = np.minimum((10 * rows["probability"]).astype(int), 9)
-        points = rows.groupby(bins).agg(
-            probability=("probability", "mean"), correct=("correct", "mean"), count=("correct", "size")
+        points = [
+            (100 * block["probability"].mean(), clustered_share(block["correct"].to_numpy(float), *_clusters(block)))
+            for _, block in rows.groupby(np.minimum((10 * rows["probability"]).astype(int), 9))
+            if len(block) >= _FEWEST
+        ]
+        low, middle, high = (
+            np.array([100 * getattr(share, end) for _, share in points]) for end in ("low", "estimate", "high")
         )
-        points = points[points["count"] >= _FEWEST]
-        spread = 164 * np.sqrt(points["correct"] * (1 - points["correct"]) / points["count"])
         handles["exact Bayes" if model == _ORACLE else plain(model)] = axes.errorbar(
-            100 * points["probability"] + 0.6 * (number - len(models) / 2),
-            100 * points["correct"],
-            yerr=spread,
+            [x + 0.6 * (number - len(models) / 2) for x, _ in points],
+            middle,
+            yerr=error_bars(low, middle, high),
             fmt=f"{_MARKERS[number % len(_MARKERS)]}-",
             color=INK if model == _ORACLE else _COLOURS[number % len(_COLOURS)],
             markersize=4.5,
@@ -130,6 +136,12 @@ def plot_forecasts(forecasts: pd.DataFrame, *, title: str = "") -> "Figure":
     axes.set_xlabel("forecast probability of success (%)", fontsize=9)
     axes.set_ylabel("answered right (%)", fontsize=9)
     return finish(figure, title, handles=handles, columns=3)
+
+
+def _clusters(forecasts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """One cluster a prompt: its forecasts at several n go together."""
+    prompts = forecasts.groupby(["example_length", "prompt"]).ngroup().to_numpy()
+    return prompts, prompts
 
 
 def _models(table: pd.DataFrame) -> list[str]:
