@@ -18,6 +18,7 @@ from icl.metrics.uncertainty import (
     clustered_ratio,
     clustered_share,
     clustered_share_difference,
+    clustered_share_ratio,
     jackknife,
 )
 from icl.scores import SCORE_COLUMNS, validate_scores
@@ -182,6 +183,35 @@ def test_ratio_is_missing_with_a_reason_where_the_denominator_may_be_zero(rng):
     assert fine.standard_error == pytest.approx(0.0, abs=1e-12)
 
 
+def test_a_ratio_of_shares_that_agree_on_every_prompt_still_has_an_error_bar():
+    own, right = np.arange(100), (np.arange(100) < 70).astype(float)
+    agree = clustered_share_ratio(right, right, own, own)
+    t = stats.t.ppf(0.95, 99)
+    unseen = t**2 / (100 + t**2)  # Wilson's upper end for 0 of 100
+    assert (agree.estimate, agree.low, agree.high) == pytest.approx((1.0, 1 - unseen / 0.7, 1 + unseen / 0.7))
+    never = clustered_share_ratio(np.zeros(100), right, own, own)
+    assert (never.estimate, never.low, never.high) == pytest.approx((0.0, 0.0, unseen / 0.7))
+    once = clustered_share_ratio((own == 0).astype(float), right, own, own)
+    assert 0 == once.low < once.estimate < once.high
+
+
+def test_intervals_of_share_ratios_cover_where_few_prompts_differ(rng):
+    """The ceiling is right on 70 % of the prompts, the model on the same but for 1 in 100 of them."""
+    own, covered = np.arange(100), 0
+    for _ in range(1000):
+        ceiling = (rng.random(100) < 0.7).astype(float)
+        found = clustered_share_ratio(ceiling * (rng.random(100) > 0.01), ceiling, own, own)
+        covered += found.low <= 0.99 <= found.high
+    assert covered / 1000 >= 0.87
+
+
+def test_a_mean_takes_a_level_of_its_own(rng):
+    values, own = rng.normal(size=30), np.arange(30)
+    found = clustered_mean(values, own, own, level=0.975)
+    expected = stats.t.interval(0.975, 29, values.mean(), values.std(ddof=1) / np.sqrt(30))
+    assert (found.low, found.high) == pytest.approx(expected, rel=1e-12)
+
+
 def test_jackknife_of_a_mean_is_the_textbook_error(rng):
     values = rng.normal(size=20)
     estimate = jackknife(np.mean, (values,), np.arange(20), np.arange(20))
@@ -275,6 +305,16 @@ def test_bayes_gap_is_zero_for_the_oracle_itself_and_known_for_another(rng):
     p = np.exp(oracle["logprob"].to_numpy())
     expected = (p * (np.log(p) - np.log(0.5))).sum() / (len(p) / 2)
     assert select(rows, model="flat", metric="bayes_kl")["estimate"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_bayes_gap_counts_a_zero_shot_question_once(rng):
+    once = score_table(rng, shots=(0,), sets=1, model="oracle")
+    once = pd.concat([once, once.assign(model="flat", logprob=np.log(0.5), logprob_per_token=np.log(0.5))])
+    thrice = pd.concat([once.assign(demonstration_set_id=f"s{s}") for s in range(3)], ignore_index=True)
+    rows, repeated = (metrics_table(bayes_gap(scores)) for scores in (once, thrice))
+    pd.testing.assert_frame_equal(rows, repeated)
+    assert set(rows["num_prompts"]) == {20}
+    assert set(rows["reason"]) == {""}
 
 
 def test_measure_gives_a_number_or_a_reason_everywhere(rng):

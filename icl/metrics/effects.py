@@ -182,7 +182,8 @@ def bayes_gap(scores: pd.DataFrame) -> list[dict]:
             .merge(kl, on=keys)
             .merge(best[[*keys, "accuracy"]], on=keys, suffixes=("", "_bayes"))
         )
-        for rows in settings(outcomes, "task", "label_mode", "format", "num_shots", "example_length"):
+        for asked in settings(outcomes, "task", "label_mode", "format", "num_shots", "example_length"):
+            rows = asked_once(asked)
             names: dict[str, Any] = {"contrast": "exact Bayes − model", "label_mode": rows["label_mode"].iloc[0]}
             estimate = clustered_mean(rows["kl"].to_numpy(), *_clusters(rows))
             found.append(metric_row(rows, "bayes_kl", estimate, unit="nats", **names))

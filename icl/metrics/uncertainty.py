@@ -16,12 +16,13 @@ __all__ = [
     "clustered_ratio",
     "clustered_share",
     "clustered_share_difference",
+    "clustered_share_ratio",
     "jackknife",
     "num_clusters",
 ]
 
 LEVEL = 0.9
-"""Probability that every interval of the lab covers."""
+"""Probability that an interval of the lab covers, unless it says another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,9 @@ class Estimate:
         return cls(estimate=np.nan, reason=reason)
 
 
-def clustered_mean(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
+def clustered_mean(
+    values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray, *, level: float = LEVEL
+) -> Estimate:
     """Average over prompts; sets and queries are crossed, so the error is clustered both ways.
 
     V = V_set + V_query − V_prompt, and never less than V_set or V_query (Cameron, Gelbach & Miller 2011, eq. 2.11);
@@ -49,7 +52,7 @@ def clustered_mean(values: Float[ndarray, " num_prompts"], sets: ndarray, querie
     """
     mean = float(values.mean())
     error, degrees, reason = clustered_error(values - mean, sets, queries)
-    return _interval(mean, error, degrees, reason)
+    return _interval(mean, error, degrees, reason, level=level)
 
 
 def clustered_share(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
@@ -76,14 +79,19 @@ def clustered_share_difference(values: Float[ndarray, " num_prompts"], sets: nda
     plain = clustered_mean(values, sets, queries)
     if np.isnan(plain.low):
         return plain
-    worth = num_clusters(sets, queries)
-    half = plain.high - plain.estimate if plain.standard_error > 0 else _wilson(0.0, float(worth), worth - 1)[1]
+    half = plain.high - plain.estimate if plain.standard_error > 0 else _unseen_share(sets, queries)
     return replace(plain, low=max(-1.0, plain.estimate - half), high=min(1.0, plain.estimate + half))
 
 
 def num_clusters(sets: ndarray, queries: ndarray) -> int:
     """The fewer of sets and queries, leaving out a kind that has only one."""
     return min(count for count in (len(np.unique(sets)), len(np.unique(queries))) if count > 1)
+
+
+def _unseen_share(sets: ndarray, queries: ndarray) -> float:
+    """How large a share may be of which not one case was seen."""
+    worth = num_clusters(sets, queries)
+    return _wilson(0.0, float(worth), worth - 1)[1]
 
 
 def _wilson(share: float, trials: float, degrees: int) -> tuple[float, float]:
@@ -111,6 +119,25 @@ def clustered_ratio(
     influence = (numerator - ratio * denominator) / denominator.mean()
     error, degrees, reason = clustered_error(influence - influence.mean(), sets, queries)
     return _interval(ratio, error, degrees, reason)
+
+
+def clustered_share_ratio(
+    numerator: Float[ndarray, " num_prompts"],
+    denominator: Float[ndarray, " num_prompts"],
+    sets: ndarray,
+    queries: ndarray,
+) -> Estimate:
+    """Divide one mean of zeros and ones by another's, keeping the interval at 0 or more.
+
+    Where the two agree on every prompt (or the numerator is always 0) the delta method knows no error; the interval
+    then reaches as far on both sides as a share of 0 prompts that differ could be from 0, over the denominator.
+    """
+    plain = clustered_ratio(numerator, denominator, sets, queries)
+    if np.isnan(plain.low):
+        return plain
+    varies = plain.standard_error > 0
+    half = plain.high - plain.estimate if varies else _unseen_share(sets, queries) / float(denominator.mean())
+    return replace(plain, low=max(0.0, plain.estimate - half), high=plain.estimate + half)
 
 
 def jackknife(
@@ -144,10 +171,10 @@ def _jackknife_variance(
     return float((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()), count
 
 
-def _interval(estimate: float, error: float, degrees: int, reason: str) -> Estimate:
+def _interval(estimate: float, error: float, degrees: int, reason: str, *, level: float = LEVEL) -> Estimate:
     if degrees < 1:
         return Estimate(estimate=estimate, reason=reason)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, degrees)) * error
+    half = float(stats.t.ppf((1 + level) / 2, degrees)) * error
     return Estimate(estimate=estimate, standard_error=error, low=estimate - half, high=estimate + half, reason=reason)
 
 

@@ -9,11 +9,12 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.metrics.uncertainty import (
+    LEVEL,
     Estimate,
     clustered_mean,
-    clustered_ratio,
     clustered_share,
     clustered_share_difference,
+    clustered_share_ratio,
 )
 
 __all__ = [
@@ -32,12 +33,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """A number that a claim is judged by, in points (percent), with its 90 % interval."""
+    """A number that a claim is judged by, in points (percent), with its 90 % interval; NaN has a reason."""
 
     name: str
     estimate: float
     low: float
     high: float
+    reason: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} {self.estimate:.1f} [{self.low:.1f}, {self.high:.1f}]"
@@ -75,11 +77,14 @@ def shots_gain(outcomes: pd.DataFrame, model: str, experiment: str, *, fewer: in
     return over_lengths(model, gains)
 
 
-def paired_difference(outcomes: pd.DataFrame, better: str, worse: str, experiment: str) -> Quantity:
-    """Accuracy of one model minus another's on the same prompts, averaged over all cells."""
+def paired_difference(
+    outcomes: pd.DataFrame, better: str, worse: str, experiment: str, *, num_shots: int | None = None
+) -> Quantity:
+    """Accuracy of one model minus another's on the same prompts, averaged over cells: all, or those of one n."""
     ours, theirs = correct(outcomes, better, experiment), correct(outcomes, worse, experiment)
+    places = slice(None) if num_shots is None else [_place(outcomes, num_shots)]
     gains = [
-        _estimate(clustered_share_difference, (ours[length] - theirs[length]).mean(axis=1))
+        _estimate(clustered_share_difference, (ours[length] - theirs[length])[:, places].mean(axis=1))
         for length in ours.keys() & theirs.keys()
     ]
     return over_lengths(f"{better} − {worse}", gains)
@@ -90,7 +95,10 @@ def difference(name: str, first: Quantity, second: Quantity) -> Quantity:
     estimate = first.estimate - second.estimate
     below = np.hypot(first.estimate - first.low, second.high - second.estimate)
     above = np.hypot(first.high - first.estimate, second.estimate - second.low)
-    return Quantity(name=name, estimate=estimate, low=float(estimate - below), high=float(estimate + above))
+    reason = first.reason or second.reason
+    return Quantity(
+        name=name, estimate=estimate, low=float(estimate - below), high=float(estimate + above), reason=reason
+    )
 
 
 def oracle_share(outcomes: pd.DataFrame, model: str, experiment: str, *, length: int, shots: Sequence[int]) -> Quantity:
@@ -99,14 +107,16 @@ def oracle_share(outcomes: pd.DataFrame, model: str, experiment: str, *, length:
     ours = correct(outcomes, model, experiment)[length][:, places].mean(axis=1)
     ceiling = correct(outcomes, model, experiment, column="ceiling_correct")[length][:, places].mean(axis=1)
     prompts = np.arange(len(ours))
-    return _quantity(f"k={length}", clustered_ratio(ours, ceiling, prompts, prompts))
+    return _quantity(f"k={length}", clustered_share_ratio(ours, ceiling, prompts, prompts))
 
 
-def spread_mean(spreads: pd.DataFrame, model: str, *, length: int, column: str = "spread") -> Quantity:
+def spread_mean(
+    spreads: pd.DataFrame, model: str, *, length: int, column: str = "spread", level: float = LEVEL
+) -> Quantity:
     """Average a column of `order_spreads` at one example length over sets of demonstrations, each drawn for itself."""
     rows = spreads[(spreads["model"] == model) & (spreads["example_length"] == length)]
     sets = np.arange(len(rows))
-    return _quantity(f"k={length}", clustered_mean(rows[column].to_numpy(), sets, sets))
+    return _quantity(f"k={length}", clustered_mean(rows[column].to_numpy(), sets, sets, level=level))
 
 
 def over_lengths(name: str, estimates: Sequence[Estimate]) -> Quantity:
@@ -115,7 +125,8 @@ def over_lengths(name: str, estimates: Sequence[Estimate]) -> Quantity:
     mean, count = float(middle.mean()), len(estimates)
     below = float(np.sqrt(((middle - low) ** 2).sum())) / count
     above = float(np.sqrt(((high - middle) ** 2).sum())) / count
-    return Quantity(name=name, estimate=100 * mean, low=100 * (mean - below), high=100 * (mean + above))
+    reason = next((e.reason for e in estimates if e.reason), "")
+    return Quantity(name=name, estimate=100 * mean, low=100 * (mean - below), high=100 * (mean + above), reason=reason)
 
 
 def _place(outcomes: pd.DataFrame, num_shots: int) -> int:
@@ -128,4 +139,5 @@ def _estimate(average: Callable[..., Estimate], values: Float[ndarray, " num_pro
 
 
 def _quantity(name: str, found: Estimate) -> Quantity:
-    return Quantity(name=name, estimate=100 * found.estimate, low=100 * found.low, high=100 * found.high)
+    low, high = 100 * found.low, 100 * found.high
+    return Quantity(name=name, estimate=100 * found.estimate, low=low, high=high, reason=found.reason)

@@ -1,5 +1,6 @@
 """Ask every experiment of every model into a folder, part by part, going on where an earlier start stopped."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,12 +27,13 @@ from probes.reproduction.experiments import (
     num_order_queries,
     zoo,
 )
+from probes.reproduction.judges import ABLATED
 from probes.reproduction.orders import order_accuracies, order_spreads
 from probes.reproduction.outcomes import OUTCOME_KEYS, cells, order_outcomes, shot_outcomes
 from probes.reproduction.store import open_folder, read_part, start_record, store_results
 from probes.runs.folder import RunFolder, write_whole
 from probes.scorers.ginc import ExactPredictor, GincPredictor
-from probes.scorers.huggingface_source import shipped_models
+from probes.scorers.huggingface_source import find_model, shipped_models
 
 __all__ = ["Results", "missing_models", "reproduce"]
 
@@ -104,6 +106,8 @@ def _predictors(asked: Reproduction) -> list[GincPredictor]:
     if not names:
         raise UserError("no model of the zoo is shipped with this lab; name a GINC checkpoint with --models.")
     predictors = [HuggingFacePredictor(name) for name in dict.fromkeys(names)]
+    for name in dict.fromkeys(names):
+        _check_documents(name)
     longest = (SHOTS[-1] + 1) * (EXAMPLE_LENGTHS[-1] + 1) - 2
     for predictor in predictors:
         predictor.check_length(longest)
@@ -116,6 +120,26 @@ def _predictors(asked: Reproduction) -> list[GincPredictor]:
     if len({predictor.name for predictor in predictors}) < len(predictors):
         raise UserError("two of --models have the same name; rename one of the folders.")
     return [*predictors]
+
+
+def _check_documents(model: str) -> None:
+    """Refuse a checkpoint that would be judged as trained on the mixture of concepts and was not."""
+    from probes.pretrain.checkpoint import RECORD_FILE
+
+    source = find_model(model)
+    record = Path(source.location) / RECORD_FILE
+    try:
+        # Records without the entry are older than the choice of documents.
+        documents = json.loads(record.read_text()).get("options", {}).get("documents", "mixture")
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{record} is missing or damaged ({error}); name a shipped model, or a folder that `probe pretrain` wrote."
+        ) from error
+    if source.name not in ABLATED and documents != "mixture":
+        raise UserError(
+            f"model '{source.name}' was trained on {documents} documents ({RECORD_FILE}) and cannot be judged as "
+            "trained on the mixture of concepts; leave it out of --models."
+        )
 
 
 def _parts(predictors: list[GincPredictor], asked: Reproduction) -> list[_Part]:

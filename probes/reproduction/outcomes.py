@@ -9,7 +9,7 @@ from numpy import ndarray
 from scipy.special import rel_entr
 
 from icl.ginc.sampling import GincExamples
-from icl.metrics.uncertainty import clustered_mean, clustered_ratio, clustered_share
+from icl.metrics.uncertainty import clustered_mean, clustered_share, clustered_share_ratio
 from probes.reproduction.experiments import ORDERED, ORDERS, SHOTS, asked_at, ordered_prefixes
 from probes.scorers.ginc import GincPredictor
 
@@ -96,13 +96,14 @@ def cells(outcomes: pd.DataFrame) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for key, block in outcomes.groupby([*OUTCOME_KEYS, "num_shots"], sort=False):
         prompts = block["prompt"].to_numpy()
-        share = clustered_share(block["correct"].to_numpy(), prompts, prompts)
-        ratio = clustered_ratio(block["correct"].to_numpy(), block["ceiling_correct"].to_numpy(), prompts, prompts)
+        ours, ceiling = block["correct"].to_numpy(), block["ceiling_correct"].to_numpy()
+        share = clustered_share(ours, prompts, prompts)
+        ratio = clustered_share_ratio(ours, ceiling, prompts, prompts)
         kl = clustered_mean(block["kl"].to_numpy(), prompts, prompts)
         rows.append(
             dict(zip([*OUTCOME_KEYS, "num_shots"], key))
             | {"num_prompts": len(block), "accuracy": share.estimate, "low": share.low, "high": share.high}
-            | {"ceiling": block["ceiling_correct"].mean()}
+            | {"ceiling": ceiling.mean()}
             | {"share": ratio.estimate, "share_low": ratio.low, "share_high": ratio.high}
             | {"kl": kl.estimate, "kl_low": kl.low, "kl_high": kl.high}
         )

@@ -34,7 +34,10 @@ def open_folder(out: Path, asked: Reproduction, predictors: Sequence[GincPredict
         If the folder holds a reproduction with other settings or weights, or something else.
     """
     out = Path(out)
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / RECORD).exists()):
+    # An interruption in the first moments leaves the lock and a record that was not written whole.
+    early = (".lock", f".{RECORD}.")
+    strange = out.is_dir() and any(not path.name.startswith(early) for path in out.iterdir())
+    if out.is_file() or (strange and not (out / RECORD).exists()):
         raise UserError(f"{out} is not empty and holds no reproduction (no {RECORD}); choose another --out.")
     if (out / RECORD).exists():
         before = _earlier(out)

@@ -25,12 +25,13 @@ def scorecard_lines(results: Results) -> Iterator[str]:
         yield from _entry("source", verdict.source)
         published = ", ".join(f"{name} {value:.1f}" for name, value in verdict.published.items())
         yield from _entry("published", published or "in a figure only")
-        yield from _entry("ours", ", ".join(map(str, verdict.ours)) or verdict.reason)
+        yield from _entry("ours", "; ".join(filter(None, [", ".join(map(str, verdict.ours)), verdict.reason])))
         yield from _entry("rule", verdict.rule)
     yield ""
     counts = {name: sum(v.verdict == name for v in results.verdicts) for name in _order(results.verdicts)}
     total = ", ".join(f"{count} {name}" for name, count in counts.items())
-    yield f"{total}. Numbers are percent or points, with 90 % intervals."
+    yield f"{total}. Numbers are percent or points, with 90 % intervals where no other is named."
+    yield f"Exact Bayes smooths its transitions with ε = {results.record['smoothing']:g}."
     if results.record["not_shipped"]:
         yield f"Models that do not come with this lab: {', '.join(results.record['not_shipped'])}."
 
