@@ -13,18 +13,27 @@ __all__ = ["main"]
 _DESCRIPTION = "Probe why in-context learning works in a language model: labels, formats, shots, signal and noise."
 
 
+_AFTER_AN_INTERRUPT = dict.fromkeys(
+    ("run", "demo", "reproduce"), "what was scored is stored, the same command goes on from there"
+) | {"pretrain": "the same command goes on from the last saved state (at most one a minute), if there is one yet"}
+"""What a command that was interrupted has kept; the others keep nothing."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (2 for a user's mistake)."""
+    command = ""
     try:
         options = _parser().parse_args(arguments)
+        command = options.command
         from probes import commands
 
-        commands.COMMANDS[options.command](options)
+        commands.COMMANDS[command](options)
     except UserError as error:
         print(f"probe: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("probe: interrupted; what was scored is stored, the same command goes on from there.", file=sys.stderr)
+        kept = _AFTER_AN_INTERRUPT.get(command, "the same command starts anew")
+        print(f"probe: interrupted; {kept}.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()
@@ -210,7 +219,10 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError(f"takes at least one name, several with commas between, got {text!r}")
+    return names
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

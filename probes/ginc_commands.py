@@ -1,8 +1,10 @@
 """What the commands of the synthetic world do: `reproduce`, `ledger`, `family`, `pretrain`."""
 
 import json
+import shlex
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 from icl.errors import UserError
 from probes.progress import duration, progress_interval
@@ -100,8 +102,11 @@ def family(options: Namespace) -> None:
     if seed < 0:
         raise UserError(f"--seed cannot be negative, got {seed}; use 0 or more.")
     drawn = sample_family(rng=np.random.default_rng(seed), **chosen)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    drawn.save(out)
+    _make_folder(out.parent)
+    try:
+        drawn.save(out)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written ({error.strerror}); choose another --out.") from error
     print(
         f"{out}: family {drawn.fingerprint} of {drawn.num_concepts} concepts, the first "
         f"{drawn.num_pretraining_concepts} in the pretraining mixture; {drawn.num_entities} × {drawn.num_properties} "
@@ -114,29 +119,43 @@ def pretrain(options: Namespace) -> None:
     from tqdm import tqdm
 
     from icl.ginc.family import default_family, load_family
-    from probes.pretrain.checkpoint import save_checkpoint
+    from probes.pretrain.checkpoint import RECORD_FILE, save_checkpoint
     from probes.pretrain.options import PretrainOptions
     from probes.pretrain.train import pretrain as train
     from probes.pretrain.unfinished import UNFINISHED
+    from probes.runs.folder import RunFolder
 
     fields = PretrainOptions.__dataclass_fields__
     chosen = {name: value for name, value in vars(options).items() if name in fields and value is not None}
     training, out = PretrainOptions(**chosen), options.out
-    if out.is_file() or (out.exists() and any(out.iterdir()) and not (out / UNFINISHED).exists()):
+    state = out / UNFINISHED
+    goes_on = state.exists() and not (out / RECORD_FILE).exists()
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not goes_on):
         raise UserError(f"{out} is not empty; choose another --out, or delete it first.")
     family = load_family(options.family) if options.family else default_family()
-    with tqdm(total=training.tokens, unit="tok", unit_scale=True, mininterval=progress_interval()) as bar:
+    _make_folder(state)
+    with (
+        RunFolder(state).locked(),
+        tqdm(total=training.tokens, unit="tok", unit_scale=True, mininterval=progress_interval()) as bar,
+    ):
 
         def progress(point) -> None:
             bar.update(point.tokens - bar.n)
             bar.set_postfix(loss=point.validation_loss)
 
         model, record = train(family, training, progress=progress, folder=out)
-    command = "probe " + " ".join(sys.argv[1:])
-    save_checkpoint(out, model, family, {"command": command} | record)
+        bar.close()
+        save_checkpoint(out, model, family, {"command": shlex.join(["probe", *sys.argv[1:]])} | record)
     last = record["curve"][-1]
     print(
         f"{out}: {record['parameters']:,} parameters, {last['tokens']:,} tokens in "
         f"{duration(last['seconds'])}; validation loss {last['validation_loss']:.4f} nats a token, exact Bayes "
         f"{record['bayes_validation_loss']:.4f}."
     )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be made ({error.strerror}); choose another --out.") from error

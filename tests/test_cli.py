@@ -76,6 +76,8 @@ def test_python_m_probes_is_probe():
             "device 'foo' cannot be used",
         ),
         (["run", "--model", "ginc-small", "--task", "ginc", "--dtype", "int7", "--out", "x"], "no dtype 'int7'"),
+        (["run", "--model", "uniform", "--task", "parity", "--formats", ",", "--out", "x"], "takes at least one name"),
+        (["ledger", "--models", ",", "--out", "x"], "takes at least one name, several with commas between, got ','"),
         (["pretrain", "--out", "y", "--tokens", "-5"], "tokens must be at least 1"),
         (["pretrain", "--out", "tests/file"], "tests/file is not empty"),
         (["run", "--model", "oracle", "--task", "parity", "--out", "x"], "knows GINC only"),
@@ -103,6 +105,27 @@ def test_bad_input_is_one_sentence_and_status_2(arguments, message, capsys, tmp_
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (["run", "--out", "x"], "goes on from there"),
+        (["reproduce", "--out", "x"], "goes on from there"),
+        (["pretrain", "--out", "x"], "from the last saved state"),
+        (["ledger", "--out", "x"], "starts anew"),
+        (["family", "--out", "x.npz"], "starts anew"),
+    ],
+)
+def test_an_interrupt_says_what_the_command_keeps(arguments, kept, monkeypatch, capsys):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, arguments[0], interrupted)
+    assert run(*arguments) == 130
+    error = capsys.readouterr().err
+    assert kept in error
+    assert error.count("\n") == 1
 
 
 def test_show_prints_exactly_what_a_model_sees(capsys):

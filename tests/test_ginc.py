@@ -4,6 +4,7 @@ import subprocess
 import sys
 from itertools import product
 
+import jaxtyping
 import numpy as np
 import pytest
 from hmmlearn.hmm import CategoricalHMM
@@ -192,5 +193,52 @@ def test_a_file_that_is_no_family_is_refused(tmp_path):
     (tmp_path / "family.npz").write_text("not an archive")
     with pytest.raises(UserError, match="not a saved GINC family"):
         load_family(tmp_path / "family.npz")
+    family = default_family()
+    family.save(tmp_path / "whole.npz")
+    content = (tmp_path / "whole.npz").read_bytes()
+    np.save(tmp_path / "array.npy", family.memory)
+    for damaged in (
+        content[:300],
+        content[: len(content) // 2],
+        content[:-10],
+        b"",
+        (tmp_path / "array.npy").read_bytes(),
+    ):
+        (tmp_path / "family.npz").write_bytes(damaged)
+        with pytest.raises(UserError, match="not a saved GINC family .* must be a whole .npz file"):
+            load_family(tmp_path / "family.npz")
+    with pytest.raises(UserError, match="not a saved GINC family"):
+        load_family(tmp_path)
     with pytest.raises(UserError, match="there is no GINC family"):
         load_family(tmp_path / "missing.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("vocab_size", lambda size: np.array([50, 50]), "vocab_size must be one whole number, got int64 in shape (2,)"),
+        ("vocab_size", lambda size: np.array(50.5), "vocab_size must be one whole number, got float64"),
+        ("num_pretraining_concepts", lambda number: np.array(np.nan), "must be one whole number, got float64"),
+        ("num_pretraining_concepts", lambda number: np.array(11), "must lie in 1..10, got 11"),
+        ("memory", lambda memory: memory[0], "matrix of whole numbers, entities × properties, got shape (10,)"),
+        ("memory", lambda memory: memory[:0], "matrix of whole numbers, entities × properties, got shape (0, 10)"),
+        ("memory", lambda memory: memory.astype(float), "got shape (10, 10) of float64"),
+        ("memory", lambda memory: np.maximum(memory, 1), "column 0 of memory must hold the delimiter, 0, got [1, 1,"),
+        ("memory", lambda memory: memory - 1, "memory holds token -1, but tokens run from 0 to 49"),
+        ("memory", lambda memory: memory * 50, "but tokens run from 0 to 49"),
+        ("start", lambda start: np.array(1.0), "start must be a matrix, concepts × states, got shape ()"),
+        ("start", lambda start: start[:0], "start must be a matrix, concepts × states, got shape (0, 100)"),
+        ("start", lambda start: start * np.nan, "start must hold probabilities"),
+        ("start", lambda start: start.astype(complex), "floating-point numbers in shape (10, 100), got complex128"),
+        ("property_transition", lambda matrix: matrix[0], "in shape (10, 10, 10), got float64 in (10, 10)"),
+    ],
+)
+def test_a_file_with_arrays_that_are_no_family_says_which(name, change, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users have no checked annotations
+    default_family().save(tmp_path / "family.npz")
+    with np.load(tmp_path / "family.npz") as archive:
+        arrays = dict(archive)
+    np.savez(tmp_path / "family.npz", **arrays | {name: change(arrays[name])})
+    with pytest.raises(UserError, match="family.npz is not a saved GINC family: ") as refusal:
+        load_family(tmp_path / "family.npz")
+    assert message in str(refusal.value)

@@ -19,12 +19,16 @@ from probes.pretrain.documents import bayes_loss, training_batches, training_win
 from probes.pretrain.models import build_model, hidden_matrices, use_fast_attention
 from probes.pretrain.options import ARCHITECTURES, DOCUMENTS, PretrainOptions
 from probes.pretrain.train import pretrain
+from probes.runs.folder import RunFolder
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.huggingface_source import shipped_models
 
 TINY = PretrainOptions(
     num_layers=1, width=32, num_heads=2, tokens=40_000, windows=((0.5, 32), (0.5, 64)), batch_tokens=1024
 )
+
+
+NAN = float("nan")
 
 
 def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> None:
@@ -172,6 +176,39 @@ def test_a_checkpoint_is_a_scorer_with_its_family_beside_it(architecture, tmp_pa
     assert "is not empty; choose another --out" in capsys.readouterr().err
 
 
+def test_a_checkpoint_in_the_making_is_held_against_a_second_training(tmp_path, capsys):
+    (tmp_path / "unfinished").mkdir()
+    with RunFolder(tmp_path / "unfinished").locked():
+        assert main(["pretrain", "--out", str(tmp_path)]) == 2
+    assert "another process is writing to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["pretrain", "--out"], ["family", "--seed", "1", "--out"]])
+def test_a_place_below_a_file_is_refused_before_any_work(arguments, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main([*arguments, str(tmp_path / "file" / "below" / "f.npz")]) == 2
+    error = capsys.readouterr().err
+    assert "cannot be made (Not a directory); choose another --out" in error
+    assert error.count("\n") == 1
+
+
+def test_a_family_that_cannot_be_written_is_said_so(tmp_path, capsys):
+    (tmp_path / "f.npz").mkdir()
+    assert main(["family", "--out", str(tmp_path / "f.npz")]) == 2
+    assert "f.npz cannot be written (Is a directory); choose another --out" in capsys.readouterr().err
+
+
+def test_an_lstm_refuses_what_it_would_read_wrongly():
+    model = build_model(default_family(), replace(TINY, architecture="lstm")).eval()
+    ids = torch.randint(50, (2, 4))
+    padded = model(input_ids=ids, attention_mask=torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])).logits
+    assert torch.equal(padded[1, :2], model(input_ids=ids).logits[1, :2])
+    with pytest.raises(ValueError, match="pad on the right"):
+        model(input_ids=ids, attention_mask=torch.tensor([[1, 1, 1, 1], [0, 0, 1, 1]]))
+    with pytest.raises(ValueError, match="computes no loss"):
+        model(input_ids=ids, labels=ids)
+
+
 def test_training_that_diverges_says_so():
     with pytest.raises(UserError, match="training diverged after"):
         pretrain(default_family(), replace(TINY, adam_learning_rate=1e30))
@@ -187,7 +224,23 @@ def test_training_that_diverges_says_so():
         ({"windows": ((0.5, 32), (0.6, 64))}, "shares of the windows must add up to 1, got 1.1"),
         ({"windows": ((1.0, 2048),)}, "a step must hold one window: batch_tokens is 1,024, the longest window 2,048"),
         ({"corpus": (10, 32)}, "documents as long as the longest window (64), got 10 of 32"),
-        ({"tokens": 100}, "tokens must be at least 2,048"),
+        ({"tokens": 100}, "windows of 32 are never read: a share of 0.5 of 100 tokens is less than one step of 1,024"),
+        (
+            {"tokens": 100_000, "windows": ((0.97, 128), (0.03, 6144)), "batch_tokens": 6144},
+            "windows of 6,144 are never read: a share of 0.03 of 100,000 tokens",
+        ),
+        ({"windows": ((NAN, 32), (0.5, 64))}, "windows take shares above 0"),
+        ({"seed": -1}, "seed cannot be negative, got -1"),
+        ({"muon_learning_rate": 0.0}, "muon_learning_rate must be a number above 0, got 0.0"),
+        ({"adam_learning_rate": -1e-3}, "adam_learning_rate must be a number above 0"),
+        ({"adam_learning_rate": NAN}, "adam_learning_rate must be a number above 0, got nan"),
+        ({"muon_learning_rate": float("inf")}, "muon_learning_rate must be a number above 0, got inf"),
+        ({"weight_decay": -0.1}, "weight_decay must be a number from 0, got -0.1"),
+        ({"weight_decay": NAN}, "weight_decay must be a number from 0, got nan"),
+        ({"warmup": 1.5}, "warmup is a share of the steps and must lie in [0, 1], got 1.5"),
+        ({"warmup": NAN}, "warmup is a share of the steps"),
+        ({"decay": -0.1}, "decay is a share of the steps and must lie in [0, 1], got -0.1"),
+        ({"decay": NAN}, "decay is a share of the steps"),
         ({"num_layers": 0}, "num_layers must be at least 1"),
     ],
 )

@@ -1,6 +1,8 @@
 """The GINC family: hidden-Markov concepts that share a memory of entities × properties (Xie §4, appendix)."""
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +31,7 @@ DEFAULT_FAMILY_SEED = 20220
 """Seed of the default family, which the shipped models were trained on."""
 
 _ARRAYS = ("memory", "start", "property_transition", "entity_transition")
+_COUNTS = ("num_pretraining_concepts", "vocab_size")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,7 +56,8 @@ class GincFamily:
     Raises
     ------
     UserError
-        If shapes disagree, a row is not a distribution, or a token lies outside the vocabulary.
+        If shapes or kinds of numbers disagree, a row is not a distribution, column 0 of the memory is not the
+        delimiter, or a token lies outside the vocabulary.
     """
 
     memory: Integer[ndarray, "num_entities num_properties"]
@@ -64,6 +68,31 @@ class GincFamily:
     vocab_size: int
 
     def __post_init__(self):
+        self._check_memory()
+        self._check_distributions()
+        if not 1 <= self.num_pretraining_concepts <= self.num_concepts:
+            raise UserError(
+                f"num_pretraining_concepts must lie in 1..{self.num_concepts}, got {self.num_pretraining_concepts}."
+            )
+
+    def _check_memory(self) -> None:
+        memory = self.memory
+        if memory.ndim != 2 or memory.size == 0 or memory.dtype.kind not in "iu":
+            raise UserError(
+                "memory of a GINC family must be a matrix of whole numbers, entities × properties, got shape "
+                f"{memory.shape} of {memory.dtype}."
+            )
+        if memory.min() < 0 or memory.max() >= self.vocab_size:
+            outside = memory.min() if memory.min() < 0 else memory.max()
+            raise UserError(
+                f"memory holds token {outside}, but tokens run from 0 to {self.vocab_size - 1} by vocab_size."
+            )
+        if (memory[:, 0] != DELIMITER).any():
+            raise UserError(f"column 0 of memory must hold the delimiter, {DELIMITER}, got {memory[:, 0].tolist()}.")
+
+    def _check_distributions(self) -> None:
+        if self.start.ndim != 2 or len(self.start) == 0:
+            raise UserError(f"start must be a matrix, concepts × states, got shape {self.start.shape}.")
         shapes = {
             "start": (self.num_concepts, self.num_states),
             "property_transition": (self.num_concepts, self.num_properties, self.num_properties),
@@ -71,23 +100,17 @@ class GincFamily:
         }
         for name, shape in shapes.items():
             array = getattr(self, name)
-            if array.shape != shape:
-                raise UserError(f"{name} of a GINC family must have shape {shape}, got {array.shape}.")
+            if array.shape != shape or array.dtype.kind != "f":
+                raise UserError(
+                    f"{name} of a GINC family must hold floating-point numbers in shape {shape}, got {array.dtype} "
+                    f"in {array.shape}."
+                )
             if not (array.min() >= 0 and np.allclose(array.sum(axis=-1), 1.0, rtol=0, atol=1e-9)):
                 worst = float(np.abs(array.sum(axis=-1) - 1).max())
                 raise UserError(
                     f"{name} must hold probabilities whose rows sum to 1; the worst row is off by {worst:.3g}, "
                     f"the smallest entry is {array.min():.3g}; normalise the array first."
                 )
-        if not (self.memory.min() >= 0 and self.memory.max() < self.vocab_size):
-            raise UserError(
-                f"memory holds token {self.memory.max()}, but vocab_size is {self.vocab_size}; "
-                "tokens run from 0 to vocab_size − 1."
-            )
-        if not 1 <= self.num_pretraining_concepts <= self.num_concepts:
-            raise UserError(
-                f"num_pretraining_concepts must lie in 1..{self.num_concepts}, got {self.num_pretraining_concepts}."
-            )
 
     @property
     def num_entities(self) -> int:
@@ -166,27 +189,24 @@ def load_family(path: Path) -> GincFamily:
     Raises
     ------
     UserError
-        If the file is missing, is no `.npz` archive or lacks an array.
+        If the file is missing, is no whole `.npz` archive, lacks an array, or its arrays are no family.
     """
     path = Path(path)
     if not path.exists():
         raise UserError(f"there is no GINC family at {path}; save one with GincFamily.save or name another file.")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return GincFamily(
-                **{name: arrays[name] for name in _ARRAYS},
-                num_pretraining_concepts=int(arrays["num_pretraining_concepts"]),
-                vocab_size=int(arrays["vocab_size"]),
-            )
-    except (KeyError, OSError, EOFError) as error:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in (*_ARRAYS, *_COUNTS)}
+    except (KeyError, OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
-            f"{path} is not a saved GINC family ({error}); it must be an .npz file with "
-            f"{', '.join(_ARRAYS)}, num_pretraining_concepts and vocab_size."
+            f"{path} is not a saved GINC family ({error}); it must be a whole .npz file with "
+            f"{', '.join((*_ARRAYS, *_COUNTS))}."
         ) from error
-    except ValueError as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path} is not a saved GINC family: numpy cannot read it ({error}).") from error
+    try:
+        counts = [_whole_number(name, arrays.pop(name)) for name in _COUNTS]
+        return GincFamily(**arrays, num_pretraining_concepts=counts[0], vocab_size=counts[1])
+    except UserError as error:
+        raise UserError(f"{path} is not a saved GINC family: {error}") from error
 
 
 def sample_family(
@@ -256,6 +276,12 @@ def sample_family(
 def default_family() -> GincFamily:
     """Draw the family of the shipped models: the paper's sizes, vocabulary 50, seed `DEFAULT_FAMILY_SEED`."""
     return sample_family(rng=np.random.default_rng(DEFAULT_FAMILY_SEED))
+
+
+def _whole_number(name: str, array: ndarray) -> int:
+    if array.shape != () or array.dtype.kind not in "iu":
+        raise UserError(f"{name} must be one whole number, got {array.dtype} in shape {array.shape}.")
+    return int(array)
 
 
 def _softmax_of_uniform(shape: tuple[int, ...], temp: float, rng: np.random.Generator) -> ndarray:

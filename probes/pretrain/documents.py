@@ -27,8 +27,7 @@ def training_windows(options: PretrainOptions) -> list[tuple[int, int]]:
     """List (number of windows, window length) of each optimiser step."""
     steps = []
     for share, length in options.windows:
-        num_windows = options.batch_tokens // length
-        steps += [(num_windows, length)] * round(share * options.tokens / (num_windows * length))
+        steps += [(options.batch_tokens // length, length)] * options.num_steps(share, length)
     return steps
 
 

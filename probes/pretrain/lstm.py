@@ -80,9 +80,21 @@ class LstmForCausalLM(PreTrainedModel, GenerationMixin):
         past_key_values: LstmState | None = None,
         use_cache: bool = False,
         logits_to_keep: int | Tensor = 0,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
         **ignored,
     ) -> CausalLMOutputWithPast:
-        """Return logits (batch, positions kept, vocab) and, where asked, the state behind the last token."""
+        """Return logits (batch, positions kept, vocab) and, where asked, the state behind the last token.
+
+        Raises
+        ------
+        ValueError
+            If labels are given, or the mask hides a token before one that it shows: the LSTM would read both.
+        """
+        if labels is not None:
+            raise ValueError("LstmForCausalLM computes no loss, but got labels; compute it from the logits.")
+        if attention_mask is not None and (attention_mask[:, 1:] > attention_mask[:, :-1]).any():
+            raise ValueError("LstmForCausalLM reads every token, but got padding before others; pad on the right.")
         past = None if past_key_values is None else (past_key_values.hidden, past_key_values.cell)
         outputs, (hidden, cell) = self.lstm(self.embedding(input_ids), past)
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep

@@ -73,7 +73,10 @@ def bfloat16_pays(device: torch.device) -> bool:
     """Say whether a device multiplies bfloat16 matrices faster than float32 ones."""
     if device.type == "cpu":
         return torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def use_fast_attention(model: PreTrainedModel, device: torch.device) -> None:

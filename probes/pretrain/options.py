@@ -1,5 +1,6 @@
 """What a model is and how it is trained on GINC: one frozen record."""
 
+import math
 from dataclasses import dataclass
 
 from icl.errors import UserError, unknown_name
@@ -85,6 +86,7 @@ class PretrainOptions:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}.")
         if self.architecture != "lstm" and self.width % (2 * self.num_heads):
             raise UserError(f"width must be a multiple of 2 · num_heads, got {self.width} and {self.num_heads}.")
+        self._check_rates()
         self._check_windows()
         if self.corpus is not None:
             count, length = self.corpus
@@ -94,19 +96,40 @@ class PretrainOptions:
                     f"{count} of {length} tokens; lengthen the documents, or shorten --windows."
                 )
 
+    def _check_rates(self) -> None:
+        if self.seed < 0:
+            raise UserError(f"seed cannot be negative, got {self.seed}; use 0 or more.")
+        for name in ("muon_learning_rate", "adam_learning_rate"):
+            rate = getattr(self, name)
+            if not (rate > 0 and math.isfinite(rate)):
+                raise UserError(f"{name} must be a number above 0, got {rate}.")
+        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+            raise UserError(f"weight_decay must be a number from 0, got {self.weight_decay}.")
+        for name in ("warmup", "decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{name} is a share of the steps and must lie in [0, 1], got {getattr(self, name)}.")
+
     def _check_windows(self) -> None:
-        if not self.windows or any(share <= 0 or length < 2 for share, length in self.windows):
+        if not self.windows or any(not share > 0 or length < 2 for share, length in self.windows):
             raise UserError(f"windows take shares above 0 and lengths from 2, got {self.windows}.")
         total = sum(share for share, _ in self.windows)
-        if abs(total - 1) > 1e-6:
+        if not abs(total - 1) <= 1e-6:
             raise UserError(f"the shares of the windows must add up to 1, got {total:g}.")
         if self.batch_tokens < self.longest_window:
             raise UserError(
                 f"a step must hold one window: batch_tokens is {self.batch_tokens:,}, the longest window "
                 f"{self.longest_window:,}; raise --batch-tokens, or shorten --windows."
             )
-        if self.tokens < self.batch_tokens * len(self.windows):
-            raise UserError(f"tokens must be at least {self.batch_tokens * len(self.windows):,}, got {self.tokens:,}.")
+        for share, length in self.windows:
+            if self.num_steps(share, length) < 1:
+                raise UserError(
+                    f"windows of {length:,} are never read: a share of {share:g} of {self.tokens:,} tokens is less "
+                    f"than one step of {self.batch_tokens:,}; raise --tokens or the share, or lower --batch-tokens."
+                )
+
+    def num_steps(self, share: float, length: int) -> int:
+        """Optimiser steps of a phase of `windows`; each reads as many whole windows as `batch_tokens` holds."""
+        return round(share * self.tokens / (self.batch_tokens // length * length))
 
     @property
     def longest_window(self) -> int:

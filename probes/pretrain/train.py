@@ -55,7 +55,8 @@ def pretrain(
         Called at each point of the loss curve.
     folder
         Where the state is kept while training lasts; a call with the same family and options goes on from there, and
-        ends with the weights that an uninterrupted one would have.
+        ends with the weights that an uninterrupted one would have: the same on a CPU with the same number of threads,
+        on an accelerator up to the order of its sums.
     save_every
         Seconds between two saved states, at least.
 
