@@ -1,6 +1,6 @@
 """Exact concept evidence on GINC against hmmlearn and dynamax: CPU seconds, ratios, largest difference.
 
-.venv/bin/python -m pip install '.[peers]'
+.tools/uv pip install --python .venv --editable '.[peers]'
 taskset -c 1 .venv/bin/python benchmarks/exact_inference.py    # one core for all three
 """
 
