@@ -61,8 +61,8 @@ def draw_reproduction(results: Results) -> Iterator[Drawn]:
         title = "In-context accuracy against the number of examples"
         caption = f"Dashed: published with Xie et al. 2022, on its own family. {bars}"
         yield Drawn(name="curves", title=title, caption=caption, figure=plot_curves(results.cells, title=title))
-        title = "Accuracy as a share of exact Bayes's, by size of the model"
-        figure = plot_share(results.cells, results.record["parameters"], title=title)
+        title = "Accuracy as a share of exact Bayes's, by size of the model, with the time of its training"
+        figure = plot_share(results.cells, results.record, title=title)
         yield Drawn(
             name="share", title=title, caption=f"Averaged over prompts, at n = 16 and 64. {bars}", figure=figure
         )
@@ -154,8 +154,12 @@ def plot_order(orders: pd.DataFrame, spreads: pd.DataFrame, *, model: str, title
     return finish(figure, title)
 
 
-def plot_share(cells: pd.DataFrame, parameters: dict[str, int | None], *, title: str = "") -> "Figure":
-    """Accuracy divided by exact Bayes's on the same prompts, models by number of weights, a panel n = 16 and 64."""
+def plot_share(cells: pd.DataFrame, record: dict, *, title: str = "") -> "Figure":
+    """Accuracy divided by exact Bayes's on the same prompts, models by number of weights, a panel n = 16 and 64.
+
+    `record` holds weights (`parameters`) and `training_seconds` by model.
+    """
+    parameters, seconds = record["parameters"], record["training_seconds"]
     models = sorted(_mixture_models(cells), key=lambda model: parameters.get(model) or 0)
     rows = cells[(cells["experiment"] == "seen-concepts") & cells["model"].isin(models)]
     figure = new_figure(4.4)
@@ -177,11 +181,14 @@ def plot_share(cells: pd.DataFrame, parameters: dict[str, int | None], *, title:
                 capsize=2,
             )
         handles["exact Bayes"] = axes.axhline(100, color=CHANCE, linewidth=1)
-        sizes = [f"{plain(model, 16)}\n{(parameters.get(model) or 0) / 1e6:.2f} M" for model in models]
+        sizes = [
+            f"{plain(model, 16)}\n{(parameters.get(model) or 0) / 1e6:.2f} M\n{(seconds.get(model) or 0) / 60:.0f} min"
+            for model in models
+        ]
         axes.set_xticks(range(len(models)), sizes)
         axes.set_xlim(-0.5, len(models) - 0.5)
         axes.set_title(f"n = {num_shots}", fontsize=10, loc="left")
-        axes.set_xlabel("model and its weights", fontsize=9)
+        axes.set_xlabel("model, its weights, and minutes of training", fontsize=9)
         if place == 0:
             axes.set_ylabel("share of exact Bayes's accuracy (%)", fontsize=9)
     return finish(figure, title, handles=handles, columns=5)

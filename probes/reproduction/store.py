@@ -77,6 +77,7 @@ def start_record(
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
         "seconds": before.get("seconds", 0.0),
         "parameters": {p.name: getattr(p, "num_parameters", None) for p in predictors},
+        "training_seconds": {p.name: getattr(p, "training_seconds", None) for p in predictors},
         "not_shipped": list(missing),
         "versions": versions(),
     }

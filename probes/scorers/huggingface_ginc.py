@@ -1,6 +1,7 @@
 """Trained GINC checkpoints as predictors: token arrays go in as they are, no text is made of them."""
 
 import copy
+import json
 from functools import cached_property
 from pathlib import Path
 
@@ -125,6 +126,12 @@ class HuggingFacePredictor(GincPredictor):
     def num_parameters(self) -> int:
         """Count the weights."""
         return sum(parameter.numel() for parameter in self._model.parameters())
+
+    @property
+    def training_seconds(self) -> float | None:
+        """How long training took, as its record says; None where there is no record."""
+        record = self._folder / "training.json"
+        return json.loads(record.read_text())["seconds"] if record.exists() else None
 
     def identity(self) -> dict[str, str]:
         """Weights and family."""
