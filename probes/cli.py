@@ -15,7 +15,7 @@ _DESCRIPTION = "Probe why in-context learning works in a language model: labels,
 
 _AFTER_AN_INTERRUPT = dict.fromkeys(
     ("run", "demo", "reproduce"), "what was scored is stored, the same command goes on from there"
-) | {"pretrain": "the same command goes on from the last saved state (at most one a minute), if there is one yet"}
+) | {"pretrain": "the same command goes on from the last saved state (three a minute at most), if there is one yet"}
 """What a command that was interrupted has kept; the others keep nothing."""
 
 

@@ -133,6 +133,8 @@ def pretrain(options: Namespace) -> None:
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not goes_on):
         raise UserError(f"{out} is not empty; choose another --out, or delete it first.")
     family = load_family(options.family) if options.family else default_family()
+    if goes_on:
+        print(f"{out} holds an unfinished training: it goes on from its last saved state, if it came to save one.")
     _make_folder(state)
     with (
         RunFolder(state).locked(),

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import logging as transformers_logging
 
 from icl.ginc.family import GincFamily
 from icl.ginc.task import token_words
@@ -39,6 +40,7 @@ def ginc_tokenizer(family: GincFamily, max_length: int) -> PreTrainedTokenizerFa
 def save_checkpoint(folder: Path, model: PreTrainedModel, family: GincFamily, record: dict) -> None:
     """Write model, tokenizer, family and the training record into `folder`; drop the state of its training."""
     folder.mkdir(parents=True, exist_ok=True)
+    transformers_logging.disable_progress_bar()
     model.save_pretrained(folder, safe_serialization=True)
     ginc_tokenizer(family, model.config.max_position_embeddings).save_pretrained(folder)
     family.save(folder / FAMILY_FILE)

@@ -43,7 +43,7 @@ def pretrain(
     *,
     progress: Callable[[TrainingPoint], None] | None = None,
     folder: Path | None = None,
-    save_every: float = 60.0,
+    save_every: float = 20.0,
 ) -> tuple[PreTrainedModel, dict]:
     """Train a model from scratch and return it with the record of its training.
 

@@ -159,7 +159,8 @@ def _own(num_shots: int) -> Claim:
         source="this lab; published accuracy as a share of exact Bayes's on one published family",
         published=bars,
         needs=(("", SEEN),),
-        rule="its share of exact Bayes's accuracy is surely above the published share at every k",
+        rule="its share of exact Bayes's accuracy is surely above the published share at every k; undecided where an "
+        "interval holds that share",
         judge=partial(near_bayes, num_shots=num_shots, bars=bars),
     )
 

@@ -158,11 +158,17 @@ def zero_beats_one(outcomes: pd.DataFrame, spreads: pd.DataFrame) -> Judged:
 
 
 def near_bayes(outcomes: pd.DataFrame, spreads: pd.DataFrame, *, num_shots: int, bars: dict[str, float]) -> Judged:
-    """The best model's share of exact Bayes's accuracy exceeds a bar at every example length."""
+    """The best model's share of exact Bayes's accuracy exceeds a bar at every k; undecided in the interval."""
     best = str(best_model(outcomes))
     found = [oracle_share(outcomes, best, SEEN, length=length, shots=(num_shots,)) for length in EXAMPLE_LENGTHS]
-    holds = all(share.low > bar for share, bar in zip(found, bars.values()))
-    return Judged(deciding=[_named(share, f"{best} {share.name}") for share in found], holds=holds)
+    named = [_named(share, f"{best} {share.name}") for share in found]
+    if any(share.high < bar for share, bar in zip(found, bars.values())):
+        return Judged(deciding=named, holds=False)
+    open_ends = [share.name for share, bar in zip(found, bars.values()) if not share.low > bar]
+    if not open_ends:
+        return Judged(deciding=named, holds=True)
+    reason = f"too few prompts to tell: {', '.join(open_ends)}, ask more with --prompts"
+    return Judged(deciding=named, holds=None, reason=reason)
 
 
 def never_falls(outcomes: pd.DataFrame, spreads: pd.DataFrame) -> Judged:
