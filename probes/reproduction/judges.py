@@ -158,7 +158,7 @@ def zero_beats_one(outcomes: pd.DataFrame, spreads: pd.DataFrame) -> Judged:
 
 
 def near_bayes(outcomes: pd.DataFrame, spreads: pd.DataFrame, *, num_shots: int, bars: dict[str, float]) -> Judged:
-    """The best model's share of exact Bayes's accuracy exceeds a bar at every k; undecided in the interval."""
+    """The best model's share of exact Bayes's accuracy exceeds a bar at every k; None where an interval holds it."""
     best = str(best_model(outcomes))
     found = [oracle_share(outcomes, best, SEEN, length=length, shots=(num_shots,)) for length in EXAMPLE_LENGTHS]
     named = [_named(share, f"{best} {share.name}") for share in found]
