@@ -53,7 +53,7 @@ def ledger(options: Namespace) -> None:
     """Book the prompts of a GINC family exactly, and say what models infer from them."""
     from tqdm import tqdm
 
-    from icl.ginc.family import default_family, load_family
+    from icl.ginc.family import load_family
     from probes.ledger.measure import LedgerQuestion, check_predictors, measure_ledger
     from probes.ledger.store import open_folder, write_ledger
     from probes.ledger.words import ledger_lines
@@ -63,9 +63,8 @@ def ledger(options: Namespace) -> None:
     question = LedgerQuestion(
         **{name: value for name, value in vars(options).items() if name in fields and value is not None}
     )
-    world = load_family(options.family) if options.family else None
-    predictors = [HuggingFacePredictor(name, family=world) for name in dict.fromkeys(options.models)]
-    world = world or (predictors[0].family if predictors else default_family())
+    predictors = [HuggingFacePredictor(name) for name in dict.fromkeys(options.models)]
+    world = load_family(options.family) if options.family else predictors[0].family
     check_predictors(world, predictors)
     for predictor in predictors:
         predictor.check_length(question.longest_prompt)
@@ -80,9 +79,8 @@ def ledger(options: Namespace) -> None:
         results = measure_ledger(world, predictors, question, progress=progress)
     write_ledger(options.out, results)
     if options.json:
-        tables = (results.books, results.behaviour, results.temperatures, results.scores)
-        names = ("books", "behaviour", "temperatures", "scores")
-        print(json.dumps({name: json.loads(table.to_json(orient="records")) for name, table in zip(names, tables)}))
+        names = ("books", "competitors", "behaviour", "temperatures", "scores")
+        print(json.dumps({name: json.loads(getattr(results, name).to_json(orient="records")) for name in names}))
         return
     print("\n".join(ledger_lines(results, question)))
     print(f"Tables and figures: {options.out}")

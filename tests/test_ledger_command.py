@@ -192,7 +192,7 @@ def test_the_command(tmp_path, capsys):
     assert status == 0
     assert "ginc-small" in text
     status, text, _ = run(capsys, *arguments, "--json")  # a ledger is replaced
-    assert {"books", "behaviour", "temperatures", "scores"} == set(json.loads(text))
+    assert {"books", "competitors", "behaviour", "temperatures", "scores"} == set(json.loads(text))
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path, capsys):

@@ -18,7 +18,7 @@ from icl.errors import UserError
 from icl.ginc.family import GincFamily, chosen_concepts
 from icl.ginc.forward import forward
 
-__all__ = ["DEFAULT_SMOOTHING", "ExactInference", "infer", "smoothed_transition"]
+__all__ = ["DEFAULT_SMOOTHING", "ExactInference", "check_vocabulary", "infer", "smoothed_transition"]
 
 DEFAULT_SMOOTHING = 1e-2
 """The ε that the lab's oracle uses unless told otherwise."""
@@ -124,6 +124,11 @@ def _check(family: GincFamily, tokens: ndarray, smoothing: float) -> None:
         raise UserError(f"smoothing must lie in [0, 1], got {smoothing}.")
     if tokens.ndim != 2 or tokens.shape[1] == 0:
         raise UserError(f"prompts must have shape (num_prompts, length ≥ 1), got {tokens.shape}.")
+    check_vocabulary(family, tokens)
+
+
+def check_vocabulary(family: GincFamily, tokens: Integer[ndarray, "num_prompts length"]) -> None:
+    """Raise `UserError` if a token lies outside the family's vocabulary."""
     if tokens.size and not (tokens.min() >= 0 and tokens.max() < family.vocab_size):
         raise UserError(
             f"a prompt holds token {tokens.max() if tokens.max() >= family.vocab_size else tokens.min()}, but the "

@@ -14,12 +14,12 @@ from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
 from icl.errors import UserError
-from icl.ginc.exact import DEFAULT_SMOOTHING, infer
+from icl.ginc.exact import DEFAULT_SMOOTHING, ExactInference, infer
 from icl.ginc.family import GincFamily
 from icl.ginc.layout import Role, answer_positions, prompt_tokens, roles
 from icl.ginc.sampling import GincExamples
 
-__all__ = ["Ledger", "ledger"]
+__all__ = ["Ledger", "book", "ledger"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,15 +139,25 @@ def ledger(
         If there is no demonstration or no competitor, if a prompt's concept is not among `concepts`, or if a token has
         probability 0 under one of them.
     """
+    return book(infer(family, prompt_tokens(examples), smoothing=smoothing, positions=[], concepts=concepts), examples)
+
+
+def book(inference: ExactInference, examples: GincExamples) -> Ledger:
+    """Book every token of prompts that exact Bayes has read: `ledger`, where the inference serves other ends as well.
+
+    Raises
+    ------
+    UserError
+        As `ledger` does.
+    """
     num_examples, example_length = examples.tokens.shape[1:]
     if num_examples < 2:
         raise UserError(f"a ledger is kept per demonstration: num_examples ≥ 2 with the query, got {num_examples}.")
-    inference = infer(family, prompt_tokens(examples), smoothing=smoothing, positions=[], concepts=concepts)
     log_ratio, competitor = _against_the_right_one(inference.log_evidence, inference.concepts, examples.concept)
     if not np.isfinite(log_ratio).all():
         raise UserError(
-            f"a token has probability 0 under some concept at smoothing {smoothing:g}, so the noise is infinite; "
-            "use a smoothing above 0, such as 1e-2, and start distributions without zeros."
+            f"a token has probability 0 under some concept at smoothing {inference.smoothing:g}, so the noise is "
+            "infinite; use a smoothing above 0, such as 1e-2, and start distributions without zeros."
         )
     return Ledger(
         concept=examples.concept,
@@ -155,7 +165,7 @@ def ledger(
         log_ratio=log_ratio,
         num_examples=num_examples,
         example_length=example_length,
-        smoothing=smoothing,
+        smoothing=inference.smoothing,
     )
 
 

@@ -15,7 +15,7 @@ from icl.ginc.exact import DEFAULT_SMOOTHING, ExactInference, infer
 from icl.ginc.family import GincFamily
 from icl.ginc.implied import fit_temperature, implied_posterior
 from icl.ginc.layout import answer_positions, prompt_tokens
-from icl.ginc.ledger import Ledger, ledger
+from icl.ginc.ledger import Ledger, book
 from icl.ginc.sampling import GincExamples, sample_examples
 from icl.ginc.success import fit_success, score_forecast
 from icl.metrics.uncertainty import clustered_mean
@@ -196,11 +196,12 @@ def _ask(family: GincFamily, length: int, shots: ndarray, question: LedgerQuesti
         family, num_prompts=question.prompts, num_examples=question.num_examples, example_length=length, rng=rng
     )
     positions = answer_positions(question.num_examples, length)[shots]
-    booked = ledger(family, examples, smoothing=question.smoothing)
+    inference = infer(family, prompt_tokens(examples), smoothing=question.smoothing, positions=positions)
+    booked = book(inference, examples)
     return _Asked(
         examples=examples,
         ledger=booked,
-        inference=infer(family, prompt_tokens(examples), smoothing=question.smoothing, positions=positions),
+        inference=inference,
         gold=examples.gold_labels[:, shots],
         log_odds=booked.log_odds[:, shots],
     )

@@ -6,12 +6,11 @@ import numpy as np
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
-from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING, infer
 from icl.ginc.family import GincFamily
 from icl.ginc.implied import tempered_predictive
 
-__all__ = ["ExactPredictor", "GincPredictor", "TemperedPredictor", "check_tokens"]
+__all__ = ["ExactPredictor", "GincPredictor", "TemperedPredictor"]
 
 
 class GincPredictor(ABC):
@@ -103,26 +102,3 @@ class TemperedPredictor(ExactPredictor):
     def identity(self) -> dict[str, str]:
         """Family, ε and τ."""
         return super().identity() | {"temperature": f"{self.temperature:g}"}
-
-
-def check_tokens(
-    family: GincFamily, tokens: Integer[ndarray, "num_prompts length"], positions: Integer[ndarray, " num_positions"]
-) -> None:
-    """Refuse tokens outside the family's vocabulary and positions outside the prompts.
-
-    Raises
-    ------
-    UserError
-        If there is such a token or position.
-    """
-    if tokens.size and not (tokens.min() >= 0 and tokens.max() < family.vocab_size):
-        wrong = tokens.max() if tokens.max() >= family.vocab_size else tokens.min()
-        raise UserError(
-            f"a prompt holds token {wrong}, but the family's vocabulary runs from 0 to {family.vocab_size - 1}; "
-            "was it made from another family?"
-        )
-    if positions.size and not (positions.min() >= 0 and positions.max() < tokens.shape[1]):
-        raise UserError(
-            f"positions must be indices from 0 to {tokens.shape[1] - 1}, the prompts' last token; "
-            f"got {positions.tolist()}."
-        )

@@ -13,9 +13,10 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers import logging as transformers_logging
 
 from icl.errors import UserError
-from icl.ginc.family import GincFamily, load_family
+from icl.ginc.exact import check_vocabulary
+from icl.ginc.family import load_family
 from probes.pretrain.lstm import register_lstm
-from probes.scorers.ginc import GincPredictor, check_tokens
+from probes.scorers.ginc import GincPredictor
 from probes.scorers.huggingface_source import FAMILY_FILE, find_device, find_model
 
 __all__ = ["HuggingFacePredictor"]
@@ -30,8 +31,6 @@ class HuggingFacePredictor(GincPredictor):
     ----------
     model
         Shipped name or local folder.
-    family
-        The prompts' family; it must be the checkpoint's. The checkpoint's own if None.
     device
         "auto" takes an accelerator where there is one.
     batch_tokens
@@ -40,10 +39,10 @@ class HuggingFacePredictor(GincPredictor):
     Raises
     ------
     UserError
-        If there is no such model, it is no GINC checkpoint, or it was trained on another family.
+        If there is no such model, or it is no GINC checkpoint.
     """
 
-    def __init__(self, model: str, *, family: GincFamily | None = None, device: str = "auto", batch_tokens: int = 8192):
+    def __init__(self, model: str, *, device: str = "auto", batch_tokens: int = 8192):
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
         self._source = find_model(model)
@@ -57,11 +56,6 @@ class HuggingFacePredictor(GincPredictor):
                 "model, or a folder that `probe pretrain` wrote."
             )
         self.family = load_family(self._folder / FAMILY_FILE)
-        if family is not None and family.fingerprint != self.family.fingerprint:
-            raise UserError(
-                f"model '{self.name}' was trained on another GINC family ({self.family.fingerprint}) than the prompts "
-                f"come from ({family.fingerprint}); make prompts from {FAMILY_FILE} of its folder."
-            )
         self._config = AutoConfig.from_pretrained(self._folder)
 
     def __call__(
@@ -74,7 +68,12 @@ class HuggingFacePredictor(GincPredictor):
         UserError
             If the prompts are longer than the model's window, or hold tokens outside the vocabulary.
         """
-        check_tokens(self.family, tokens, positions)
+        check_vocabulary(self.family, tokens)
+        if positions.size and not (positions.min() >= 0 and positions.max() < tokens.shape[1]):
+            raise UserError(
+                f"positions must be indices from 0 to {tokens.shape[1] - 1}, the prompts' last token; "
+                f"got {positions.tolist()}."
+            )
         self.check_length(tokens.shape[1])
         found = np.empty((len(tokens), len(positions), self.family.vocab_size), dtype=np.float32)
         step = max(1, self.batch_tokens // (tokens.shape[1] + 1))
@@ -90,7 +89,7 @@ class HuggingFacePredictor(GincPredictor):
     ) -> Float[ndarray, "num_prefixes num_queries vocab_size"]:
         """Log-probabilities in nats after prefix and query; what the model remembers of a prefix is computed once."""
         for part in (prefixes, queries):
-            check_tokens(self.family, part, np.empty(0, dtype=int))
+            check_vocabulary(self.family, part)
         length = prefixes.shape[1] + queries.shape[1]
         self.check_length(length)
         found = np.empty((len(prefixes), len(queries), self.family.vocab_size), dtype=np.float32)
