@@ -78,7 +78,7 @@ def _facts(scores: pd.DataFrame, manifest: dict, subjects: list[str], references
     facts = [
         f"{'Models' if len(subjects) != 1 else 'Model'}: {', '.join(subjects) or 'none'}",
         f"references: {', '.join(references) or 'none'}",
-        f"{asked:,} prompts",
+        f"{asked:,} distinct prompts",
         f"{scores['query_id'].nunique():,} queries",
         str(manifest.get("started", ""))[:10],
     ]
