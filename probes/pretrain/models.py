@@ -82,8 +82,8 @@ def bfloat16_pays(device: torch.device) -> bool:
 def use_fast_attention(model: PreTrainedModel, device: torch.device) -> None:
     """On a CPU, let attention be computed in float32 inside a bfloat16 pass.
 
-    On two cores that makes a step of `ginc-small` 1.2 to 1.5 × faster in windows of 128, where PyTorch's bfloat16 kernel is
-    slow, and a tenth slower in windows of 768. One precision at every length keeps recipes simple.
+    On two cores that makes a step of `ginc-small` 1.2 to 1.5 × faster in windows of 128, where PyTorch's bfloat16
+    kernel is slow, and a tenth slower in windows of 768. One precision at every length keeps recipes simple.
     """
     if device.type == "cpu" and not isinstance(model, LstmForCausalLM):
         model.set_attn_implementation(_FLOAT32_ATTENTION)
