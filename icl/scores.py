@@ -7,17 +7,24 @@ import pandas as pd
 
 from icl.errors import UserError
 
-__all__ = ["SCORE_COLUMNS", "STATUSES", "Column", "validate_scores"]
+__all__ = ["CONTENT_FREE_COLUMNS", "SCORE_COLUMNS", "STATUSES", "Column", "validate_scores"]
+
+
+_REQUIRED = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the score table."""
+    """One column of the score table; `absent` stands in where a table made elsewhere has no such column."""
 
     name: str
     dtype: str
     meaning: str
+    absent: object = _REQUIRED
 
+
+CONTENT_FREE_COLUMNS = ("logprob_na", "logprob_mask", "logprob_empty")
+"""Columns of the candidate's log-probability behind each content-free query (Zhao §4)."""
 
 SCORE_COLUMNS: tuple[Column, ...] = (
     Column("run", "str", "identity of the run"),
@@ -28,12 +35,14 @@ SCORE_COLUMNS: tuple[Column, ...] = (
     Column("input_mode", "str", "where the shown inputs came from"),
     Column("format", "str", "how a demonstration is written down"),
     Column("order", "Int64", "order of the demonstrations: 0 as drawn"),
+    Column("method", "str", "direct: log p(label | input); channel: log p(input | label)", absent="direct"),
     Column("num_shots", "Int64", "demonstrations in the prompt"),
     Column("example_length", "Int64", "tokens in one GINC example, label included; missing for text tasks"),
     Column("seed_selection", "Int64", "seed of queries and demonstrations"),
     Column("seed_labels", "Int64", "seed of the shown labels"),
     Column("seed_order", "Int64", "seed of the order of demonstrations"),
     Column("seed_format", "Int64", "seed of sampled formats"),
+    Column("number", "Int64", "position of the prompt among those of its run", absent=pd.NA),
     Column("prompt_id", "str", "identity of text and candidates"),
     Column("query_id", "str", "identity of the query"),
     Column("demonstration_set_id", "str", "identity of the drawn demonstrations"),
@@ -42,8 +51,16 @@ SCORE_COLUMNS: tuple[Column, ...] = (
     Column("candidate_text", "str", "how the candidate is written in this prompt"),
     Column("is_gold", "bool", "whether the candidate is the query's gold label"),
     Column("num_label_tokens", "Int64", "tokens of the candidate in the joint tokenisation"),
+    Column("num_label_bytes", "Int64", "bytes of the scored text in UTF-8, without spaces around it", absent=pd.NA),
     Column("logprob", "float64", "log p(candidate | prompt) in nats, summed over its tokens"),
     Column("logprob_per_token", "float64", "logprob ÷ num_label_tokens, nats"),
+    Column("logprob_split", "float64", "nats, had prompt and candidate been cut into tokens separately", absent=np.nan),
+    Column("logprob_prior", "float64", "log p(candidate | what stands before the label alone), nats", absent=np.nan),
+    *(
+        Column(name, "float64", f"log p(candidate | the query's input replaced by {text!r}), nats", absent=np.nan)
+        for name, text in zip(CONTENT_FREE_COLUMNS, ("N/A", "[MASK]", ""))
+    ),
+    Column("vocabulary_rank", "Int64", "worst rank of its tokens in the vocabulary; 1: greedy writes it", absent=pd.NA),
     Column("boundary_clean", "boolean", "whether joint and split tokenisation agree; missing where there is none"),
     Column("status", "str", "ok, truncated or unscorable"),
     Column("reason", "str", "why a row is not ok; empty where it is"),
@@ -51,12 +68,12 @@ SCORE_COLUMNS: tuple[Column, ...] = (
 
 STATUSES = ("ok", "truncated", "unscorable")
 
-_KEY = ["model", "task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length"]
+_KEY = ["model", "task", "label_mode", "input_mode", "format", "order", "method", "num_shots", "example_length"]
 _KEY += ["query_id", "demonstration_set_id", "candidate"]
 
 
 def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with its declared columns in order and dtypes set.
+    """Return the table with its declared columns in order and dtypes set; columns that may be absent are filled in.
 
     Raises
     ------
@@ -64,6 +81,8 @@ def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
         If a column is missing or unknown, a status is unknown, a log-probability is positive or infinite, a row that
         is not ok has no reason, a prompt does not have exactly one gold candidate, or a row stands there twice.
     """
+    absent = {c.name: c.absent for c in SCORE_COLUMNS if c.absent is not _REQUIRED and c.name not in scores}
+    scores = scores.assign(**absent)
     names = [column.name for column in SCORE_COLUMNS]
     missing, unknown = set(names) - set(scores.columns), set(scores.columns) - set(names)
     if missing or unknown:

@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--queries", type=int, default=None, help="prompts a condition (default: 100)")
 
     list_ = commands.add_parser("list", help="what there is: tasks, labels, formats, probes, models")
-    list_.add_argument("what", nargs="?", metavar="WHAT", help="tasks, labels, formats, probes or models")
+    list_.add_argument("what", nargs="?", metavar="WHAT", help="tasks, labels, formats, probes, models, normalisations")
     _add_json(list_)
 
     show = commands.add_parser("show", help="the exact text that a model would see for one condition")
@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--model", default=None, help="also show this model's tokens")
     show.add_argument("--colour", choices=("auto", "always", "never"), default="auto", help="colour the prompt's parts")
     show.add_argument("--unbalanced", action="store_true", help="draw demonstrations as they come")
+    show.add_argument("--method", default="direct", help="direct, or channel: the input scored behind each label")
+    show.add_argument("--chat", action="store_true", help="with --model: its chat template around the prompt")
     _add_json(show)
 
     plan = commands.add_parser("plan", help="grid, prompts, tokens and time of a run; nothing is run")
@@ -81,7 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run probes, or an experiment file, on models and a task")
     _add_run(run)
     run.add_argument("--out", type=Path, required=True, help="run folder; the same command resumes it")
+    run.add_argument("--no-cache", dest="use_cache", action="store_false", help="neither use nor keep answers")
     _add_json(run)
+
+    measure = commands.add_parser("measure", help="the metrics of a run folder anew, under another normalisation")
+    measure.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    measure.add_argument(
+        "--normalisation", default="sum", help="sum, per-token, per-byte, pmi or calibrated (default: %(default)s)"
+    )
+    _add_json(measure)
 
     fit = commands.add_parser("fit", help="fit the signal-versus-noise account to a run folder")
     fit.add_argument("run", type=Path, metavar="RUN", help="run folder")
@@ -89,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--tune", type=int, default=1000, help="warm-up steps a chain (default: %(default)s)")
     fit.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
     fit.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
+    fit.add_argument(
+        "--normalisation", default="sum", help="sum, per-token, per-byte, pmi or calibrated (default: %(default)s)"
+    )
     _add_json(fit)
 
     report = commands.add_parser("report", help="figures and one self-contained HTML page")
@@ -122,7 +135,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         dest="models",
         action="append",
         default=None,
-        help="shipped name, Hub id, folder, .gguf file, oracle or a control; may be given several times",
+        help="shipped name, Hub id, folder, .gguf file, URL#name of a completions server, vllm:NAME, oracle or a "
+        "control; may be given several times",
     )
     parser.add_argument("--probe", dest="probes", type=_names, default=None, help="probes, comma-separated")
     parser.add_argument("--label-modes", type=_names, default=None, help="e.g. gold,random,fraction_correct(0.5)")
@@ -131,11 +145,29 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queries", type=int, default=None, help="queries a demonstration set (default: 64)")
     parser.add_argument("--demonstration-sets", type=int, default=None, help="drawn sets (default: 3)")
     parser.add_argument("--unbalanced", dest="balanced", action="store_false", default=None, help="draw as they come")
+    parser.add_argument(
+        "--curve", action="store_true", default=None, help="ask each demonstration behind those before it; no --queries"
+    )
+    parser.add_argument("--methods", type=_names, default=None, help="direct, channel or both (default: direct)")
+    parser.add_argument(
+        "--no-calibration",
+        dest="calibrate",
+        action="store_false",
+        default=None,
+        help="do not ask what normalisations pmi and calibrated compare with",
+    )
+    parser.add_argument(
+        "--skip-too-long", action="store_true", default=None, help="leave out prompts beyond a model's context"
+    )
     parser.add_argument("--smoothing", type=float, default=None, help="ε of exact Bayes (default: 0.01)")
     parser.add_argument("--dtype", default=None, help="float32, bfloat16 or float16 (default: float32)")
     parser.add_argument("--device", default=None, help="auto, cpu, cuda, … (default: auto)")
     parser.add_argument("--revision", default=None, help="revision of a Hub model")
-    parser.add_argument("--batch-tokens", type=int, default=None, help="tokens in one forward pass (default: 8192)")
+    parser.add_argument("--chat", action="store_true", default=None, help="put prompts into the model's chat template")
+    parser.add_argument("--memory", type=float, default=None, help="GB beside the weights (default: half the free)")
+    parser.add_argument(
+        "--batch-tokens", type=int, default=None, help="tokens in one forward pass at most (default: by device)"
+    )
     parser.add_argument(
         "--trust-remote-code", action="store_true", default=None, help="let the model's repository run its code"
     )

@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 from icl.errors import UserError, unknown_name
+from icl.metrics.normalise import DEFAULT_NORMALISATION, NORMALISATIONS
 from icl.prompts.formats import FORMATS
 from icl.prompts.label_modes import LABEL_MODE_MEANINGS
+from icl.prompts.render import Prompt
 from icl.tasks.builtin import BUILTIN_TASKS
 from probes import ginc_commands
 from probes.designs.catalogue import PROBES
@@ -20,7 +22,8 @@ from probes.progress import duration, progress_interval
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment, read_experiment
 from probes.runs.folder import RunFolder, create_run, open_run
-from probes.runs.plan import GINC, Plan, make_plan
+from probes.runs.plan import GINC, Plan, Resources, make_plan
+from probes.runs.words import account_of_reading
 from probes.scorers.catalogue import ORACLE, REFERENCES
 from probes.scorers.controls import CONTROLS
 from probes.scorers.huggingface_source import describe_shipped, shipped_models
@@ -37,14 +40,14 @@ DEMO = Experiment(
 )
 """The experiment of `probe demo`: everything in it comes with the lab."""
 
-_KINDS = ("tasks", "labels", "formats", "probes", "models")
+_KINDS = ("tasks", "labels", "formats", "probes", "models", "normalisations")
 
 
 def demo(options: Namespace) -> None:
     """Run, fit and report the embedded experiment."""
     began = time.perf_counter()
     experiment = DEMO if options.queries is None else replace(DEMO, queries=options.queries)
-    folder = _run(experiment, options.out)
+    folder = _run(experiment, options.out, resources=Resources())
     print()
     _fit(folder, draws=2000, tune=1000, chains=4, seed=0)
     print()
@@ -70,43 +73,93 @@ def list_(options: Namespace) -> None:
 
 
 def plan(options: Namespace) -> None:
-    """Print the grid of a run and what it would cost."""
+    """Print the grid of a run, what would not fit a model, and what it would cost."""
     experiment = _experiment(options)
-    planned = make_plan(experiment)
-    cells = Counter(
-        (p.demonstrations.label_mode, p.format, p.example_length, len(p.demonstrations)) for p in planned.prompts
-    )
-    questions = list({prompt.prompt_id: prompt for prompt in planned.prompts}.values())  # each is asked once
-    tokens_read = {scorer.name: scorer.num_tokens(questions) for scorer in planned.scorers}
-    costs = {s.name: (tokens_read[s.name], s.estimated_seconds(tokens_read[s.name])) for s in planned.scorers}
+    planned = make_plan(replace(experiment, skip_too_long=True), _resources(options))
+    cells = Counter(_cell(prompt) for prompt in planned.prompts)
+    questions = planned.questions()  # each is asked once
+    costs = {}
+    for scorer in planned.scorers:
+        skipped = planned.skipped[scorer.name]
+        tokens = scorer.num_tokens([one for name, one in questions.items() if name not in skipped])
+        costs[scorer.name] = (tokens, scorer.estimated_seconds(tokens))
+    too_long = {name: _too_long(planned, reasons) for name, reasons in planned.skipped.items()}
     if options.json:
-        names = ("label_mode", "format", "example_length", "shots")
+        names = ("method", "label_mode", "format", "example_length", "shots")
         grid = [dict(zip(names, cell)) | {"prompts": count} for cell, count in cells.items()]
-        models = {name: {"tokens": tokens, "seconds": seconds} for name, (tokens, seconds) in costs.items()}
-        print(json.dumps({"prompts": len(planned.prompts), "grid": grid, "models": models}, indent=1))
+        models = {
+            name: {"tokens": tokens, "seconds": seconds, "too_long": list(too_long[name].values())}
+            for name, (tokens, seconds) in costs.items()
+        }
+        asked = {"prompts": len(planned.prompts), "questions": len(questions), "grid": grid, "models": models}
+        print(json.dumps(asked, indent=1))
         return
     print(f"{planned.task.name}: {planned.task.description}")
     print(f"{len(planned.prompts):,} prompts for each model:")
     print(_grid(cells).to_string())
     for name, (tokens, seconds) in costs.items():
         print(f"{name}: {tokens:,} tokens to read, roughly {duration(seconds)}" if tokens else f"{name}: seconds")
+        for line in too_long[name].values():
+            print(f"  does not fit: {line}")
+    if any(too_long.values()) and not experiment.skip_too_long:
+        print("`probe run` refuses what does not fit; leave it out with --skip-too-long.")
     print("Nothing was run; use `probe run` with the same flags and --out.")
+
+
+def _cell(prompt: Prompt) -> tuple:
+    shown = prompt.demonstrations
+    return (prompt.method, shown.label_mode, prompt.format, prompt.example_length, len(shown))
+
+
+def _too_long(planned: Plan, reasons: dict[str, str]) -> dict[tuple, str]:
+    """Say for each cell how many of its prompts do not fit, with the longest one's reason."""
+    found: dict[tuple, list[Prompt]] = {}
+    for prompt in planned.prompts:
+        if prompt.prompt_id in reasons:
+            found.setdefault(_cell(prompt), []).append(prompt)
+    lines = {}
+    for cell, prompts in found.items():
+        method, label_mode, format, example_length, shots = cell
+        longest = max(prompts, key=lambda prompt: len(prompt.text))
+        named = ", ".join([label_mode, format, *([f"k={example_length}"] if example_length else [])])
+        named += f", {shots} shots" + (", channel" if method == "channel" else "")
+        reason = reasons[longest.prompt_id].replace("it has", "the longest has")
+        lines[cell] = f"{named}: {len(prompts)} prompts, {reason}"
+    return lines
 
 
 def _grid(cells: Counter) -> pd.DataFrame:
     """Lay the numbers of prompts out by condition and shots; example lengths only where there are any."""
-    table = pd.Series(cells).rename_axis(["label mode", "format", "k", "shots"]).rename("prompts").reset_index()
+    names = ["method", "label mode", "format", "k", "shots"]
+    table = pd.Series(cells).rename_axis(names).rename("prompts").reset_index()
     keys = ["label mode", "format", *(["k"] if table["k"].notna().any() else [])]
+    keys = [*(["method"] if table["method"].nunique() > 1 else []), *keys]
     return table.pivot_table(index=keys, columns="shots", values="prompts", aggfunc="sum", fill_value=0, sort=False)
 
 
 def run(options: Namespace) -> None:
     """Score a plan into a run folder and print its main numbers."""
-    folder = _run(_experiment(options), options.out, quiet=options.json)
+    folder = _run(_experiment(options), options.out, resources=_resources(options), quiet=options.json)
     if options.json:
         print(folder.metrics().to_json(orient="records", indent=1))
     else:
         print(f"Next: probe fit {folder.path}; probe report {folder.path}")
+
+
+def measure(options: Namespace) -> None:
+    """Measure a run's scores anew; no model is asked."""
+    from icl.metrics.measure import measure as measure_scores
+
+    folder = open_run(options.run)
+    folder.check_finished()
+    with folder.locked():
+        metrics = measure_scores(folder.scores(), options.normalisation)
+        folder.write_metrics(metrics)
+    if options.json:
+        print(metrics.to_json(orient="records", indent=1))
+    else:
+        print(f"{folder.path}: metrics under normalisation '{options.normalisation}'")
+        _print_metrics(metrics)
 
 
 def fit(options: Namespace) -> None:
@@ -121,6 +174,7 @@ def fit(options: Namespace) -> None:
         tune=options.tune,
         chains=options.chains,
         seed=options.seed,
+        normalisation=options.normalisation,
         as_json=options.json,
     )
 
@@ -136,6 +190,7 @@ COMMANDS = {
     "show": show,
     "plan": plan,
     "run": run,
+    "measure": measure,
     "fit": fit,
     "report": report,
     "reproduce": ginc_commands.reproduce,
@@ -156,22 +211,31 @@ def _experiment(options: Namespace) -> Experiment:
             name = next(iter(flags)).rstrip("s").replace("_", "-")
             raise UserError(f"--{name} does not go with an experiment file; write it into {options.experiment}.")
         return read_experiment(options.experiment)
+    if flags.get("curve") and "queries" in flags:
+        raise UserError("--queries does not go with --curve, where demonstrations are asked; use --demonstration-sets.")
     for flag, name in (("--model", "models"), ("--task", "task")):
         if name not in flags:
             raise UserError(f"{flag} is missing; name one (`probe list {name.rstrip('s')}s`), or an experiment file.")
     return Experiment(**flags | {"models": tuple(flags["models"])})
 
 
-def _run(experiment: Experiment, out: Path, *, quiet: bool = False) -> RunFolder:
+def _resources(options: Namespace) -> Resources:
+    """What the flags allow a run to use."""
+    use_cache = getattr(options, "use_cache", True)
+    return Resources(memory=options.memory, batch_tokens=options.batch_tokens, use_cache=use_cache)
+
+
+def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool = False) -> RunFolder:
     from tqdm import tqdm
 
-    planned = make_plan(experiment)
+    planned = make_plan(experiment, resources)
     folder = create_run(out, experiment)
     bars: dict[str, tqdm] = {}
 
-    def progress(model: str, done: int, total: int) -> None:
+    def progress(model: str, unit: str, done: int, total: int) -> None:
         if model not in bars:
-            bars[model] = tqdm(total=total, desc=model, unit="prompt", disable=quiet, mininterval=progress_interval())
+            options: dict[str, Any] = {"unit": f" {unit}s", "disable": quiet, "mininterval": progress_interval()}
+            bars[model] = tqdm(total=total, desc=model, **options)
         bars[model].update(done - bars[model].n)
 
     if not quiet:
@@ -185,6 +249,8 @@ def _run(experiment: Experiment, out: Path, *, quiet: bool = False) -> RunFolder
             bar.close()
     if not quiet:
         _print_metrics(metrics)
+        for sentence in account_of_reading(folder.manifest):
+            print(sentence)
     return folder
 
 
@@ -207,13 +273,22 @@ def _print_metrics(metrics: pd.DataFrame) -> None:
         )
 
 
-def _fit(folder: RunFolder, *, draws: int, tune: int, chains: int, seed: int, as_json: bool = False) -> None:
+def _fit(
+    folder: RunFolder,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    normalisation: str = DEFAULT_NORMALISATION,
+    as_json: bool = False,
+) -> None:
     from icl.concept.counts import counts_from_scores
     from icl.concept.diagnose import diagnose, posterior_predictive_check
     from icl.concept.fit import fit as fit_account
     from icl.concept.summary import summarise
 
-    counts = counts_from_scores(folder.scores())
+    counts = counts_from_scores(folder.scores(), normalisation)
     if not as_json:
         print(f"Fitting the signal-versus-noise account to {len(counts)} cells …", flush=True)
     tree = fit_account(counts, draws=draws, tune=tune, chains=chains, seed=seed, progress=False)
@@ -255,6 +330,8 @@ def _catalogue(kind: str) -> dict[str, str]:
         return {name + "(a)" * (name == "fraction_correct"): text for name, text in LABEL_MODE_MEANINGS.items()}
     if kind == "formats":
         return {name: repr(f"{f.example()}{f.demonstration_separator}…") for name, f in FORMATS.items()}
+    if kind == "normalisations":
+        return {name: (how.__doc__ or "").strip() for name, how in NORMALISATIONS.items()}
     if kind == "probes":
         return {name: probe.question for name, probe in PROBES.items()}
     shipped = {name: describe_shipped(folder) for name, folder in shipped_models().items()}

@@ -5,9 +5,10 @@ import sys
 from argparse import Namespace
 from dataclasses import asdict
 
+from icl.errors import UserError, unknown_name
 from icl.ginc.task import GincTask
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.render import Prompt
+from icl.prompts.render import METHODS, Candidate, Prompt
 from probes.designs.catalogue import PROBES
 from probes.runs.experiment import Experiment
 from probes.runs.plan import load_named_task, make_seeds
@@ -19,12 +20,16 @@ _COLOURS = {"instruction": 35, "prefix": 90, "input": 0, "separator": 90, "label
 
 def show(options: Namespace) -> None:
     """Print one prompt exactly as a scorer gets it; what surrounds it goes to standard error."""
+    if options.chat and not options.model:
+        raise UserError("--chat shows a model's chat template, but no model is named; add --model.")
     given = {name: getattr(options, name, None) for name in Experiment.__slots__ if name != "shots"}
     chosen = {name: value for name, value in given.items() if value is not None}
     experiment = Experiment(models=("none",), shots=(options.shots,), **chosen)
     task = load_named_task(experiment)
     grid = PROBES["label-correctness"].ginc if isinstance(task, GincTask) else PROBES["label-correctness"].text
-    condition = Condition.of(options.label_mode, options.format or grid.formats[0], options.shots)
+    if options.method not in METHODS:
+        raise unknown_name("method", options.method, METHODS)
+    condition = Condition.of(options.label_mode, options.format or grid.formats[0], options.shots, options.method)
     selection = Selection(
         num_queries=1, num_demonstration_sets=1, balanced=not options.unbalanced, seeds=make_seeds(experiment)
     )
@@ -34,7 +39,7 @@ def show(options: Namespace) -> None:
         return
     coloured = options.colour == "always" or (options.colour == "auto" and sys.stdout.isatty())
     print("".join(_paint(part.kind, part.text) for part in prompt.parts) if coloured else prompt.text)
-    candidates = ", ".join(repr(candidate.text) for candidate in prompt.candidates[:12])
+    candidates = ", ".join(_spell(candidate) for candidate in prompt.candidates[:12])
     more = f", … ({len(prompt.candidates)} in all)" if len(prompt.candidates) > 12 else ""
     wrong = prompt.demonstrations.num_wrong_shown
     notes = [
@@ -43,8 +48,12 @@ def show(options: Namespace) -> None:
         + (f"{wrong} with a wrong label" if wrong is not None else "no labels shown"),
     ]
     if options.model:
-        notes += _tokens(prompt, options.model, task)
+        notes += _tokens(prompt, options.model, task, chat=options.chat)
     print("\n".join(["―" * 40, *notes]), file=sys.stderr)
+
+
+def _spell(candidate: Candidate) -> str:
+    return f"{candidate.given!r} then {candidate.text!r}" if candidate.given else repr(candidate.text)
 
 
 def _paint(kind: str, text: str) -> str:
@@ -63,9 +72,9 @@ def _as_data(prompt: Prompt) -> dict:
     }
 
 
-def _tokens(prompt: Prompt, model: str, task) -> list[str]:
+def _tokens(prompt: Prompt, model: str, task, *, chat: bool) -> list[str]:
     from probes.scorers.catalogue import make_scorer
 
-    scorer = make_scorer(model, task)
+    scorer = make_scorer(model, task, chat=chat)
     scorer.check([prompt])
     return scorer.token_lines(prompt)

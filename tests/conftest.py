@@ -1,6 +1,8 @@
 """Fixtures; beartype checks every jaxtyping annotation of both packages while the tests run."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 from jaxtyping import install_import_hook
 
@@ -40,3 +42,33 @@ def colours() -> Task:
     labels = ("red", "green", "blue")
     pool = tuple(Example(input=f"thing number {i}", label=labels[i % 3]) for i in range(60))
     return Task(name="colours", description="Which colour?", label_space=labels, pool=pool, source="test")
+
+
+@pytest.fixture(scope="session")
+def tiny_lm(tmp_path_factory) -> Path:
+    """A random two-layer Llama."""
+    from small_models import CONTEXT, VOCABULARY, save_model
+    from transformers import LlamaConfig
+
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT,
+    )
+    return save_model(tmp_path_factory.mktemp("models") / "tiny-lm", config)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> Iterator[None]:
+    """No test uses, or leaves, answers in the user's cache."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = before

@@ -25,7 +25,7 @@ from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
 from probes.runs.plan import make_plan
-from probes.scorers.scorer import LabelAudit, Scorer
+from probes.scorers.scorer import Answer, Scorer
 
 HOSTILE = "<script>alert(1)</script>"
 SETTING = Setting(format="qa", example_length=None, num_shots=4)
@@ -48,8 +48,10 @@ class Follower(Scorer):
         scores[0][:] = np.nan
         return np.array(scores)
 
-    def audit(self, prompts):
-        return [[LabelAudit(1, number % 4 > 0) for _ in prompt.candidates] for number, prompt in enumerate(prompts)]
+    def answer(self, prompts, *, progress=None):
+        for index, row in enumerate(self(prompts)):
+            clean = index % 4 > 0
+            yield index, [Answer(float(v), 1, clean, float(v), reason="no number" if np.isnan(v) else "") for v in row]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Run folders: the same table after any kill, nothing scored twice, damage said in one sentence."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from probes.runs.execute import execute
 from probes.runs.experiment import Experiment, read_experiment, write_experiment
 from probes.runs.folder import create_run, open_run
 from probes.runs.plan import Plan, make_plan
-from probes.scorers.scorer import LabelAudit, Scorer
+from probes.scorers.scorer import Answer, Scorer, as_table
 
 SMALL = Experiment(models=("majority",), task="parity", label_modes=("gold", "random"), shots=(0, 2), queries=6)
 
@@ -31,17 +31,29 @@ class Recorder(Scorer):
         self.version = version
 
     def __call__(self, prompts: Sequence[Prompt]) -> np.ndarray:
-        if self.kill_after is not None and len(self.asked) >= self.kill_after:
-            raise KeyboardInterrupt
-        self.asked += [prompt.prompt_id for prompt in prompts]
-        rows = []
-        for prompt in prompts:
-            odds = np.array([hash_of(prompt.text + candidate.text) for candidate in prompt.candidates])
-            rows.append(np.log(odds / odds.sum()))
-        return np.array(rows)
+        return as_table(self.answer(prompts), len(prompts))
 
-    def audit(self, prompts: Sequence[Prompt]) -> list[list[LabelAudit]]:
-        return [[LabelAudit(1 + len(p.text) % 2, bool(len(p.text) % 3)) for _ in p.candidates] for p in prompts]
+    def answer(self, prompts: Sequence[Prompt], *, progress=None) -> Iterator[tuple[int, list[Answer]]]:
+        for index in reversed(range(len(prompts))):  # answers need not come in the order asked
+            prompt = prompts[index]
+            if self.kill_after is not None and len(self.asked) >= self.kill_after:
+                raise KeyboardInterrupt
+            self.asked.append(prompt.prompt_id)
+            odds = np.array([hash_of(prompt.text + candidate.text) for candidate in prompt.candidates])
+            clean = bool(len(prompt.text) % 3)
+            yield (
+                index,
+                [
+                    Answer(
+                        value,
+                        1 + len(prompt.text) % 2,
+                        clean,
+                        value if clean else value - 0.5,
+                        1 + len(prompt.text) % 4,
+                    )
+                    for value in np.log(odds / odds.sum()).tolist()
+                ],
+            )
 
     def identity(self) -> dict[str, str]:
         return {"scorer": "recorder", "version": self.version}
@@ -63,7 +75,7 @@ def in_order(scores: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize("kill_after", [0, 1, 7, 17, 30])
 def test_a_killed_run_ends_in_the_same_table(tmp_path, monkeypatch, kill_after):
-    monkeypatch.setattr(execution, "_PART", 7)
+    monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 7)
     undisturbed = create_run(tmp_path / "run", SMALL)
     execute(undisturbed, plan_with(Recorder()))
     folder = create_run(tmp_path / "killed" / "run", SMALL)
@@ -92,7 +104,7 @@ def test_a_finished_run_scores_nothing_again(tmp_path):
 
 
 def test_equal_questions_are_asked_once_and_answered_for_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(execution, "_PART", 5)
+    monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 5)
     several = replace(SMALL, label_modes=("gold", "shuffled", "fraction_correct(0)", "flipped"), shots=(0, 1, 2))
     recorder = Recorder()
     plan = plan_with(recorder, several)
@@ -175,7 +187,7 @@ def test_a_part_that_stands_there_twice_is_said_so(tmp_path):
 
 
 def test_an_unfinished_run_is_not_fitted(tmp_path, monkeypatch):
-    monkeypatch.setattr(execution, "_PART", 7)
+    monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 7)
     folder = create_run(tmp_path / "run", SMALL)
     with pytest.raises(KeyboardInterrupt):
         execute(folder, plan_with(Recorder(kill_after=20)))
@@ -184,7 +196,7 @@ def test_an_unfinished_run_is_not_fitted(tmp_path, monkeypatch):
 
 
 def test_a_damaged_part_is_named_and_the_rest_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(execution, "_PART", 7)
+    monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 7)
     folder = create_run(tmp_path / "run", SMALL)
     execute(folder, plan_with(Recorder()))
     whole = in_order(folder.scores())

@@ -1,15 +1,18 @@
 """Scorers against an independent, unshared, unbatched computation, and the controls against what they are."""
 
+import functools
 import json
 import math
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from small_models import plain_scores, prompts_of, save_model, total_tokens
+from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM
 
 from icl.errors import UserError
 from icl.ginc.exact import infer
@@ -18,7 +21,7 @@ from icl.ginc.task import GincTask, read_tokens
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.demonstrations import Demonstrations
 from icl.prompts.formats import FORMATS
-from icl.prompts.render import render
+from icl.prompts.render import Part, render
 from icl.prompts.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.task import Example
@@ -28,82 +31,131 @@ from probes.scorers.huggingface_source import find_model
 from probes.scorers.huggingface_tokens import tokenise
 
 
-@pytest.fixture(scope="session")
-def tiny_lm(tmp_path_factory) -> Path:
-    """A random two-layer Llama with a byte-level BPE tokenizer learned from the lab's own sentences."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-lm"
-    sentences = [example.input for name in ("sentiment", "topic") for example in BUILTIN_TASKS[name]().pool]
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=500, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(sentences, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(fast),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-    )
-    model = LlamaForCausalLM(config)
-    for parameter in model.parameters():  # large weights, so that every token's position matters
-        if parameter.ndim == 2:
-            torch.nn.init.normal_(parameter, std=0.3)
-    model.save_pretrained(folder)
-    fast.save_pretrained(folder)
-    return folder
-
-
-def prompts_of(task, *modes: str, format: str, shots=(0, 3), queries: int = 4, sets: int = 2):
-    conditions = {Condition.of(mode, format, n): ("p",) for n in shots for mode in modes}
-    selection = Selection(num_queries=queries, num_demonstration_sets=sets, balanced=True, seeds=Seeds.same(0))
-    return build_prompts(task, conditions, selection)
-
-
 @pytest.fixture(scope="module")
 def prompts():
     return prompts_of(BUILTIN_TASKS["topic"](), "gold", "random", format="qa")
 
 
-def plain_scores(folder: Path, prompts) -> np.ndarray:
-    """Score one sequence at a time: encode the whole text, run it whole, sum behind the prompt's last character."""
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
-    table = []
-    for prompt in prompts:
-        for candidate in prompt.candidates:
-            encoding = tokenizer(prompt.text + candidate.text, return_offsets_mapping=True)
-            ids = torch.tensor([encoding["input_ids"]])
-            with torch.no_grad():
-                logprobs = model(ids).logits.double().log_softmax(-1)[0]
-            label = [i for i, (_, end) in enumerate(encoding["offset_mapping"]) if end > len(prompt.text)]
-            table.append(sum(logprobs[i - 1, ids[0, i]].item() for i in label))
-    return np.array(table).reshape(len(prompts), -1)
-
-
 def test_language_model_scores_match_a_plain_loop(tiny_lm, prompts):
     scorer = HuggingFaceScorer(str(tiny_lm))
-    np.testing.assert_allclose(scorer(prompts), plain_scores(tiny_lm, prompts), atol=2e-5, rtol=0)
-    assert any(label.num_label_tokens > 1 for row in scorer.audit(prompts) for label in row)
-    assert scorer._sharing_checked  # beginnings were shared, and checked against a plain pass
+    scores = scorer(prompts)
+    np.testing.assert_allclose(scores, plain_scores(tiny_lm, prompts), atol=2e-5, rtol=0)
+    answers = dict(scorer.answer(prompts))
+    assert any(answer.num_tokens > 1 for row in answers.values() for answer in row)
+    reading = scorer.reading()
+    assert reading["read_whole_because"] == ""
+    assert reading["tokens_per_node"] == 1.0
+    assert reading["tokens_forwarded"] < 0.5 * 2 * total_tokens(tiny_lm, prompts)  # twice: asked two times
 
 
 def test_scores_do_not_depend_on_batch_order_or_company(tiny_lm, prompts):
     whole = HuggingFaceScorer(str(tiny_lm))(prompts)
-    for batch_tokens in (1, 200):
-        small = HuggingFaceScorer(str(tiny_lm), batch_tokens=batch_tokens)(prompts)
+    for options in ({"batch_tokens": 1}, {"batch_tokens": 7}, {"batch_tokens": 64}, {"memory": 0.002}):
+        small = HuggingFaceScorer(str(tiny_lm), **options)(prompts)
         np.testing.assert_allclose(small, whole, atol=1e-4, rtol=0)
+        np.testing.assert_array_equal(small.argmax(axis=1), whole.argmax(axis=1))
     scorer = HuggingFaceScorer(str(tiny_lm))
     order = np.random.default_rng(0).permutation(len(prompts))
     np.testing.assert_allclose(scorer([prompts[i] for i in order]), whole[order], atol=1e-4, rtol=0)
     singly = np.concatenate([scorer([prompt]) for prompt in prompts])
     np.testing.assert_allclose(singly, whole, atol=1e-4, rtol=0)
-    scorer._sharing = False
+
+
+def test_answers_stream_while_the_rest_is_read(tiny_lm, prompts):
+    scorer = HuggingFaceScorer(str(tiny_lm), batch_tokens=32)
+    told = []
+    first = next(scorer.answer(prompts, progress=lambda done, total: told.append((done, total))))
+    assert first[0] in range(len(prompts))
+    assert not told or told[-1][0] < told[-1][1]
+    list(scorer.answer(prompts, progress=lambda done, total: told.append((done, total))))
+    assert told[-1][0] == told[-1][1]
+
+
+def test_ranks_and_split_scores_are_those_of_plain_passes(tiny_lm):
+    """Rank 1 exactly where greedy decoding writes the label; split scores from prompt and label cut apart."""
+    tokenizer, model = AutoTokenizer.from_pretrained(tiny_lm), AutoModelForCausalLM.from_pretrained(tiny_lm).eval()
+    prompts = prompts_of(BUILTIN_TASKS["topic"](), "gold", format="colon", shots=(2,), queries=3, sets=1)
+    # Half a word before the label sticks to it; a colon does not.
+    glued = [replace(p, parts=(*p.parts, *([Part("input", " spo")] * (i % 2)))) for i, p in enumerate(prompts)]
+    glued = [replace(p, candidates=tuple(replace(c, text="rts" + c.text) for c in p.candidates)) for p in glued]
+    seen = {True: 0, False: 0}
+    for prompt, (_, row) in zip(glued, sorted(HuggingFaceScorer(str(tiny_lm)).answer(glued))):
+        for candidate, answer in zip(prompt.candidates, row):
+            joint = tokenizer(prompt.text + candidate.text)["input_ids"]
+            given = tokenizer(prompt.text)["input_ids"]
+            split = given + tokenizer(candidate.text)["input_ids"]
+            clean = joint == split
+            seen[clean] += 1
+            assert answer.boundary_clean == clean
+            with torch.no_grad():
+                logprobs = model(torch.tensor([split])).logits.double().log_softmax(-1)[0]
+                ranks = [(logprobs[i - 1] > logprobs[i - 1, split[i]]).sum() + 1 for i in range(len(given), len(split))]
+            expected = sum(logprobs[i - 1, split[i]].item() for i in range(len(given), len(split)))
+            assert answer.logprob_split == pytest.approx(expected, abs=1e-4)
+            if clean:
+                assert answer.logprob == answer.logprob_split
+                assert answer.vocabulary_rank == max(ranks)
+    assert min(seen.values()) > 0
+
+
+def test_running_out_of_memory_makes_passes_smaller_and_goes_on(tiny_lm, prompts, monkeypatch):
+    scorer = HuggingFaceScorer(str(tiny_lm))
+    whole = scorer(prompts)
+    forward, widths = scorer._model.forward, []
+
+    @functools.wraps(forward)
+    def short_of_memory(**inputs):
+        widths.append(inputs["input_ids"].numel())
+        if widths[-1] > 40:
+            raise torch.OutOfMemoryError("no more")
+        return forward(**inputs)
+
+    monkeypatch.setattr(scorer._model, "forward", short_of_memory)
     np.testing.assert_allclose(scorer(prompts), whole, atol=1e-4, rtol=0)
+    assert max(widths) > 40 >= widths[-1]
+
+    @functools.wraps(forward)
+    def out_of_memory(**inputs):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(scorer._model, "forward", out_of_memory)
+    with pytest.raises(UserError, match="memory ran out even at one token a pass; use a smaller model"):
+        scorer(prompts)
+
+
+def test_a_memory_budget_that_holds_nothing_is_refused(tiny_lm, prompts):
+    with pytest.raises(UserError, match=r"a memory budget of 1e-06 GB is too small: .* raise --memory"):
+        HuggingFaceScorer(str(tiny_lm), memory=1e-6)(prompts)
+
+
+def test_curves_cost_little_more_than_their_longest_prompt(tiny_lm):
+    """Every shot count of a prompt is on the way to its last one; only the other labels are extra."""
+    task = BUILTIN_TASKS["topic"]()
+    conditions = {Condition.of("gold", "arrow", n): ("p",) for n in range(9)}
+    selection = Selection(num_queries=1, num_demonstration_sets=2, balanced=False, seeds=Seeds.same(0), curve=True)
+    curves = build_prompts(task, conditions, selection)
+    scorer = HuggingFaceScorer(str(tiny_lm))
+    np.testing.assert_allclose(scorer(curves), plain_scores(tiny_lm, curves), atol=2e-5, rtol=0)
+    longest = [prompt for prompt in curves if len(prompt.demonstrations) == 8]
+    extra = sum(len(cut.label) - 1 for row in tokenise(scorer._tokenizer, curves) for cut in row)
+    assert scorer.num_tokens(curves) <= scorer.num_tokens(longest) + extra
+    assert scorer.num_tokens(curves) < 0.4 * total_tokens(tiny_lm, curves)
+
+
+def test_channel_scores_are_those_of_the_input_behind_each_label(tiny_lm):
+    task = BUILTIN_TASKS["sentiment"]()
+    conditions = {Condition.of("gold", "qa", n, "channel"): ("p",) for n in (0, 2)}
+    selection = Selection(num_queries=3, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    prompts = build_prompts(task, conditions, selection)
+    scores = HuggingFaceScorer(str(tiny_lm))(prompts)
+    np.testing.assert_allclose(scores, plain_scores(tiny_lm, prompts), atol=1e-4, rtol=0)
+
+
+def test_reduced_precision_is_measured_against_float32(tiny_lm, prompts):
+    found = HuggingFaceScorer(str(tiny_lm), dtype="bfloat16").precision_check(prompts[:5])
+    assert found["prompts"] == 5
+    assert 0 < found["mean_difference_nats"] <= found["largest_difference_nats"] < 5
+    assert HuggingFaceScorer(str(tiny_lm)).precision_check(prompts[:5]) == {}
 
 
 @pytest.mark.parametrize("format", [name for name, format in FORMATS.items() if format.world == "text"])
@@ -128,46 +180,47 @@ def test_a_token_that_spans_the_boundary_belongs_to_the_label(tiny_lm):
     words = {"x": word[1:], "y": "zz"}
     prompt = render("t", none, Example(input=f"so {word[0]}", label="x"), FORMATS["minimal"], words=words)
     glued = prompt.parts[:-1]  # without the newline, the label is glued to the input's last letter
-    cut = tokenise(tokenizer, [type(prompt)(**{**_fields(prompt), "parts": glued})])[0][0]
+    cut = tokenise(tokenizer, [replace(prompt, parts=glued)])[0][0]
     assert not cut.boundary_clean
     assert tokenizer.decode(cut.label).strip() == word
 
 
-def _fields(prompt) -> dict:
-    return {name: getattr(prompt, name) for name in type(prompt).__dataclass_fields__}
-
-
-def test_a_prompt_beyond_the_context_is_refused_before_scoring(tiny_lm):
-    long = prompts_of(BUILTIN_TASKS["topic"](), "gold", format="qa", shots=(0, 2, 60))
+def test_prompts_beyond_the_context_are_told_before_weights_load(tiny_lm):
+    prompts = prompts_of(BUILTIN_TASKS["topic"](), "gold", format="qa", shots=(0, 2, 60))
     scorer = HuggingFaceScorer(str(tiny_lm))
-    with pytest.raises(
-        UserError, match=r"a prompt of 60 shots has \d+ tokens, but model 'tiny-lm' reads 512; about \d+ shots fit"
-    ):
-        scorer.check(long)
+    long = scorer.too_long(prompts)
+    assert set(long) == {i for i, prompt in enumerate(prompts) if len(prompt.demonstrations) == 60}
+    cuts = tokenise(scorer._tokenizer, [prompts[i] for i in long])
+    assert list(long.values()) == [max(len(cut.ids) for cut in row) for row in cuts]
+    assert min(long.values()) > 512
     assert "_model" not in scorer.__dict__  # no weights were loaded
 
 
 def test_nan_logits_are_said_so(tiny_lm, prompts):
     scorer = HuggingFaceScorer(str(tiny_lm))
     scorer._model.lm_head.weight.data[:] = math.nan
-    scorer._sharing = False
-    with pytest.raises(UserError, match=r"returned NaN for \d+ of \d+ prompts; .* --dtype float32"):
+    with pytest.raises(UserError, match=r"returned NaN; .* --dtype float32"):
         scorer(prompts)
 
 
-def test_a_model_whose_cache_cannot_be_branched_is_read_whole(tiny_lm, prompts, monkeypatch):
-    scorer = HuggingFaceScorer(str(tiny_lm))
-    forward = scorer._forward
-
-    def broken(sequences, wanted, shared, cache):
-        if cache is not None:
-            raise ValueError("no branching here")
-        forward(sequences, wanted, shared, cache)
-
-    monkeypatch.setattr(scorer, "_forward", broken)
-    with pytest.warns(UserWarning, match="does not let prompts share a beginning"):
-        scores = scorer(prompts)
-    np.testing.assert_allclose(scores, plain_scores(tiny_lm, prompts), atol=2e-5, rtol=0)
+def test_a_chat_template_surrounds_the_prompt(tiny_lm, tmp_path, prompts):
+    shutil.copytree(tiny_lm, tmp_path / "chat")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_lm)
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}> {{ m.content }} </>{% endfor %}<assistant>"
+    tokenizer.save_pretrained(tmp_path / "chat")
+    scorer = HuggingFaceScorer(str(tmp_path / "chat"), chat=True)
+    written = [
+        replace(
+            prompt,
+            parts=(Part("prefix", f"<user> {prompt.text} </><assistant>"),),
+            candidates=tuple(replace(c, text=c.text.lstrip()) for c in prompt.candidates),
+        )
+        for prompt in prompts[:4]
+    ]
+    np.testing.assert_allclose(scorer(prompts[:4]), plain_scores(tiny_lm, written), atol=2e-5, rtol=0)
+    assert scorer.identity() != HuggingFaceScorer(str(tmp_path / "chat")).identity()
+    with pytest.raises(UserError, match="has no chat template; leave --chat out"):
+        HuggingFaceScorer(str(tiny_lm), chat=True)
 
 
 def test_identity_names_weights_and_tokenizer(tiny_lm):
@@ -222,6 +275,28 @@ def test_a_file_that_is_no_gguf_is_one_sentence(tmp_path, monkeypatch):
         find_model(str(tmp_path / "m.gguf"))
 
 
+def test_a_model_without_a_tokenizer_is_refused(tiny_lm, tmp_path):
+    shutil.copytree(tiny_lm, tmp_path / "bare", ignore=shutil.ignore_patterns("tokenizer*", "special*"))
+    with pytest.raises(UserError, match=r"model 'bare' comes without a tokenizer that can be read .* save the one it"):
+        HuggingFaceScorer(str(tmp_path / "bare"))
+
+
+def test_an_encoder_is_refused(tiny_lm, tmp_path):
+    shutil.copytree(tiny_lm, tmp_path / "encoder")
+    config = BertConfig(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, vocab_size=500)
+    BertForMaskedLM(config).save_pretrained(tmp_path / "encoder")
+    with pytest.raises(UserError, match=r"model 'encoder' is no causal language model \(BertForMaskedLM\)"):
+        HuggingFaceScorer(str(tmp_path / "encoder"))
+
+
+def test_a_model_that_looks_ahead_is_refused(tmp_path, prompts):
+    """An encoder behind a causal model's name: only what it does tells."""
+    config = BertConfig(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, vocab_size=500)
+    ahead = save_model(tmp_path / "ahead", config)
+    with pytest.raises(UserError, match="lets later tokens change what it says of earlier ones"):
+        HuggingFaceScorer(str(ahead))(prompts)
+
+
 def test_an_encoder_decoder_is_refused(tiny_lm, tmp_path):
     for file in tiny_lm.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -249,7 +324,7 @@ def test_controls_are_what_they_say(colours):
 
 def test_permuting_the_candidates_permutes_the_scores(tiny_lm, prompts):
     scorer = HuggingFaceScorer(str(tiny_lm))
-    turned = [type(p)(**{**_fields(p), "candidates": p.candidates[::-1]}) for p in prompts]
+    turned = [replace(p, candidates=p.candidates[::-1]) for p in prompts]
     np.testing.assert_allclose(scorer(turned)[:, ::-1], scorer(prompts), atol=1e-4, rtol=0)
 
 

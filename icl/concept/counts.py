@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from icl.errors import UserError
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.scores import Column, validate_scores
 
 __all__ = ["COUNT_COLUMNS", "ORACLE", "ZERO_SHOT", "counts_from_scores", "validate_counts"]
@@ -28,7 +29,7 @@ COUNT_COLUMNS: tuple[Column, ...] = (
 )
 
 _CELL = ["task", "label_mode", "format", "example_length", "num_shots"]
-_PROMPT = ["model", "task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length"]
+_PROMPT = ["model", "task", "label_mode", "input_mode", "format", "order", "method", "num_shots", "example_length"]
 _PROMPT += ["query_id", "demonstration_set_id"]
 
 
@@ -95,16 +96,21 @@ def _check_values(counts: pd.DataFrame) -> None:
         )
 
 
-def counts_from_scores(scores: pd.DataFrame) -> pd.DataFrame:
+def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
     """Count the right answers of every cell of a score table.
 
     A prompt's answer is the candidate of highest log-probability among those that were scored; candidates that
     tie share the prompt, and a cell's total is rounded. A zero-shot question counts once, however many sets asked it.
     Prompts whose gold label was not scored are left out. Cells with other than the task's own inputs become label modes
-    of their own (``"gold, ood inputs"``). Rows of the model named ``oracle`` become the ceiling of the others,
-    unless there are no others.
+    of their own (``"gold, ood inputs"``), and a model asked by the channel method a model of its own. Rows of the model
+    named ``oracle`` become the ceiling of the others, unless there are no others.
+
+    Parameters
+    ----------
+    normalisation
+        How candidates are compared, see `icl.metrics.normalise`.
     """
-    scores = validate_scores(scores)
+    scores = normalise(validate_scores(scores), normalisation)
     keys = scores[_PROMPT].apply(lambda column: column.astype("category"))
     prompt = keys.groupby(_PROMPT, observed=True, dropna=False, sort=False).ngroup()
     num_candidates = prompt.groupby(prompt).transform("size")
@@ -121,6 +127,8 @@ def counts_from_scores(scores: pd.DataFrame) -> pd.DataFrame:
     # Without demonstrations every demonstration set asks the same question: one answer, counted once.
     asked = prompts[["model", *_CELL, "query_id"]].assign(prompt_id=scores.loc[gold, "prompt_id"])
     prompts = prompts[~((prompts["num_shots"] == 0) & asked.duplicated())]
+    channel = prompts["method"] == "channel"
+    prompts["model"] = prompts["model"].where(~channel, prompts["model"] + " (channel)")
     foreign = (prompts["input_mode"] != "task") & (prompts["num_shots"] > 0)
     named = prompts["label_mode"] + ", " + prompts["input_mode"] + " inputs"
     prompts["label_mode"] = prompts["label_mode"].where(~foreign, named)

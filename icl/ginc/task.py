@@ -8,12 +8,12 @@ from numpy import ndarray
 
 from icl.errors import UserError
 from icl.ginc.family import DELIMITER, GincFamily
-from icl.ginc.sampling import sample_examples
+from icl.ginc.sampling import GincExamples, sample_examples
 from icl.prompts.demonstrations import Demonstrations, Episode
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example
 
-__all__ = ["GincTask", "draw_ginc_episodes", "read_tokens", "token_words"]
+__all__ = ["GincTask", "draw_ginc_curves", "draw_ginc_episodes", "read_tokens", "token_words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,29 +83,60 @@ def draw_ginc_episodes(task: GincTask, *, num_prompts: int, num_demonstrations: 
 
     A demonstration's gold label is the token its chain drew; the query's is the most probable one.
     """
-    examples = sample_examples(
+    examples = _draw_examples(task, num_prompts, num_demonstrations, seeds)
+    words = task.answers
+    episodes = []
+    for number in range(num_prompts):
+        gold = words[examples.query_label[number]]
+        query = Example(input=_write(words, examples.tokens[number, -1, :-1]), label=gold)
+        demonstrations = _demonstrations(task, examples, number)
+        episodes.append(Episode(demonstrations=demonstrations, query=query, query_id=demonstrations.set_id))
+    return episodes
+
+
+def draw_ginc_curves(
+    task: GincTask, *, num_prompts: int, num_demonstrations: int, seeds: Seeds
+) -> list[tuple[Demonstrations, list[tuple[str, Example]]]]:
+    """Draw the same prompts with every example also as a query: its gold label is the most probable token, as ever.
+
+    Returns
+    -------
+    list
+        For each prompt its demonstrations, and num_demonstrations + 1 queries by number of shots: (identity, example).
+    """
+    examples = _draw_examples(task, num_prompts, num_demonstrations, seeds)
+    words = task.answers
+    drawn = []
+    for number in range(num_prompts):
+        demonstrations = _demonstrations(task, examples, number)
+        queries = [
+            (f"{demonstrations.set_id}-{n}", Example(input=_write(words, tokens[:-1]), label=words[gold]))
+            for n, (tokens, gold) in enumerate(zip(examples.tokens[number], examples.gold_labels[number]))
+        ]
+        drawn.append((demonstrations, queries))
+    return drawn
+
+
+def _draw_examples(task: GincTask, num_prompts: int, num_demonstrations: int, seeds: Seeds) -> GincExamples:
+    return sample_examples(
         task.family,
         num_prompts=num_prompts,
         num_examples=num_demonstrations + 1,
         example_length=task.example_length,
         rng=stream(seeds.selection, "ginc", task.example_length),
     )
-    words = task.answers
-    episodes = []
-    for number in range(num_prompts):
-        *shown, query = examples.tokens[number]
-        labels = tuple(words[example[-1]] for example in shown)
-        name = f"k{task.example_length}-{number}"
-        demonstrations = Demonstrations(
-            set_id=name,
-            inputs=tuple(_write(words, example[:-1]) for example in shown),
-            gold_labels=labels,
-            shown_labels=labels,
-        )
-        gold = words[examples.query_label[number]]
-        query_example = Example(input=_write(words, query[:-1]), label=gold)
-        episodes.append(Episode(demonstrations=demonstrations, query=query_example, query_id=name))
-    return episodes
+
+
+def _demonstrations(task: GincTask, examples: GincExamples, number: int) -> Demonstrations:
+    """All examples of a prompt but the last."""
+    shown, words = examples.tokens[number, :-1], task.answers
+    labels = tuple(words[example[-1]] for example in shown)
+    return Demonstrations(
+        set_id=f"k{task.example_length}-{number}",
+        inputs=tuple(_write(words, example[:-1]) for example in shown),
+        gold_labels=labels,
+        shown_labels=labels,
+    )
 
 
 def _write(words: tuple[str, ...], tokens: Integer[ndarray, " length"]) -> str:

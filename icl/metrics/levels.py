@@ -1,6 +1,8 @@
 """How good the answers are under each condition: accuracy and its twin, proper scores, macro-F1, calibration."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,24 +16,29 @@ __all__ = ["expected_calibration_error", "levels", "macro_f1"]
 _CONDITION = ("model", "task", "label_mode", "format", "num_shots", "example_length")
 
 
-def levels(outcomes: pd.DataFrame) -> list[dict]:
-    """Average every score under every condition; add macro-F1 and expected calibration error."""
+def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f1", "calibration_error")) -> list[dict]:
+    """Average scores under every condition; macro-F1 and expected calibration error belong to the condition."""
     found = []
     for asked in settings(outcomes, *_CONDITION):
         rows = asked_once(asked)
         sets, queries = rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
         mode = {"label_mode": rows["label_mode"].iloc[0]}
         for score, unit in SCORES.items():
+            if score not in scores:
+                continue
             average = clustered_share if score == "accuracy" else clustered_mean
             estimate = average(rows[score].to_numpy(), sets, queries)
             step = resolution(rows) if score == "accuracy" else 0.0
             found.append(metric_row(rows, score, estimate, unit=unit, resolution=step, score=score, **mode))
-        gold, predicted = rows["gold"].to_numpy(), rows["prediction"].to_numpy()
-        confidence, correct = rows["confidence"].to_numpy(), rows["accuracy"].to_numpy()
-        f1 = _within_0_and_1(jackknife(macro_f1, (gold, predicted), sets, queries))
-        ece = _within_0_and_1(jackknife(expected_calibration_error, (confidence, correct), sets, queries))
-        found.append(metric_row(rows, "macro_f1", f1, unit="share", resolution=resolution(rows), **mode))
-        found.append(metric_row(rows, "calibration_error", ece, unit="probability", **mode))
+        sizes: dict[str, Any] = {"unit": "share", "resolution": resolution(rows)}
+        if "macro_f1" in scores:
+            labels = (rows["gold"].to_numpy(), rows["prediction"].to_numpy())
+            estimate = _within_0_and_1(jackknife(macro_f1, labels, sets, queries))
+            found.append(metric_row(rows, "macro_f1", estimate, **sizes, **mode))
+        if "calibration_error" in scores:
+            sure = (rows["confidence"].to_numpy(), rows["accuracy"].to_numpy())
+            estimate = _within_0_and_1(jackknife(expected_calibration_error, sure, sets, queries))
+            found.append(metric_row(rows, "calibration_error", estimate, unit="probability", **mode))
     return found
 
 

@@ -5,14 +5,21 @@ import pandas as pd
 from icl.errors import UserError
 from icl.metrics.effects import EFFECTS, bayes_gap
 from icl.metrics.levels import levels
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise, possible_normalisations
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
 
 __all__ = ["measure"]
 
 
-def measure(scores: pd.DataFrame) -> pd.DataFrame:
+def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
     """Compute levels and effects from a score table.
+
+    Parameters
+    ----------
+    normalisation
+        One of `icl.metrics.normalise.NORMALISATIONS`; the column of that name says which. Accuracy is given under each
+        of them in any case (metric ``accuracy_by_normalisation``).
 
     Returns
     -------
@@ -22,12 +29,19 @@ def measure(scores: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If no prompt has been scored.
+        If no prompt has been scored, or the normalisation needs what was not asked.
     """
-    outcomes = prompt_outcomes(scores)
+    outcomes = prompt_outcomes(normalise(scores, normalisation))
     if outcomes.empty:
         raise UserError("the score table holds no prompt that was scored; run the probe to its end first.")
     rows = levels(outcomes)
     for effect in EFFECTS.values():
         rows += effect(outcomes)
-    return metrics_table(rows + bayes_gap(scores))
+    rows += bayes_gap(scores)
+    rows = [row | {"normalisation": normalisation} for row in rows]
+    for how in possible_normalisations(scores):
+        rows += [
+            row | {"metric": "accuracy_by_normalisation", "normalisation": how}
+            for row in levels(prompt_outcomes(normalise(scores, how)), scores=("accuracy",))
+        ]
+    return metrics_table(rows)

@@ -5,8 +5,8 @@ import pandas as pd
 
 __all__ = ["PROMPT_KEYS", "SCORES", "prompt_outcomes"]
 
-PROMPT_KEYS = ["model", "task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length"]
-PROMPT_KEYS += ["query_id", "demonstration_set_id"]
+PROMPT_KEYS = ["model", "task", "label_mode", "input_mode", "format", "order", "method", "num_shots"]
+PROMPT_KEYS += ["example_length", "query_id", "demonstration_set_id"]
 """Columns that together name a prompt."""
 
 SCORES: dict[str, str] = {
@@ -25,7 +25,8 @@ def prompt_outcomes(scores: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `PROMPT_KEYS`, probe, num_wrong_shown, gold, prediction, confidence, num_candidates and `SCORES`.
-        Probabilities are normalised over the candidates; ties go to the first of them.
+        Probabilities are normalised over the candidates; ties go to the first of them. A model that is asked by the
+        channel method answers under a name of its own, ``model (channel)``.
     """
     number = scores.groupby(PROMPT_KEYS, dropna=False, sort=False).ngroup().to_numpy()
     failed = np.unique(number[(scores["status"] != "ok").to_numpy()])
@@ -48,6 +49,8 @@ def prompt_outcomes(scores: pd.DataFrame) -> pd.DataFrame:
     gold_row = starts + _first_true(is_gold, starts)
 
     table = scores.iloc[starts][[*PROMPT_KEYS, "probe", "num_wrong_shown"]].reset_index(drop=True)
+    channel = table["method"] == "channel"
+    table["model"] = table["model"].where(~channel, table["model"] + " (channel)")
     gold_probability = probability[gold_row]
     return table.assign(
         gold=candidate[gold_row],

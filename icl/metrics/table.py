@@ -15,6 +15,7 @@ METRIC_COLUMNS: dict[str, str] = {
     "metric": "name of the metric",
     "score": "the per-prompt score that it averages; empty where it has one of its own",
     "contrast": "what was compared, e.g. 'gold − random'; empty for a plain level",
+    "normalisation": "how candidates were compared, see icl.metrics.normalise",
     "label_mode": "condition, empty where the metric compares label modes",
     "format": "condition, empty where the metric compares formats",
     "num_shots": "condition",
@@ -43,6 +44,7 @@ def metric_row(
         "metric": metric,
         "score": "",
         "contrast": "",
+        "normalisation": "sum",
         "label_mode": "",
         "estimate": estimate.estimate,
         "standard_error": estimate.standard_error,
@@ -61,7 +63,8 @@ def metric_row(
 def metrics_table(rows: list[dict]) -> pd.DataFrame:
     """Collect rows into a table with the declared columns and types."""
     table = pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
-    text = ["model", "task", "metric", "score", "contrast", "label_mode", "format", "unit", "reason"]
+    text = ["model", "task", "metric", "score", "contrast", "normalisation", "label_mode", "format"]
+    text += ["unit", "reason"]
     whole = ["num_shots", "example_length", "num_prompts", "num_queries", "num_demonstration_sets"]
     return table.astype(dict.fromkeys(text, "str") | dict.fromkeys(whole, "Int64")).astype(
         {name: "float64" for name in ("estimate", "standard_error", "low", "high", "resolution")}

@@ -8,7 +8,7 @@ from icl.errors import UserError
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example, Task
 
-__all__ = ["Demonstrations", "Episode", "draw_episodes"]
+__all__ = ["Demonstrations", "Episode", "draw_curves", "draw_episodes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,42 @@ def draw_episodes(
         )
         episodes += [Episode(demonstrations=demonstrations, query=task.pool[i], query_id=f"pool{i}") for i in queries]
     return episodes
+
+
+def draw_curves(
+    task: Task, *, num_demonstration_sets: int, num_demonstrations: int, seeds: Seeds
+) -> list[tuple[Demonstrations, list[tuple[str, Example]]]]:
+    """Draw prompts whose every demonstration is also asked, behind those before it.
+
+    Returns
+    -------
+    list
+        For each set its demonstrations, and num_demonstrations + 1 queries by number of shots: (identity, example).
+
+    Raises
+    ------
+    UserError
+        If the pool cannot supply so many.
+    """
+    needed = num_demonstrations + 1
+    if needed > len(task.pool):
+        raise UserError(
+            f"task '{task.name}' has {len(task.pool)} examples, but a curve to {num_demonstrations} shots needs "
+            f"{needed}; ask for fewer with --shots."
+        )
+    drawn = []
+    for number in range(num_demonstration_sets):
+        chosen = stream(seeds.selection, "curve", number).permutation(len(task.pool))[:needed]
+        examples = [(f"pool{i}", task.pool[i]) for i in chosen.tolist()]
+        labels = tuple(example.label for _, example in examples[:-1])
+        demonstrations = Demonstrations(
+            set_id=f"set{number}",
+            inputs=tuple(example.input for _, example in examples[:-1]),
+            gold_labels=labels,
+            shown_labels=labels,
+        )
+        drawn.append((demonstrations, examples))
+    return drawn
 
 
 def _plain(task: Task, shuffled: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from icl.errors import UserError
@@ -10,7 +10,24 @@ from icl.prompts.demonstrations import Demonstrations
 from icl.prompts.formats import Format
 from icl.tasks.task import Example
 
-__all__ = ["Candidate", "Part", "Prompt", "check_words", "render"]
+__all__ = [
+    "CONTENT_FREE",
+    "METHODS",
+    "Candidate",
+    "Part",
+    "Prompt",
+    "check_words",
+    "content_free",
+    "label_prior",
+    "render",
+    "render_channel",
+]
+
+METHODS = ("direct", "channel")
+"""How a label is scored: log p(label | input), or log p(input | label) with the demonstrations turned round (Min)."""
+
+CONTENT_FREE = ("N/A", "[MASK]", "")
+"""Queries without content, for contextual calibration (Zhao §4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +40,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One answer: the label it stands for, and the text that is appended to the prompt."""
+    """One answer: the label it stands for, and the text that is appended to the prompt and scored.
+
+    `given` stands between the two and is not scored: the label word, where the input is scored (method channel).
+    """
 
     label: str
     text: str
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +72,8 @@ class Prompt:
         Where the shown inputs came from.
     order : int
         Order of the demonstrations; 0 as drawn.
+    method : "direct" or "channel"
+        What is scored: the label behind the input, or the input behind the label.
     example_length : int or None
         Tokens in one GINC example; None for text.
     probes : tuple of str
@@ -66,6 +89,7 @@ class Prompt:
     query_id: str
     input_mode: str = "task"
     order: int = 0
+    method: str = "direct"
     example_length: int | None = None
     probes: tuple[str, ...] = ()
 
@@ -77,7 +101,8 @@ class Prompt:
     @property
     def prompt_id(self) -> str:
         """Sixteen hexadecimal digits of text and candidates: equal for equal questions."""
-        question = "\x1f".join([self.text, *(candidate.text for candidate in self.candidates)])
+        candidates = (f"{c.given}\x1e{c.text}" if c.given else c.text for c in self.candidates)
+        question = "\x1f".join([self.text, *candidates])
         return hashlib.sha256(question.encode()).hexdigest()[:16]
 
     @property
@@ -102,7 +127,7 @@ def render(
     query_id: str = "query",
     **provenance,
 ) -> Prompt:
-    """Write demonstrations and query down in `format`.
+    """Write demonstrations and query down in `format`, the query's label left open.
 
     Parameters
     ----------
@@ -117,12 +142,11 @@ def render(
     parts = [Part("instruction", format.instruction)]
     shown = demonstrations.shown_labels or (None,) * len(demonstrations)
     for text, label in zip(demonstrations.inputs, shown):
-        parts += [Part("prefix", format.input_prefix), Part("input", format.write_input(text))]
+        parts += _input_parts(format, text)
         if label is not None:
-            parts += [Part("separator", format.field_separator), Part("prefix", format.label_prefix)]
-            parts += [Part("label", words[label])]
+            parts += [Part("separator", format.field_separator), *_label_parts(format, words[label])]
         parts += [Part("separator", format.demonstration_separator)]
-    parts += [Part("prefix", format.input_prefix), Part("input", format.write_input(query.input))]
+    parts += _input_parts(format, query.input)
     parts += [Part("separator", format.field_separator), Part("prefix", format.label_prefix)]
     finished, space = _without_trailing_space([part for part in parts if part.text])
     return Prompt(
@@ -134,6 +158,69 @@ def render(
         demonstrations=demonstrations,
         query_id=query_id,
         **provenance,
+    )
+
+
+def render_channel(
+    task: str,
+    demonstrations: Demonstrations,
+    query: Example,
+    format: Format,
+    *,
+    words: Mapping[str, str],
+    query_id: str = "query",
+    **provenance,
+) -> Prompt:
+    """Write demonstrations turned round, label before input, and score the query's input behind each label (Min §4).
+
+    Takes what `render` takes; a demonstration reads ``label_prefix label field_separator input_prefix input``.
+    """
+    words = {label: format.write_label(word) for label, word in words.items()}
+    parts = [Part("instruction", format.instruction)]
+    shown = demonstrations.shown_labels or (None,) * len(demonstrations)
+    for text, label in zip(demonstrations.inputs, shown):
+        if label is not None:
+            parts += [*_label_parts(format, words[label]), Part("separator", format.field_separator)]
+        parts += [*_input_parts(format, text), Part("separator", format.demonstration_separator)]
+    parts += [Part("prefix", format.label_prefix)]
+    finished, space = _without_trailing_space([part for part in parts if part.text] or [Part("prefix", "")])
+    behind = format.field_separator + format.input_prefix
+    bare = behind.rstrip(" ")
+    text = behind[len(bare) :] + format.write_input(query.input)
+    return Prompt(
+        task=task,
+        format=format.name,
+        parts=finished,
+        candidates=tuple(Candidate(label, text, given=space + word + bare) for label, word in words.items()),
+        gold_label=query.label,
+        demonstrations=demonstrations,
+        query_id=query_id,
+        method="channel",
+        **provenance,
+    )
+
+
+def content_free(prompt: Prompt) -> tuple[Prompt, ...]:
+    """Put each of `CONTENT_FREE` in the place of a direct prompt's query: what the demonstrations alone favour."""
+    last = _last_input(prompt)
+    return tuple(
+        replace(
+            prompt,
+            parts=(*prompt.parts[:last], *([Part("input", text)] if text else []), *prompt.parts[last + 1 :]),
+            query_id=f"content-free {text!r}",
+        )
+        for text in CONTENT_FREE
+    )
+
+
+def label_prior(prompt: Prompt) -> Prompt:
+    """Keep only what stands between a direct prompt's query and its label: what PMI compares with."""
+    behind = "".join(part.text for part in prompt.parts[_last_input(prompt) + 1 :]).lstrip()
+    return replace(
+        prompt,
+        parts=(Part("prefix", behind),) if behind else (),
+        demonstrations=prompt.demonstrations.first(0),
+        query_id="label prefix alone",
     )
 
 
@@ -152,6 +239,18 @@ def check_words(format: Format, words: Mapping[str, str], task: str) -> None:
                 f"format '{format.name}' writes the labels of task '{task}' so that {first!r} begins {second!r}; "
                 "use a format that keeps their casing, or rename one."
             )
+
+
+def _input_parts(format: Format, text: str) -> list[Part]:
+    return [Part("prefix", format.input_prefix), Part("input", format.write_input(text))]
+
+
+def _label_parts(format: Format, word: str) -> list[Part]:
+    return [Part("prefix", format.label_prefix), Part("label", word)]
+
+
+def _last_input(prompt: Prompt) -> int:
+    return max(index for index, part in enumerate(prompt.parts) if part.kind == "input")
 
 
 def _without_trailing_space(parts: list[Part]) -> tuple[tuple[Part, ...], str]:

@@ -15,6 +15,11 @@ class Grid:
     formats: tuple[str, ...]
     shots: tuple[int, ...]
     example_lengths: tuple[int | None, ...] = (None,)
+    methods: tuple[str, ...] = ("direct",)
+
+    def as_curve(self) -> "Grid":
+        """Ask at every shot count up to the largest: on a curve that costs nothing more."""
+        return replace(self, shots=tuple(range(max(self.shots) + 1)))
 
     def override(self, **chosen: tuple | None) -> "Grid":
         """Replace what the user chose; None leaves the grid's own."""
@@ -23,7 +28,8 @@ class Grid:
     def conditions(self) -> list[Condition]:
         """List the conditions, each once; all label modes share one zero-shot condition."""
         product = [
-            Condition.of(mode, format, num_shots)
+            Condition.of(mode, format, num_shots, method)
+            for method in self.methods
             for format in self.formats
             for num_shots in self.shots
             for mode in self.label_modes

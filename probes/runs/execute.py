@@ -1,46 +1,41 @@
-"""Score what a plan asks, part by part, skipping what a run folder already holds."""
+"""Score what a plan asks, skipping what a run folder already holds, and write rows as answers come."""
 
-import os
-import platform
+import math
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from icl.errors import UserError
+from icl.metrics.boundaries import boundary_audit
 from icl.metrics.measure import measure
 from icl.prompts.render import Prompt
-from icl.scores import SCORE_COLUMNS
+from probes.runs.cache import AnswerCache, answer_cache
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
+from probes.runs.manifest import make_manifest
 from probes.runs.plan import Plan, make_plan
-from probes.runs.versions import versions
-from probes.scorers.scorer import LabelAudit, Scorer
+from probes.runs.rows import Answers, prompt_key, score_rows, stored_answers, stored_keys
+from probes.scorers.scorer import Answer, Progress, Scorer
 
-__all__ = ["execute", "run_experiment", "score_rows"]
+__all__ = ["execute", "run_experiment"]
 
-_PART = 128
-"""Prompts that are scored between two writes: a kill loses no more than these."""
+_WRITTEN_TOGETHER = 128
+"""Prompts whose rows are written as one part."""
 
-_KEYS = (
-    *("task", "label_mode", "input_mode", "format", "order", "num_shots", "example_length"),
-    *("query_id", "demonstration_set_id", "prompt_id"),
-)
+_SECONDS_BETWEEN_WRITES = 10.0
+"""A kill loses no more than the answers of so many seconds and the pass that was under way."""
 
-type Answers = dict[str, tuple[np.ndarray, list[LabelAudit]]]
-"""Prompt's identity → nats and tokens of each candidate."""
+_CHECKED_FOR_PRECISION = 16
+"""Prompts of the run on which reduced precision is compared with float32."""
+
+type Reported = Callable[[str, str, int, int], None]
+"""Called with (model, unit, units done, units in all) while a model reads; a unit is a token or a prompt."""
 
 
-def execute(folder: RunFolder, plan: Plan, *, progress: Callable[[str, int, int], None] | None = None) -> pd.DataFrame:
+def execute(folder: RunFolder, plan: Plan, *, progress: Reported | None = None) -> pd.DataFrame:
     """Score every prompt of the plan with every scorer, then measure; return the metrics table.
-
-    Parameters
-    ----------
-    progress
-        Called with (model, prompts done, prompts in all) after every part.
 
     Raises
     ------
@@ -51,30 +46,6 @@ def execute(folder: RunFolder, plan: Plan, *, progress: Callable[[str, int, int]
         return _execute(folder, plan, progress)
 
 
-def _execute(folder: RunFolder, plan: Plan, progress: Callable[[str, int, int], None] | None) -> pd.DataFrame:
-    manifest = _manifest(folder, plan)
-    folder.write_manifest(manifest)
-    stored = folder.scores()
-    began = time.perf_counter()
-    for scorer in plan.scorers:
-        done = _finished(stored, scorer.name)
-        waiting = [prompt for prompt in plan.prompts if _key(prompt) not in done]
-        answers = _answered(stored, scorer.name, waiting)
-        total = len(plan.prompts)
-        for start in range(0, len(waiting), _PART):
-            part = waiting[start : start + _PART]
-            _ask(scorer, part, answers)
-            folder.add_scores(score_rows(scorer, part, answers, plan, run=folder.path.name))
-            if progress:
-                progress(scorer.name, total - len(waiting) + start + len(part), total)
-    metrics = measure(folder.scores())
-    folder.write_metrics(metrics)
-    manifest["state"] = "finished"
-    manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)
-    folder.write_manifest(manifest)
-    return metrics
-
-
 def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
     """Plan, check and execute an experiment into the run folder `out`; the call for notebooks."""
     plan = make_plan(experiment)
@@ -83,123 +54,109 @@ def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
     return folder
 
 
-def _ask(scorer: Scorer, prompts: Sequence[Prompt], answers: Answers) -> None:
-    """Add the answers to questions that are not answered yet, each asked once.
+def _execute(folder: RunFolder, plan: Plan, progress: Reported | None) -> pd.DataFrame:
+    manifest = make_manifest(folder, plan)
+    folder.write_manifest(manifest)
+    stored = folder.scores()
+    began = time.perf_counter()
+    for scorer in plan.scorers:
+        told = None if progress is None else partial(progress, scorer.name, scorer.unit)
+        _ask(folder, plan, scorer, stored[stored["model"] == scorer.name], told)
+        if reading := scorer.reading():
+            manifest["reading"][scorer.name] = reading
+        if scorer.name not in manifest["precision"] and (deviation := scorer.precision_check(_sample(plan, scorer))):
+            manifest["precision"][scorer.name] = deviation
+    scores = folder.scores()
+    manifest["boundaries"] = boundary_audit(scores).set_index("model").to_dict(orient="index")
+    metrics = measure(scores)
+    folder.write_metrics(metrics)
+    manifest["state"] = "finished"
+    manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)
+    folder.write_manifest(manifest)
+    return metrics
+
+
+def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, progress: Progress | None) -> None:
+    """Ask a scorer what the folder does not hold yet, each question once.
 
     Questions recur: without demonstrations every demonstration set asks the same, and labels that were drawn or
     shuffled may come out as the gold ones.
     """
-    new = {prompt.prompt_id: prompt for prompt in prompts if prompt.prompt_id not in answers}
-    if new:
-        asked = list(new.values())
-        answers.update(zip(new, zip(scorer(asked), scorer.audit(asked))))
+    done = stored_keys(stored)
+    waiting = {number: prompt for number, prompt in enumerate(plan.prompts) if prompt_key(prompt) not in done}
+    if not waiting:
+        return
+    answers = stored_answers(stored, [prompt for prompt in plan.prompts if prompt_key(prompt) in done], plan)
+    with answer_cache(scorer, use=plan.use_cache) as cache:
+        writer = _Writer(folder, plan, scorer, answers, cache)
+        questions = writer.expect(waiting)
+        answers |= cache.look_up([prompt_id for prompt_id in questions if prompt_id not in answers])
+        new = [prompt for prompt_id, prompt in questions.items() if prompt_id not in answers]
+        for prompt_id in questions:
+            if prompt_id in answers:
+                writer.arrived(prompt_id)
+        try:
+            for index, answer in scorer.answer(new, progress=progress):
+                prompt_id = new[index].prompt_id
+                answers[prompt_id] = answer
+                cache.keep(prompt_id, answer)
+                writer.arrived(prompt_id)
+        finally:
+            writer.write()
 
 
-def score_rows(scorer: Scorer, prompts: Sequence[Prompt], answers: Answers, plan: Plan, *, run: str) -> pd.DataFrame:
-    """Lay the answers to prompts out as rows of the score table."""
-    rows = []
-    for prompt in prompts:
-        logprobs, audit = answers[prompt.prompt_id]
-        shared = {
-            "run": run,
-            "model": scorer.name,
-            "probe": ",".join(prompt.probes),
-            "seed_selection": plan.seeds.selection,
-            "seed_labels": plan.seeds.labels,
-            "seed_order": plan.seeds.order,
-            "seed_format": plan.seeds.format,
-            "num_wrong_shown": prompt.demonstrations.num_wrong_shown,
-        } | dict(zip(_KEYS, _key(prompt)))
-        for candidate, logprob, label in zip(prompt.candidates, logprobs, audit):
-            failed = np.isnan(logprob)
-            rows.append(
-                shared
-                | {
-                    "candidate": candidate.label,
-                    "candidate_text": candidate.text,
-                    "is_gold": candidate.label == prompt.gold_label,
-                    "num_label_tokens": label.num_label_tokens,
-                    "logprob": logprob,
-                    "logprob_per_token": logprob / label.num_label_tokens,
-                    "boundary_clean": label.boundary_clean,
-                    "status": "unscorable" if failed else "ok",
-                    "reason": "the scorer gave no number" if failed else "",
-                }
-            )
-    return pd.DataFrame(rows, columns=[column.name for column in SCORE_COLUMNS])
+class _Writer:
+    """Writes the rows of prompts once they and their companions are answered."""
+
+    def __init__(self, folder: RunFolder, plan: Plan, scorer: Scorer, answers: Answers, cache: AnswerCache):
+        self._folder, self._plan, self._scorer, self._answers, self._cache = folder, plan, scorer, answers, cache
+        self._skipped = plan.skipped.get(scorer.name, {})
+        self._missing: dict[int, int] = {}
+        self._wanted_by: dict[str, list[int]] = {}
+        self._prompts: dict[int, Prompt] = {}
+        self._ready: list[int] = []
+        self._last_write = time.monotonic()
+
+    def expect(self, prompts: dict[int, Prompt]) -> dict[str, Prompt]:
+        """Take the prompts that rows are wanted of; return every distinct question that this asks."""
+        questions: dict[str, Prompt] = {}
+        self._prompts = prompts
+        for number, prompt in prompts.items():
+            if reason := self._skipped.get(prompt.prompt_id):
+                self._answers[prompt.prompt_id] = [Answer(math.nan, reason=reason)] * len(prompt.candidates)
+                self._ready.append(number)
+                continue
+            asked = {one.prompt_id: one for one in (prompt, *self._plan.companions(prompt))}
+            asked = {name: one for name, one in asked.items() if name not in self._skipped}
+            questions |= asked
+            self._missing[number] = len(asked)
+            for name in asked:
+                self._wanted_by.setdefault(name, []).append(number)
+        return questions
+
+    def arrived(self, prompt_id: str) -> None:
+        """Note that a question is answered; write when enough is ready or some time has passed."""
+        for number in self._wanted_by.pop(prompt_id, ()):
+            self._missing[number] -= 1
+            if not self._missing[number]:
+                self._ready.append(number)
+        late = time.monotonic() - self._last_write > _SECONDS_BETWEEN_WRITES
+        if len(self._ready) >= _WRITTEN_TOGETHER or (late and self._ready):
+            self.write()
+
+    def write(self) -> None:
+        """Write what is ready, and store the cache."""
+        self._cache.store()
+        for start in range(0, len(self._ready), _WRITTEN_TOGETHER):
+            part = {number: self._prompts[number] for number in self._ready[start : start + _WRITTEN_TOGETHER]}
+            run, model = self._folder.path.name, self._scorer.name
+            self._folder.add_scores(score_rows(part, self._answers, self._plan, model=model, run=run))
+        self._ready = []
+        self._last_write = time.monotonic()
 
 
-def _key(prompt: Prompt) -> tuple:
-    return (
-        prompt.task,
-        prompt.demonstrations.label_mode if len(prompt.demonstrations) else "zero_shot",
-        prompt.input_mode,
-        prompt.format,
-        prompt.order,
-        len(prompt.demonstrations),
-        prompt.example_length,
-        prompt.query_id,
-        prompt.demonstrations.set_id,
-        prompt.prompt_id,
-    )
-
-
-def _finished(stored: pd.DataFrame, model: str) -> set[tuple]:
-    mine = stored[stored["model"] == model][list(_KEYS)].drop_duplicates()
-    return {tuple(None if pd.isna(value) else value for value in row) for row in mine.itertuples(index=False)}
-
-
-def _answered(stored: pd.DataFrame, model: str, waiting: Sequence[Prompt]) -> Answers:
-    """Read back the answers to those waiting prompts whose question an earlier start has asked."""
-    wanted = stored["prompt_id"].isin({prompt.prompt_id for prompt in waiting})
-    mine = stored[wanted & (stored["model"] == model)].drop_duplicates(["prompt_id", "candidate"])
-    return {
-        str(prompt_id): (
-            rows["logprob"].to_numpy(),
-            [
-                LabelAudit(int(count), None if pd.isna(clean) else bool(clean))
-                for count, clean in zip(rows["num_label_tokens"], rows["boundary_clean"])
-            ],
-        )
-        for prompt_id, rows in mine.groupby("prompt_id", sort=False)
-    }
-
-
-def _manifest(folder: RunFolder, plan: Plan) -> dict:
-    models = {scorer.name: scorer.identity() for scorer in plan.scorers}
-    before = _earlier_manifest(folder)
-    if before is not None:
-        for name, identity in models.items():
-            if before["models"].get(name, identity) != identity:
-                old, new = before["models"][name], identity
-                what = next(key for key in new if old.get(key) != new[key])
-                raise UserError(
-                    f"{folder.path} holds scores of another '{name}' ({what} was {old.get(what)}, now {new[what]}); "
-                    "choose another --out."
-                )
-        if before["source"] != plan.task.source:
-            raise UserError(
-                f"{folder.path} holds scores of another task ({before['source']}, now {plan.task.source}); "
-                "choose another --out."
-            )
-    return {
-        "state": "running",
-        "started": before["started"] if before else datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": before["seconds"] if before else 0.0,
-        "task": plan.task.name,
-        "source": plan.task.source,
-        "description": plan.task.description,
-        "num_prompts": len(plan.prompts),
-        "models": models,
-        "seeds": {source: getattr(plan.seeds, source) for source in ("selection", "labels", "order", "format")},
-        "versions": versions(),
-        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-    }
-
-
-def _earlier_manifest(folder: RunFolder) -> dict | None:
-    """The manifest of an earlier start; a damaged one is made anew, the scores do not need it."""
-    try:
-        return folder.manifest
-    except UserError:
-        return None
+def _sample(plan: Plan, scorer: Scorer) -> list[Prompt]:
+    """Prompts of the run, evenly over all of it, that the scorer can read."""
+    skipped = plan.skipped.get(scorer.name, {})
+    scored = [prompt for prompt in plan.prompts if prompt.prompt_id not in skipped]
+    return scored[:: max(1, len(scored) // _CHECKED_FOR_PRECISION)][:_CHECKED_FOR_PRECISION]

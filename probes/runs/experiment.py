@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from icl.errors import UserError, unknown_name
+from icl.prompts.render import METHODS
 
 __all__ = ["Experiment", "read_experiment", "write_experiment"]
 
@@ -29,6 +30,15 @@ class Experiment:
         prompts a condition.
     balanced : bool
         Whether demonstrations are drawn with equal label counts.
+    curve : bool
+        Ask at every shot count of one prompt: its next demonstration is the query, so `queries` does not count and
+        demonstrations are drawn as they come.
+    methods : tuple of str
+        "direct", "channel" or both, see `icl.prompts.render.METHODS`.
+    calibrate : bool
+        Also ask what PMI and contextual calibration compare with (sentences, method direct).
+    skip_too_long : bool
+        Leave out, with a reason, prompts that do not fit a model's context, instead of refusing the run.
     seed : int
         Seed of every source that has none of its own.
     seed_selection, seed_labels, seed_order, seed_format : int, or None
@@ -37,7 +47,7 @@ class Experiment:
         `.npz` file of a GINC family; None is the default family.
     smoothing : float
         ε of exact Bayes.
-    dtype, device, revision, batch_tokens, trust_remote_code
+    dtype, device, revision, chat, trust_remote_code
         Passed to the Hugging Face scorer.
     """
 
@@ -53,6 +63,10 @@ class Experiment:
     queries: int = 64
     demonstration_sets: int = 3
     balanced: bool = True
+    curve: bool = False
+    methods: tuple[str, ...] = ("direct",)
+    calibrate: bool = True
+    skip_too_long: bool = False
     seed: int = 0
     seed_selection: int | None = None
     seed_labels: int | None = None
@@ -63,14 +77,14 @@ class Experiment:
     dtype: str = "float32"
     device: str = "auto"
     revision: str | None = None
-    batch_tokens: int = 8192
+    chat: bool = False
     trust_remote_code: bool = False
 
     def __post_init__(self):
-        for name in ("queries", "demonstration_sets", "batch_tokens"):
+        for name in ("queries", "demonstration_sets"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("models", "probes", "label_modes", "formats", "shots", "example_lengths"):
+        for name in ("models", "probes", "label_modes", "formats", "shots", "example_lengths", "methods"):
             if getattr(self, name) is not None and not getattr(self, name):
                 raise UserError(f"{name} is empty; name at least one, or leave it out for the default.")
         for name in ("seed", "seed_selection", "seed_labels", "seed_order", "seed_format"):
@@ -78,6 +92,9 @@ class Experiment:
                 raise UserError(f"{name} cannot be negative, got {getattr(self, name)}; use 0 or more.")
         if self.shots is not None and min(self.shots) < 0:
             raise UserError(f"shots cannot be negative, got {min(self.shots)}.")
+        for method in self.methods:
+            if method not in METHODS:
+                raise unknown_name("method", method, METHODS)
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -101,6 +118,8 @@ def read_experiment(path: Path) -> Experiment:
             raise unknown_name(f"experiment key in {path.name}", name, known)
     if missing := {"models", "task"} - set(given):
         raise UserError(f"experiment {path} lacks {' and '.join(sorted(missing))}; add the line(s).")
+    if given.get("curve") and "queries" in given:
+        raise UserError(f"experiment {path} names queries, but on a curve the demonstrations are asked; drop one.")
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     for name, value in values.items():
         if not _fits(value, known[name]):
@@ -113,6 +132,8 @@ def write_experiment(experiment: Experiment, path: Path) -> None:
     import tomli_w
 
     values = {name: value for name, value in asdict(experiment).items() if value is not None}
+    if experiment.curve:
+        del values["queries"]
     path.write_text(tomli_w.dumps(values))
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from icl.errors import UserError
@@ -101,7 +102,7 @@ class RunFolder:
         if not parts:
             return validate_scores(pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in SCORE_COLUMNS}))
         try:
-            return validate_scores(pd.concat(parts, ignore_index=True))
+            return _in_order(validate_scores(pd.concat(parts, ignore_index=True)))
         except UserError as error:
             raise UserError(f"{self.path / 'scores'}: {error} Remove the part that does not belong there.") from error
 
@@ -208,6 +209,13 @@ def write_whole(path: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     unfinished.replace(path)
+
+
+def _in_order(scores: pd.DataFrame) -> pd.DataFrame:
+    """Put rows into the order of the plan, whatever order they were answered in."""
+    models = {model: rank for rank, model in enumerate(scores["model"].unique())}
+    order = np.lexsort((scores["number"].fillna(0).to_numpy(dtype=int), scores["model"].map(models)))
+    return scores.iloc[order].reset_index(drop=True)
 
 
 def _show(value: object) -> str:

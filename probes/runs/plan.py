@@ -1,14 +1,14 @@
 """From an experiment to the prompts of each task: the grid, checked before anything is scored."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from icl.errors import UserError
 from icl.ginc.family import default_family, load_family
 from icl.ginc.task import GincTask
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.render import Prompt
+from icl.prompts.render import Prompt, content_free, label_prior
 from icl.prompts.seeds import Seeds
 from icl.tasks.catalogue import load_task
 from icl.tasks.task import Task
@@ -18,9 +18,33 @@ from probes.runs.experiment import Experiment
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.scorer import Scorer
 
-__all__ = ["GINC", "Plan", "load_named_task", "make_plan", "make_seeds"]
+__all__ = ["GINC", "Plan", "Resources", "load_named_task", "make_plan", "make_seeds"]
 
 GINC = "ginc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a run may use; it changes no result.
+
+    Attributes
+    ----------
+    memory : float or None
+        Gigabytes beside the weights for reading; None is half of what is free.
+    batch_tokens : int or None
+        Tokens in one forward pass at most; None is a number that suits the device.
+    use_cache : bool
+        Whether answers are looked up in, and kept for, other runs.
+    """
+
+    memory: float | None = None
+    batch_tokens: int | None = None
+    use_cache: bool = True
+
+    def __post_init__(self):
+        for name in ("memory", "batch_tokens"):
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise UserError(f"{name} must be positive, got {value:g}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +61,38 @@ class Plan:
         Each has checked the prompts already.
     seeds : Seeds
         By source.
+    skipped : dict
+        Scorer's name → identity of each question that it cannot read → why.
+    calibrate : bool
+        Whether each prompt is accompanied by what PMI and contextual calibration compare with.
+    use_cache : bool
+        Whether answers of other runs are used.
     """
 
     task: Task | GincTask
     prompts: tuple[Prompt, ...]
     scorers: tuple[Scorer, ...]
     seeds: Seeds
+    skipped: dict[str, dict[str, str]] = field(default_factory=dict)
+    calibrate: bool = False
+    use_cache: bool = False
+
+    def companions(self, prompt: Prompt) -> tuple[Prompt, ...]:
+        """List what is asked beside a prompt, so that PMI and contextual calibration need no second run.
+
+        The label prefix alone, then each content-free query; none for the channel method, whose candidates compete
+        on one text.
+        """
+        if not self.calibrate or prompt.method != "direct":
+            return ()
+        return (label_prior(prompt), *content_free(prompt))
+
+    def questions(self) -> dict[str, Prompt]:
+        """List every distinct question of prompts and companions: identity → one prompt that asks it."""
+        return {one.prompt_id: one for prompt in self.prompts for one in (prompt, *self.companions(prompt))}
 
 
-def make_plan(experiment: Experiment) -> Plan:
+def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Plan:
     """Check an experiment and lay out its prompts; loads no weights.
 
     Raises
@@ -60,6 +107,7 @@ def make_plan(experiment: Experiment) -> Plan:
         num_demonstration_sets=experiment.demonstration_sets,
         balanced=experiment.balanced,
         seeds=seeds,
+        curve=experiment.curve,
     )
     prompts: list[Prompt] = []
     for example_length, conditions in _conditions(experiment, task).items():
@@ -67,22 +115,64 @@ def make_plan(experiment: Experiment) -> Plan:
         if isinstance(task, GincTask) and example_length is not None:
             asked = replace(task, example_length=example_length)
         prompts += build_prompts(asked, conditions, selection)
-    scorers = []
-    for model in dict.fromkeys(experiment.models):
-        options = {
-            "revision": experiment.revision,
-            "dtype": experiment.dtype,
-            "device": experiment.device,
-            "batch_tokens": experiment.batch_tokens,
-            "trust_remote_code": experiment.trust_remote_code,
-        }
-        scorer = make_scorer(model, task, smoothing=experiment.smoothing, **options)
-        scorer.check(prompts)
-        scorers.append(scorer)
+    scorers = _make_scorers(experiment, resources, task)
+    plan = Plan(
+        task=task,
+        prompts=tuple(prompts),
+        scorers=scorers,
+        seeds=seeds,
+        calibrate=experiment.calibrate and isinstance(task, Task),
+        use_cache=resources.use_cache,
+    )
+    questions = list(plan.questions().values())
+    for scorer in scorers:
+        scorer.check(questions)
+    skipped = {scorer.name: _too_long(scorer, questions) for scorer in scorers}
+    if not experiment.skip_too_long:
+        for scorer in scorers:
+            _refuse_too_long(scorer, prompts, skipped[scorer.name])
+    return replace(plan, skipped=skipped)
+
+
+def _make_scorers(experiment: Experiment, resources: Resources, task: Task | GincTask) -> tuple[Scorer, ...]:
+    options = {
+        "revision": experiment.revision,
+        "dtype": experiment.dtype,
+        "device": experiment.device,
+        "memory": resources.memory,
+        "batch_tokens": resources.batch_tokens,
+        "chat": experiment.chat,
+        "trust_remote_code": experiment.trust_remote_code,
+    }
+    models = dict.fromkeys(experiment.models)
+    scorers = tuple(make_scorer(model, task, smoothing=experiment.smoothing, **options) for model in models)
     names = [scorer.name for scorer in scorers]
     if len(set(names)) < len(names):
         raise UserError(f"two models go by the same name ({', '.join(names)}); rename one's folder or file.")
-    return Plan(task=task, prompts=tuple(prompts), scorers=tuple(scorers), seeds=seeds)
+    return scorers
+
+
+def _too_long(scorer: Scorer, questions: list[Prompt]) -> dict[str, str]:
+    return {
+        questions[index].prompt_id: f"it has {length} tokens, but model '{scorer.name}' reads {scorer.context_length}"
+        for index, length in scorer.too_long(questions).items()
+    }
+
+
+def _refuse_too_long(scorer: Scorer, prompts: list[Prompt], skipped: dict[str, str]) -> None:
+    """Refuse a run whose prompts do not all fit; what fits is said in shots."""
+    long = [prompt for prompt in prompts if prompt.prompt_id in skipped]
+    if not long:
+        return
+    worst = max(long, key=lambda prompt: len(prompt.text))
+    shots = len(worst.demonstrations)
+    fitting = [len(p.demonstrations) for p in prompts if p.prompt_id not in skipped]
+    fits = f"prompts of {max(fitting)} shots fit" if fitting else "none fits"
+    raise UserError(
+        f"{len(long):,} of {len(prompts):,} prompts are too long for model '{scorer.name}': one of {shots} shots, "
+        f"{skipped[worst.prompt_id].replace('it has', 'has')} ({fits}); ask for fewer with --shots, use another "
+        "model, or leave them out with --skip-too-long."
+    )
 
 
 def load_named_task(experiment: Experiment) -> Task | GincTask:
@@ -122,12 +212,11 @@ def _conditions(experiment: Experiment, task: Task | GincTask) -> dict[int | Non
 def _grids(experiment: Experiment, task: Task | GincTask) -> Iterable[tuple[str, Grid]]:
     for name in dict.fromkeys(experiment.probes):
         probe = get_probe(name)
-        yield (
-            name,
-            (probe.text if isinstance(task, Task) else probe.ginc).override(
-                label_modes=experiment.label_modes,
-                formats=experiment.formats,
-                shots=experiment.shots,
-                example_lengths=experiment.example_lengths,
-            ),
+        grid = (probe.text if isinstance(task, Task) else probe.ginc).override(
+            label_modes=experiment.label_modes,
+            formats=experiment.formats,
+            shots=experiment.shots,
+            example_lengths=experiment.example_lengths,
+            methods=experiment.methods,
         )
+        yield name, grid.as_curve() if experiment.curve else grid

@@ -1,5 +1,7 @@
 """From a model's name to its scorer."""
 
+from typing import Any
+
 from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.task import GincTask
@@ -15,6 +17,9 @@ ORACLE = OracleScorer.name
 REFERENCES = (ORACLE, *CONTROLS)
 """Scorers that other models are compared with."""
 
+_SERVER = ("http://", "https://")
+_VLLM = "vllm:"
+
 
 def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT_SMOOTHING, **options) -> Scorer:
     """Build the scorer called `model`.
@@ -22,18 +27,19 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
     Parameters
     ----------
     model
-        `oracle`, a control's name, or anything that `HuggingFaceScorer` takes.
+        `oracle`, a control's name, ``http…#name`` of a completions server, ``vllm:name``, or anything that
+        `HuggingFaceScorer` takes.
     task
         The oracle and the shipped models belong to a GINC family; it must be the task's.
     smoothing
         ε of exact Bayes.
     **options
-        Passed to `HuggingFaceScorer`.
+        Those of `HuggingFaceScorer`; a backend that cannot follow one that was set refuses it.
 
     Raises
     ------
     UserError
-        If the model does not exist or does not fit the task.
+        If the model does not exist, does not fit the task, or cannot follow an option.
     """
     if model in CONTROLS:
         return ControlScorer(model)
@@ -43,8 +49,29 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
                 f"the exact Bayes scorer knows GINC only, got task '{task.name}'; use --task ginc, or another --model."
             )
         return OracleScorer(task.family, smoothing=smoothing)
+    if model.startswith(_SERVER):
+        from probes.scorers.completions import CompletionsScorer
+
+        _refuse("a completions server", options, ("revision", "dtype", "chat", "trust_remote_code"))
+        return CompletionsScorer(model)
+    if model.startswith(_VLLM):
+        from probes.scorers.vllm import VllmScorer
+
+        _refuse("vLLM", options, ("chat",))
+        taken = {name: options[name] for name in ("revision", "dtype", "trust_remote_code") if name in options}
+        return VllmScorer(model.removeprefix(_VLLM), **taken)
     from probes.scorers.huggingface import HuggingFaceScorer
 
     scorer = HuggingFaceScorer(model, **options)
     scorer.check_family(task)
     return scorer
+
+
+def _refuse(backend: str, options: dict[str, Any], cannot: tuple[str, ...]) -> None:
+    """Refuse options that a backend would have to ignore."""
+    for name in cannot:
+        if options.get(name) not in (None, False, "float32"):
+            raise UserError(
+                f"{backend} cannot follow --{name.replace('_', '-')} {options[name]}: what serves the model decides "
+                "that; leave it out."
+            )

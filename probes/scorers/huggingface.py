@@ -1,14 +1,9 @@
-"""Causal language models of Transformers as scorers.
+"""Causal language models of Transformers as scorers: every token that prompts have in common is read once."""
 
-Sequences that begin alike (the same demonstrations, many queries) share one pass over what they have in common: its
-keys and values are computed once and branched. Every other pass is a plain batch, padded on the right.
-"""
-
-import copy
 import hashlib
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,32 +11,32 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers import logging as transformers_logging
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from icl.errors import UserError
+from icl.errors import UserError, unknown_name
 from icl.ginc.family import load_family
 from icl.ginc.task import GincTask
 from icl.prompts.render import Prompt
 from icl.tasks.task import Task
 from probes.pretrain.lstm import register_lstm
+from probes.scorers.huggingface_check import why_read_whole
+from probes.scorers.huggingface_memory import free_memory, pass_limits
+from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
 from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise
-from probes.scorers.scorer import LabelAudit, Scorer
-from probes.scorers.sharing import Group, partition
+from probes.scorers.scorer import Answer, Progress, Scorer, as_table
+from probes.scorers.trie import Questions, QuestionsBuilder, build_trie
 
 __all__ = ["HuggingFaceScorer"]
 
-_SHARING_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
-"""Nats by which the first shared pass may differ from a plain one before sharing is given up."""
+_TOKENISED_TOGETHER = 128
+"""Prompts whose token ids are held as such at a time; afterwards four bytes a token are."""
 
-_COUNTED_TOGETHER = 128
-"""Prompts that are tokenised at once when they are only checked or counted: as many as a run scores at once."""
+_BERT_LIKE = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
 
 register_lstm()
-
-type Wanted = dict[tuple[int, ...], dict[tuple[int, ...], float]]
-"""Input ids → the labels whose tokens are read off their pass → log-probability in nats."""
 
 
 class HuggingFaceScorer(Scorer):
@@ -57,8 +52,12 @@ class HuggingFaceScorer(Scorer):
         Name of a torch dtype; scores are computed from float32 log-softmax in any case.
     device
         "auto" takes an accelerator where there is one.
+    memory
+        Gigabytes that reading may take beside the weights; None is half of what is free. Never changes results.
     batch_tokens
-        Tokens in one forward pass, padding included; bounds memory, never changes results.
+        Tokens in one forward pass at most; None is a number that suits the device. Never changes results.
+    chat
+        Put prompts into the tokenizer's chat template.
     trust_remote_code
         Whether code of the model's repository may run.
 
@@ -68,6 +67,8 @@ class HuggingFaceScorer(Scorer):
         If there is no such model, it is no causal language model, or it has no fast tokenizer.
     """
 
+    unit = "token"
+
     def __init__(
         self,
         model: str | ModelSource,
@@ -75,70 +76,92 @@ class HuggingFaceScorer(Scorer):
         revision: str | None = None,
         dtype: str = "float32",
         device: str = "auto",
-        batch_tokens: int = 8192,
+        memory: float | None = None,
+        batch_tokens: int | None = None,
+        chat: bool = False,
         trust_remote_code: bool = False,
     ):
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
         self.source = find_model(model, revision=revision) if isinstance(model, str) else model
         self.name = self.source.name
+        self.memory = memory
         self.batch_tokens = batch_tokens
+        self.chat = chat
         self._dtype = _dtype(dtype)
         self._device = find_device(device)
         self._options = {"revision": self.source.revision, "trust_remote_code": trust_remote_code}
-        self._last: tuple[tuple[Prompt, ...], list[list[TokenisedCandidate]]] = ((), [])
-        self._sharing = True
-        self._sharing_checked = False
-        self._config = self._load(AutoConfig)
-        self._tokenizer = self._load(AutoTokenizer)
+        self._why_whole: str | None = None
+        self._read: dict[str, float] = {"trie_nodes": 0, "tokens_forwarded": 0, "seconds": 0.0}
+        self._config = self._load(AutoConfig, "configuration")
+        self._check_causal()
+        self._tokenizer = self._load(AutoTokenizer, "tokenizer")
         if not getattr(self._tokenizer, "is_fast", False):
             raise UserError(
                 f"model '{self.name}' has no fast tokenizer, which character offsets need; save its tokenizer as "
                 "tokenizer.json, or use another model."
             )
-        if getattr(self._config, "is_encoder_decoder", False):
-            raise UserError(f"model '{self.name}' is an encoder-decoder; --model takes causal language models only.")
+        if chat and not getattr(self._tokenizer, "chat_template", None):
+            raise UserError(f"model '{self.name}' has no chat template; leave --chat out, or use a chat model.")
 
     def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
-        """Score every candidate of every prompt; nats, summed over the candidate's tokens.
+        """Score every candidate of every prompt; nats, summed over the candidate's tokens."""
+        return as_table(self.answer(prompts), len(prompts))
+
+    def answer(
+        self, prompts: Sequence[Prompt], *, progress: Progress | None = None
+    ) -> Iterator[tuple[int, list[Answer]]]:
+        """Yield prompts as passes finish them; progress counts tokens.
 
         Raises
         ------
         UserError
-            If the model returns NaN.
+            If the model returns NaN, is not causal, or memory runs out whatever the size of a pass.
         """
         if not prompts:
-            return np.empty((0, 0))
-        tokenised = tokenise(self._tokenizer, prompts)
-        self._last = (tuple(prompts), tokenised)
-        wanted = _wanted(tokenised)
-        for group in self._groups(wanted):
-            self._read(group, wanted)
-        scores = np.array([[wanted[c.inputs][c.label] for c in candidates] for candidates in tokenised])
-        if np.isnan(scores).any():
-            raise UserError(
-                f"model '{self.name}' returned NaN for {np.isnan(scores).any(axis=1).sum()} of {len(prompts)} prompts; "
-                "its weights may be damaged or overflow in this precision, try --dtype float32."
-            )
-        return scores
+            return
+        builder = QuestionsBuilder()
+        asked = [
+            [_ask(builder, candidate) for candidate in candidates]
+            for part in self._tokenised(prompts)
+            for candidates in part
+        ]
+        questions = builder.build()
+        waiting = [len({n for candidate in candidates for n in candidate.sequences}) for candidates in asked]
+        wanted_by: list[list[int]] = [[] for _ in questions.sequences]
+        for number, candidates in enumerate(asked):
+            for sequence in {n for candidate in candidates for n in candidate.sequences}:
+                wanted_by[sequence].append(number)
+        answers = Answers(questions.num_slots)
+        for finished in self._reading(questions, answers, progress):
+            for sequence in finished:
+                for number in wanted_by[sequence]:
+                    waiting[number] -= 1
+                    if not waiting[number]:
+                        yield number, [candidate.answer(answers, self.name) for candidate in asked[number]]
 
     def check(self, prompts: Sequence[Prompt]) -> None:
-        """Refuse labels without tokens and prompts longer than the context; loads no weights."""
-        context = self.context_length
-        distinct = {(prompt.format, prompt.candidates): prompt for prompt in prompts}
+        """Refuse labels without tokens, and channel prompts in a chat template; loads no weights."""
+        if self.chat and any(prompt.method == "channel" for prompt in prompts):
+            raise UserError("method 'channel' scores the user's part of a chat, which --chat does not open; drop one.")
+        distinct = {(prompt.format, prompt.candidates[0].given, prompt.candidates): prompt for prompt in prompts}
+        if any(prompt.method == "channel" for prompt in prompts):  # each query has candidate texts of its own
+            distinct = {(prompt.format, prompt.query_id): prompt for prompt in prompts}
         for _ in self._tokenised(list(distinct.values())):
             pass  # labels that tokenise to nothing are refused
-        long = [prompt for prompt, most in zip(prompts, most_tokens(self._tokenizer, prompts)) if most > context]
-        exact = zip(long, self._tokenised(long))
+
+    def too_long(self, prompts: Sequence[Prompt]) -> dict[int, int]:
+        """Say which prompts have more tokens with their longest candidate than the model reads; loads no weights."""
+        context = self.context_length
+        most = most_tokens(self._tokenizer, prompts, chat=self.chat)
+        doubtful = [index for index, length in enumerate(most) if length > context]
+        parts = self._tokenised([prompts[index] for index in doubtful])
         lengths = [
-            (max(len(c.inputs) + 1 for c in candidates), len(prompt.demonstrations)) for prompt, candidates in exact
+            max(len(one.inputs) for c in candidates for one in (c, c.split or c)) + 1
+            for part in parts
+            for candidates in part
         ]
-        length, shots = max(lengths, default=(0, 0))
-        if length > context:
-            raise UserError(
-                f"a prompt of {shots} shots has {length} tokens, but model '{self.name}' reads {context}; about "
-                f"{shots * context // length} shots fit: ask for fewer with --shots, or use another model."
-            )
+        return {index: length for index, length in zip(doubtful, lengths) if length > context}
 
     def check_family(self, task: Task | GincTask) -> None:
         """Refuse a GINC checkpoint on another family's prompts, or on sentences."""
@@ -153,17 +176,17 @@ class HuggingFaceScorer(Scorer):
                 f"task's ({task.family.fingerprint}); give its own with --family {FAMILY_FILE} of its folder."
             )
 
-    def audit(self, prompts: Sequence[Prompt]) -> list[list[LabelAudit]]:
-        """Count each candidate's tokens, and say whether joint and separate tokenisation agree."""
-        scored, tokenised = self._last
-        if scored != tuple(prompts):
-            tokenised = list(self._tokenised(prompts))
-        return [[LabelAudit(len(c.label), c.boundary_clean) for c in candidates] for candidates in tokenised]
-
     def num_tokens(self, prompts: Sequence[Prompt]) -> int:
-        """Count the tokens that a run would forward, shared beginnings once."""
-        parts = (prompts[start : start + _COUNTED_TOGETHER] for start in range(0, len(prompts), _COUNTED_TOGETHER))
-        return sum(group.cost for part in parts for group in self._groups(_wanted(self._tokenised(part))))
+        """Count the tokens that a run would forward: the nodes of the prompts' trie, or all where nothing is shared."""
+        builder = QuestionsBuilder()
+        for part in self._tokenised(prompts):
+            for candidates in part:
+                for candidate in candidates:
+                    _ask(builder, candidate)
+        questions = builder.build()
+        with torch.device("meta"):
+            whole = why_not_shared(AutoModelForCausalLM.from_config(self._config))
+        return questions.num_tokens if whole else build_trie(questions).num_nodes
 
     def estimated_seconds(self, num_tokens: int) -> float:
         """2 · parameters · tokens operations, at twice the time that a matrix product needs for as many."""
@@ -181,7 +204,7 @@ class HuggingFaceScorer(Scorer):
 
     def token_lines(self, prompt: Prompt) -> list[str]:
         """Show how prompt and candidates are cut."""
-        ((first, *rest),) = tokenise(self._tokenizer, [prompt])
+        ((first, *rest),) = tokenise(self._tokenizer, [prompt], chat=self.chat)
         prefix = first.ids[: first.before_label]
         lines = [f"{len(prefix)} tokens of {self.name}: {self._spell(prefix)}"]
         for candidate, cut in zip(prompt.candidates, (first, *rest)):
@@ -189,19 +212,46 @@ class HuggingFaceScorer(Scorer):
             lines.append(f"  {candidate.text!r} → {self._spell(cut.label)}{clean}")
         return lines
 
-    def _spell(self, ids: tuple[int, ...]) -> str:
-        return " ".join(repr(self._tokenizer.decode([token])) for token in ids)
-
     def identity(self) -> dict[str, str]:
-        """Weights or revision, tokenizer, precision and device."""
-        tokenizer = hashlib.sha256(self._tokenizer.backend_tokenizer.to_str().encode()).hexdigest()[:16]
+        """Weights or revision, tokenizer, precision, device and chat template."""
         return {
             "scorer": "Hugging Face causal LM",
-            "weights": self.source.weights_hash or f"hub:{getattr(self._config, '_commit_hash', None)}",
-            "tokenizer": tokenizer,
+            "weights": self.source.weights_hash or f"hub:{self._commit}",
+            "tokenizer": _digest(self._tokenizer.backend_tokenizer.to_str()),
             "dtype": str(self._dtype).removeprefix("torch."),
             "device": self._device.type,
             "context_length": str(self.context_length),
+            "chat_template": _digest(self._tokenizer.chat_template) if self.chat else "none",
+        }
+
+    def is_reproducible(self) -> bool:
+        """Whether weights are known by hash or commit."""
+        return bool(self.source.weights_hash or self._commit)
+
+    def reading(self) -> dict[str, object]:
+        """Nodes of the tries, tokens forwarded, seconds, and why prompts shared no passes where they did not."""
+        if not self._read["trie_nodes"]:
+            return {}
+        ratio = self._read["tokens_forwarded"] / self._read["trie_nodes"]
+        return {**self._read, "tokens_per_node": round(ratio, 3), "read_whole_because": self._why_whole or ""}
+
+    def precision_check(self, prompts: Sequence[Prompt]) -> dict[str, object]:
+        """Score these prompts in float32 as well; largest and mean difference in nats, and predictions that change."""
+        if self._dtype == torch.float32 or not prompts:
+            return {}
+        weights = sum(parameter.numel() for parameter in self._model.parameters())
+        if 4 * weights > 0.9 * free_memory(self._device):
+            return {"not_measured": f"float32 weights need {4 * weights / 1e9:.1f} GB, which is not free"}
+        reference = HuggingFaceScorer(
+            self.source, dtype="float32", device=str(self._device), memory=self.memory, chat=self.chat
+        )(prompts)
+        reduced = self(prompts)
+        difference = np.abs(reduced - reference)
+        return {
+            "prompts": len(prompts),
+            "largest_difference_nats": float(difference.max()),
+            "mean_difference_nats": float(difference.mean()),
+            "predictions_changed": int((reduced.argmax(axis=1) != reference.argmax(axis=1)).sum()),
         }
 
     @property
@@ -212,130 +262,128 @@ class HuggingFaceScorer(Scorer):
 
     @cached_property
     def _model(self):
-        model = self._load(AutoModelForCausalLM, dtype=self._dtype, use_safetensors=True)
+        model = self._load(AutoModelForCausalLM, "weights", dtype=self._dtype, use_safetensors=True)
         return model.to(self._device).eval()
 
-    def _load(self, loader, **options):
+    @property
+    def _commit(self) -> str | None:
+        return getattr(self._config, "_commit_hash", None)
+
+    def _load(self, loader, what: str, **options):
         try:
             return loader.from_pretrained(self.source.location, **self._options, **options)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            if what == "tokenizer" and self.source.is_local:
+                raise UserError(
+                    f"model '{self.name}' comes without a tokenizer that can be read ({reason}); save the one it was "
+                    "trained with into its folder, with tokenizer.save_pretrained(…)."
+                ) from error
             raise UserError(
-                f"model '{self.name}' could not be loaded ({reason}); check the name and the network, or name a local "
-                "folder or .gguf file."
+                f"model '{self.name}' could not be loaded ({what}: {reason}); check the name and the network, or name "
+                "a local folder or .gguf file."
             ) from error
 
-    def _tokenised(self, prompts: Sequence[Prompt]) -> Iterator[list[TokenisedCandidate]]:
-        for start in range(0, len(prompts), _COUNTED_TOGETHER):
-            yield from tokenise(self._tokenizer, prompts[start : start + _COUNTED_TOGETHER])
-
-    def _read(self, group: Group, wanted: Wanted) -> None:
-        """Run a group and write the log-probabilities of its labels into `wanted`."""
-        cache = self._read_shared(group, wanted) if group.shared else None
-        if group.shared and cache is None:
-            group = Group(0, tuple(sorted(group.sequences, key=len)))
-        for sequences in _batches(group, self.batch_tokens):
-            self._forward(sequences, wanted, group.shared, cache)
-
-    def _groups(self, wanted: Wanted) -> list[Group]:
-        """Say which sequences share a pass over their beginning."""
-        if not self._sharing:
-            return [Group(0, tuple(sorted(wanted, key=len)))]
-        return partition({ids: min(len(ids) + 1 - len(label) for label in wanted[ids]) - 1 for ids in wanted})
-
-    def _read_shared(self, group: Group, wanted: Wanted) -> DynamicCache | None:
-        """Compute keys and values of the common beginning; None where this model's cache cannot be branched."""
-        ids = torch.tensor([group.sequences[0][: group.shared]], device=self._device)
-        try:
-            with torch.inference_mode():
-                cache = self._model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
-            if not self._sharing_checked:
-                sequences = list(group.sequences[:2])
-                self._forward(sequences, wanted, group.shared, cache)
-                branched = [logprob for sequence in sequences for logprob in wanted[sequence].values()]
-                self._forward(sequences, wanted, 0, None)
-                plain = [logprob for sequence in sequences for logprob in wanted[sequence].values()]
-                worst = max(abs(one - other) for one, other in zip(branched, plain))
-                if not worst < _SHARING_TOLERANCE[self._dtype]:
-                    raise ValueError(f"a branched pass differs from a plain one by {worst:.2g} nats")
-                self._sharing_checked = True
-            return cache
-        except (ValueError, TypeError, AttributeError, RuntimeError, NotImplementedError, IndexError) as error:
-            self._sharing = False
-            warnings.warn(
-                f"model '{self.name}' does not let prompts share a beginning ({error}); each is read whole, "
-                "which is slower.",
-                stacklevel=2,
-            )
-            return None
-
-    @torch.inference_mode()
-    def _forward(
-        self, sequences: list[tuple[int, ...]], wanted: Wanted, shared: int, cache: DynamicCache | None
-    ) -> None:
-        """Run one batch behind `shared` cached positions; logits are computed only where a label stands."""
-        rests = [sequence[shared:] for sequence in sequences]
-        longest = max(map(len, rests))
-        ids = torch.zeros((len(rests), longest), dtype=torch.long)
-        mask = torch.zeros((len(rests), shared + longest), dtype=torch.long)
-        for row, rest in enumerate(rests):
-            ids[row, : len(rest)] = torch.tensor(rest)
-            mask[row, : shared + len(rest)] = 1
-        asked = [
-            (row, label, [len(rests[row]) - len(label) + offset for offset in range(len(label))])
-            for row, sequence in enumerate(sequences)
-            for label in wanted[sequence]
-        ]
-        kept = sorted({position for _, _, positions in asked for position in positions})
-        options: dict = {"use_cache": cache is not None}
-        if cache is not None:
-            options["past_key_values"] = copy.deepcopy(cache)
-            options["past_key_values"].batch_repeat_interleave(len(rests))
-        if not mask.all():
-            options["attention_mask"] = mask.to(self._device)
-        keep = torch.tensor(kept, device=self._device)
-        logits = self._model(input_ids=ids.to(self._device), logits_to_keep=keep, **options).logits
-        if logits.shape[1] != len(kept):  # a model that computes them everywhere
-            logits = logits[:, kept]
-        column = {position: index for index, position in enumerate(kept)}
-        places = {
-            place: index
-            for index, place in enumerate(dict.fromkeys((row, p) for row, _, positions in asked for p in positions))
-        }
-        chosen = logits[[row for row, _ in places], [column[position] for _, position in places]]
-        logprobs = torch.log_softmax(chosen.float(), dim=-1).cpu().numpy()
-        for row, label, positions in asked:
-            wanted[sequences[row]][label] = float(
-                sum(logprobs[places[row, position], token] for position, token in zip(positions, label))
+    def _check_causal(self) -> None:
+        """Refuse what the configuration says is no causal language model; `why_read_whole` looks at what it does."""
+        config = self._config
+        if getattr(config, "is_encoder_decoder", False):
+            raise UserError(f"model '{self.name}' is an encoder-decoder; --model takes causal language models only.")
+        known = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
+        named = getattr(config, "architectures", None) or []
+        encoder = any(name.endswith(_BERT_LIKE) for name in named)
+        remote = self._options["trust_remote_code"]
+        if encoder or (known is None and not remote and config.model_type != "ginc-lstm"):
+            raise UserError(
+                f"model '{self.name}' is no causal language model ({', '.join(named) or config.model_type}); --model "
+                "takes models that continue a text."
             )
 
+    def _tokenised(self, prompts: Sequence[Prompt]) -> Iterator[list[list[TokenisedCandidate]]]:
+        for start in range(0, len(prompts), _TOKENISED_TOGETHER):
+            yield tokenise(self._tokenizer, prompts[start : start + _TOKENISED_TOGETHER], chat=self.chat)
 
-def _wanted(tokenised: Iterable[list[TokenisedCandidate]]) -> Wanted:
-    """Collect what is asked, each distinct question once."""
-    wanted: Wanted = {}
-    for candidates in tokenised:
-        for candidate in candidates:
-            wanted.setdefault(candidate.inputs, {})[candidate.label] = np.nan
-    return wanted
+    def _reading(self, questions: Questions, answers: Answers, progress: Progress | None) -> Iterator[ndarray]:
+        """Read questions the cheapest way that this model allows, and keep count."""
+        longest = max(questions.sequences, key=len)
+        reader = self._reader(len(longest))
+        if self._why_whole is None:
+            self._why_whole = why_read_whole(self._model, self.name, longest, self.context_length)
+            if self._why_whole:
+                warnings.warn(
+                    f"model '{self.name}' does not let prompts share passes ({self._why_whole}); each is read whole, "
+                    "which is slower.",
+                    stacklevel=2,
+                )
+        trie = build_trie(questions)
+        self._read["trie_nodes"] += trie.num_nodes
+        if self._why_whole:
+            steps = reader.read_whole(questions, answers, progress)
+        else:
+            steps = reader.read_shared(trie, questions, answers, progress)
+        began = time.perf_counter()
+        for finished in steps:
+            self._read["tokens_forwarded"] += reader.forwarded
+            self._read["seconds"] += time.perf_counter() - began
+            reader.forwarded = 0
+            yield finished
+            began = time.perf_counter()
+
+    def _reader(self, longest: int) -> Reader:
+        model = self._model
+        limits = pass_limits(
+            model.config.get_text_config(),
+            dtype=self._dtype,
+            device=self._device,
+            longest=longest,
+            budget=None if self.memory is None else int(self.memory * 1e9),
+            most=self.batch_tokens,
+        )
+        return Reader(model, limits)
+
+    def _spell(self, ids: tuple[int, ...]) -> str:
+        return " ".join(repr(self._tokenizer.decode([token])) for token in ids)
 
 
-def _batches(group: Group, batch_tokens: int) -> Iterator[list[tuple[int, ...]]]:
-    """Cut a group into batches of at most `batch_tokens` padded tokens, at least one sequence each."""
-    batch: list[tuple[int, ...]] = []
-    for sequence in group.sequences:
-        longest = max(len(s) - group.shared for s in [*batch, sequence])
-        if batch and (len(batch) + 1) * longest > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(sequence)
-    if batch:
-        yield batch
+class _Asked:
+    """One candidate's sequences and slots, until they are answered."""
+
+    __slots__ = ("boundary_clean", "sequences", "slots", "split")
+
+    def __init__(self, slots: range, split: range, sequences: tuple[int, ...], boundary_clean: bool):
+        self.slots, self.split, self.sequences, self.boundary_clean = slots, split, sequences, boundary_clean
+
+    def answer(self, answers: Answers, model: str) -> Answer:
+        """Sum over the tokens."""
+        logprob = float(answers.logprob[self.slots].sum())
+        if np.isnan(logprob):
+            raise UserError(
+                f"model '{model}' returned NaN; its weights may be damaged or overflow in this precision, try --dtype "
+                "float32."
+            )
+        return Answer(
+            logprob=logprob,
+            num_tokens=len(self.slots),
+            boundary_clean=self.boundary_clean,
+            logprob_split=float(answers.logprob[self.split].sum()),
+            vocabulary_rank=int(answers.rank[self.slots].max()),
+        )
+
+
+def _ask(builder: QuestionsBuilder, candidate: TokenisedCandidate) -> _Asked:
+    sequence, slots = builder.add(candidate.inputs, candidate.label)
+    if candidate.split is None:
+        return _Asked(slots, slots, (sequence,), True)
+    other, split = builder.add(candidate.split.inputs, candidate.split.label)
+    return _Asked(slots, split, (sequence, other), False)
+
+
+def _digest(text: object) -> str:
+    return hashlib.sha256(str(text).encode()).hexdigest()[:16]
 
 
 def _dtype(name: str) -> torch.dtype:
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if name not in known:
-        from icl.errors import unknown_name
-
         raise unknown_name("dtype", name, known)
     return known[name]

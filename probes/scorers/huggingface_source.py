@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icl.errors import UserError, unknown_name
+from probes.places import cache_folder
 
 if TYPE_CHECKING:
     import torch
@@ -129,7 +130,7 @@ def _hash_file(path: Path) -> str:
 
 def _from_gguf(path: Path) -> Path:
     """Convert a GGUF file into an ordinary checkpoint in the cache, once for each content."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "icl-probe-lab" / "gguf" / _hash_file(path)
+    cache = cache_folder() / "gguf" / _hash_file(path)
     if (cache / "config.json").exists():
         return cache
     for package in ("gguf", "accelerate"):

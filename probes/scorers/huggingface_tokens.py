@@ -27,14 +27,19 @@ class TokenisedCandidate:
     inputs : tuple of int
         All ids but the last: what the model reads. Equal inputs are one object.
     label : tuple of int
-        The label's ids, the last id included.
-    boundary_clean : bool
-        Whether the joint ids equal those of prompt and candidate cut separately.
+        The ids of what is scored, the last id included.
+    split : TokenisedCandidate or None
+        Prompt and candidate cut separately, where that gives other ids; None where the boundary is clean.
     """
 
     inputs: tuple[int, ...]
     label: tuple[int, ...]
-    boundary_clean: bool
+    split: "TokenisedCandidate | None" = None
+
+    @property
+    def boundary_clean(self) -> bool:
+        """Whether the joint ids equal those of prompt and candidate cut separately."""
+        return self.split is None
 
     @property
     def before_label(self) -> int:
@@ -47,61 +52,98 @@ class TokenisedCandidate:
         return (*self.inputs, self.label[-1])
 
 
-def tokenise(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> list[list[TokenisedCandidate]]:
+def tokenise(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], *, chat: bool = False
+) -> list[list[TokenisedCandidate]]:
     """Tokenise each prompt jointly with each of its candidates and find the split by character offsets.
 
     The label's tokens are those that end behind the prompt's last character; a token that spans the boundary is the
-    label's.
+    label's. Where nothing at all stands before a label, the tokenizer's first special token does.
+
+    Parameters
+    ----------
+    chat
+        Put the prompt into the tokenizer's chat template as one message of the user; the candidate, without its
+        leading space, is how the reply begins.
 
     Raises
     ------
     UserError
         If a candidate has no token of its own.
     """
-    questions = [(prompt.text, [candidate.text for candidate in prompt.candidates]) for prompt in prompts]
-    texts = list(dict.fromkeys(text for text, _ in questions))
-    whole = dict(zip(texts, (ids for ids, _ in _encode(tokenizer, texts, special=True))))
-    pieces = list(dict.fromkeys(piece for _, candidates in questions for piece in candidates))
+    questions = [_contexts(tokenizer, prompt, chat) for prompt in prompts]
+    texts = list(dict.fromkeys(context for question in questions for context, _ in question))
+    whole = dict(zip(texts, (ids for ids, _ in _encode(tokenizer, texts, special=not chat))))
+    pieces = list(dict.fromkeys(piece for question in questions for _, piece in question))
     alone = dict(zip(pieces, (ids for ids, _ in _encode(tokenizer, pieces, special=False))))
-    return [
-        _behind_prompt(tokenizer, text, whole[text], {piece: alone[piece] for piece in candidates})
-        for text, candidates in questions
-    ]
+    found = []
+    for question in questions:
+        behind: dict[str, dict[str, list[int]]] = {}
+        for context, piece in question:
+            behind.setdefault(context, {})[piece] = alone[piece]
+        cut = {
+            (context, piece): candidate
+            for context, asked in behind.items()
+            for piece, candidate in zip(asked, _behind(tokenizer, context, whole[context], asked, special=not chat))
+        }
+        found.append([cut[pair] for pair in question])
+    return found
 
 
-def most_tokens(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> list[int]:
+def most_tokens(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], *, chat: bool = False) -> list[int]:
     """Bound the tokens of each prompt with its longest candidate from above, without cutting them jointly."""
-    texts = [prompt.text for prompt in prompts]
-    pieces = list(dict.fromkeys(candidate.text for prompt in prompts for candidate in prompt.candidates))
-    alone = {piece: len(ids) for piece, (ids, _) in zip(pieces, _encode(tokenizer, pieces, special=False))}
-    lengths = [len(ids) for ids, _ in _encode(tokenizer, texts, special=True)]
-    return [
-        length + max(alone[candidate.text] for candidate in prompt.candidates) + _SPLIT_MARGIN
-        for length, prompt in zip(lengths, prompts)
-    ]
+    questions = [_contexts(tokenizer, prompt, chat) for prompt in prompts]
+    texts = list(dict.fromkeys(context for question in questions for context, _ in question))
+    before = dict(zip(texts, (len(ids) for ids, _ in _encode(tokenizer, texts, special=not chat))))
+    pieces = list(dict.fromkeys(piece for question in questions for _, piece in question))
+    alone = dict(zip(pieces, (len(ids) for ids, _ in _encode(tokenizer, pieces, special=False))))
+    return [max(before[context] + alone[piece] for context, piece in asked) + _SPLIT_MARGIN for asked in questions]
 
 
-def _behind_prompt(
-    tokenizer: PreTrainedTokenizerBase, text: str, prompt: list[int], pieces: dict[str, list[int]]
+def _contexts(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: bool) -> list[tuple[str, str]]:
+    """Pair, for each candidate, the text that is given with the text that is scored."""
+    if not chat:
+        return [(prompt.text + candidate.given, candidate.text) for candidate in prompt.candidates]
+    message = [{"role": "user", "content": prompt.text}]
+    text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    return [(str(text), candidate.text.lstrip(" ")) for candidate in prompt.candidates]
+
+
+def _behind(
+    tokenizer: PreTrainedTokenizerBase, text: str, prompt: list[int], pieces: dict[str, list[int]], *, special: bool
 ) -> list[TokenisedCandidate]:
-    """Cut every candidate of one prompt jointly with it."""
+    """Cut every candidate behind one text jointly with it."""
     cut = _cut(tokenizer, text, prompt)
     at, num_kept = cut or (0, 0)
-    encoded = _encode(tokenizer, [text[at:] + piece for piece in pieces], special=cut is None)
+    encoded = _encode(tokenizer, [text[at:] + piece for piece in pieces], special=special and cut is None)
     found = []
     inputs_seen: dict[tuple[int, ...], tuple[int, ...]] = {}
     for (piece, split), (ids, ends) in zip(pieces.items(), encoded):
         behind = [index for index, end in enumerate(ends) if end > len(text) - at]
-        if not behind:
+        if not behind or not split:
             raise UserError(
                 f"the label {piece!r} has no token of its own after {text[-20:]!r}; use another label word or format."
             )
-        key = tuple(ids[:-1])
-        if key not in inputs_seen:
-            inputs_seen[key] = (*prompt[:num_kept], *key)
-        clean = prompt[num_kept:] + split == ids
-        found.append(TokenisedCandidate(inputs_seen[key], tuple(ids[behind[0] :]), clean))
+        before = (*prompt[:num_kept], *ids[: behind[0]]) or _start_token(tokenizer)
+        label = tuple(ids[behind[0] :])
+        inputs = (*before, *label[:-1])
+        separate = None
+        if prompt[num_kept:] + split != ids:
+            given = tuple(prompt) or _start_token(tokenizer)
+            separate = TokenisedCandidate((*given, *split[:-1]), tuple(split))
+        found.append(TokenisedCandidate(inputs_seen.setdefault(inputs, inputs), label, separate))
     return found
+
+
+def _start_token(tokenizer: PreTrainedTokenizerBase) -> tuple[int]:
+    """What stands before a label that nothing precedes: as at the start of a document."""
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return (int(token),)
+    raise UserError(
+        "a label that nothing precedes needs a token that starts a text, but the tokenizer has neither bos_token nor "
+        "eos_token; use a format with a label prefix."
+    )
 
 
 def _encode(
@@ -116,7 +158,7 @@ def _encode(
         ids, ends = encoding.ids, [end for _, end in encoding.offsets]
         size = len(ids)
         mask = encoding.special_tokens_mask
-        while special and size and mask[size - 1]:
+        while special and size > 1 and mask[size - 1]:
             size -= 1
         pairs.append((ids[:size], ends[:size]))
     return pairs

@@ -1,0 +1,129 @@
+"""Answers kept for all runs of a user: the same question to the same model is computed once.
+
+A key is made of everything that an answer depends on: the scorer's identity (weights' hash or commit, dtype, device,
+tokenizer, chat template), the versions that computed it, and the prompt's text and candidates.
+"""
+
+import hashlib
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from icl.errors import UserError
+from probes.places import cache_folder
+from probes.scorers.scorer import Answer, Scorer
+
+__all__ = ["AnswerCache", "answer_cache"]
+
+ENGINE = 1
+"""Raised when a change of the lab's own code may change an answer."""
+
+_RECORD = np.dtype(
+    [("logprob", "<f8"), ("split", "<f8"), ("rank", "<u4"), ("num_tokens", "<u2"), ("boundary_clean", "i1")]
+)
+
+_LOOKED_UP_TOGETHER = 500
+
+
+class AnswerCache:
+    """Answers of one scorer; one without a file keeps and knows nothing."""
+
+    def __init__(self, connection: sqlite3.Connection | None, scorer: Scorer):
+        self._connection = connection
+        self._prefix = _digest(scorer) if connection else ""
+        self._kept: list[tuple[str, bytes]] = []
+
+    def look_up(self, prompt_ids: Sequence[str]) -> dict[str, list[Answer]]:
+        """Find what is known already."""
+        found: dict[str, list[Answer]] = {}
+        if self._connection is None:
+            return found
+        for start in range(0, len(prompt_ids), _LOOKED_UP_TOGETHER):
+            keys = [self._prefix + prompt_id for prompt_id in prompt_ids[start : start + _LOOKED_UP_TOGETHER]]
+            marks = ",".join("?" * len(keys))
+            query = f"SELECT key, answers FROM answers WHERE key IN ({marks})"
+            for key, packed in self._connection.execute(query, keys):
+                found[key.removeprefix(self._prefix)] = _unpack(packed)
+        return found
+
+    def keep(self, prompt_id: str, answers: list[Answer]) -> None:
+        """Remember an answer until `store`; one without a number is not kept, since asking again may give one."""
+        if self._connection is not None and not any(math.isnan(answer.logprob) for answer in answers):
+            self._kept.append((self._prefix + prompt_id, _pack(answers)))
+
+    def store(self) -> None:
+        """Write what was kept."""
+        if self._connection is not None and self._kept:
+            with self._connection:
+                self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", self._kept)
+            self._kept.clear()
+
+
+@contextmanager
+def answer_cache(scorer: Scorer, *, use: bool) -> Iterator[AnswerCache]:
+    """Open the cache for a scorer; one that keeps nothing where it is not wanted or the scorer is not reproducible.
+
+    Raises
+    ------
+    UserError
+        If the cache's file is damaged or cannot be written.
+    """
+    if not (use and scorer.is_reproducible()):
+        yield AnswerCache(None, scorer)
+        return
+    path = cache_folder() / "answers.sqlite"
+    try:
+        connection = _open(path)
+    except (OSError, sqlite3.Error) as error:
+        raise UserError(
+            f"the cache of answers {path} cannot be used ({error}); delete it, or run with --no-cache."
+        ) from error
+    try:
+        cache = AnswerCache(connection, scorer)
+        try:
+            yield cache
+        finally:
+            cache.store()
+    finally:
+        connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=60)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answers BLOB) WITHOUT ROWID")
+    return connection
+
+
+def _digest(scorer: Scorer) -> str:
+    versions = {package: version(package) for package in ("torch", "transformers", "tokenizers")}
+    whole = json.dumps([ENGINE, scorer.identity(), versions], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()[:32] + ":"
+
+
+def _pack(answers: list[Answer]) -> bytes:
+    clean = {None: -1, False: 0, True: 1}
+    rows = [
+        (a.logprob, a.logprob_split, a.vocabulary_rank or 0, a.num_tokens, clean[a.boundary_clean]) for a in answers
+    ]
+    return np.array(rows, dtype=_RECORD).tobytes()
+
+
+def _unpack(packed: bytes) -> list[Answer]:
+    return [
+        Answer(
+            logprob=logprob,
+            num_tokens=num_tokens,
+            boundary_clean=None if clean < 0 else bool(clean),
+            logprob_split=split,
+            vocabulary_rank=rank or None,
+        )
+        for logprob, split, rank, num_tokens, clean in np.frombuffer(packed, dtype=_RECORD).tolist()
+    ]

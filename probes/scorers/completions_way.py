@@ -1,0 +1,155 @@
+"""How a completions server tells log-probabilities: found out by asking it, since no server says so."""
+
+from dataclasses import dataclass
+
+from icl.errors import UserError
+from probes.scorers.completions_http import Refusal, ServerConnection
+from probes.scorers.completions_logprobs import (
+    Continuation,
+    Position,
+    echoes,
+    label_positions,
+    read_positions,
+    sum_label,
+)
+from probes.scorers.scorer import Answer
+
+__all__ = ["ModelQueries", "Way", "find_way"]
+
+_PROBES = ("The capital of France is", "1 2 3 4 5 6 7 8")
+"""What a server is asked first, to learn how it tells log-probabilities."""
+
+_ECHO_TOLERANCE = 0.3
+"""Nats by which an echoed token may differ from the same token when it is generated: 16-bit models compute the two in
+batches of other shapes. llama-cpp-python, where a model has no token for the start of a text, is off by one token and
+by many nats."""
+
+_NUMBERS_OF_TOP = (5000, 100, 20, 5, 1)
+"""How many of the likeliest tokens are asked for; servers allow 5 (OpenAI), 20 (vLLM) or any number (llama.cpp)."""
+
+_GENERATED = 1
+"""Tokens that a server writes behind an echo: 0 means "as many as fit" to llama-cpp-python."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a server tells log-probabilities: with echo, or as so many of the likeliest tokens; and why not with echo."""
+
+    echo: bool
+    num_top: int
+    no_echo: str = ""
+
+    @property
+    def name(self) -> str:
+        """For records."""
+        return "echo" if self.echo else f"{self.num_top} top log-probabilities"
+
+
+class ModelQueries:
+    """The questions that one model of a server is asked; threads may share it.
+
+    Parameters
+    ----------
+    model
+        Its name; empty where the server has one model without a name.
+    """
+
+    def __init__(self, connection: ServerConnection, model: str):
+        self.url = connection.url
+        self._connection = connection
+        self._model = {"model": model} if model else {}
+
+    def echo(self, text: str) -> dict:
+        """Have a text repeated with the log-probabilities of its tokens."""
+        return self._post(text, logprobs=1, echo=True)
+
+    def sum(self, given: str, label: str) -> Answer:
+        """Score a label by echo."""
+        return sum_label(self.read(self.echo(given + label)) or [], given, label, generated=_GENERATED)
+
+    def cut(self, given: str, label: str) -> tuple[list[Position], range, bool]:
+        """Return the tokens of a text, which of them are the label's, and whether one spans the boundary."""
+        positions = self.read(self.echo(given + label)) or []
+        return positions, *(label_positions(positions, given, label, generated=_GENERATED) or (range(0), False))
+
+    def continuation(self, text: str, num_top: int) -> Continuation:
+        """Ask for the likeliest tokens behind a text."""
+        answer = self._post(text, logprobs=num_top)
+        positions, usage = self.read(answer), answer.get("usage")
+        counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+        return Continuation(positions[0].top if positions else {}, counted)
+
+    def read(self, answer: dict) -> list[Position] | None:
+        """Read a completion's tokens; None where it has no log-probabilities.
+
+        Raises
+        ------
+        Refusal
+            If it has no known shape.
+        """
+        try:
+            return read_positions(answer)
+        except ValueError as error:
+            raise Refusal(f"server {self.url} sent a completion that cannot be read ({error}).") from error
+
+    def _post(self, text: str, **options) -> dict:
+        body = {**self._model, "prompt": text, "max_tokens": _GENERATED, "temperature": 0, **options}
+        return self._connection.post("completions", body)
+
+
+def find_way(queries: ModelQueries) -> Way:
+    """Learn from a few requests how a server tells log-probabilities; echo is used where it can be believed.
+
+    Raises
+    ------
+    UserError
+        If it tells none.
+    """
+    num_top, refusal = _most_top(queries)
+    no_echo = _why_no_echo(queries, num_top)
+    if num_top or not no_echo:
+        return Way(not no_echo, num_top, no_echo)
+    if refusal:
+        raise refusal
+    raise UserError(
+        f"server {queries.url} returns no log-probabilities; start it with an option that enables them "
+        "(llama-cpp-python: --logits_all true), or use another server."
+    )
+
+
+def _most_top(queries: ModelQueries) -> tuple[int, Refusal | None]:
+    """Find how many of the likeliest tokens the server tells; 0 with its last refusal, if it refused."""
+    refusal = None
+    for num_top in _NUMBERS_OF_TOP:
+        try:
+            if queries.continuation(_PROBES[0], num_top).top:
+                return num_top, None
+        except Refusal as error:
+            refusal = error
+    return 0, refusal
+
+
+def _why_no_echo(queries: ModelQueries, num_top: int) -> str:
+    """Say why the server's echo cannot be used; empty where it can."""
+    for given in _PROBES:
+        top = queries.continuation(given, num_top).top if num_top else {}
+        words = {
+            text: value for piece, value in top.items() if (text := piece.decode(errors="replace")).strip().isalnum()
+        }
+        label = max(words, key=words.__getitem__, default=" Paris")
+        try:
+            answer = queries.echo(given + label)
+            positions = queries.read(answer) or []
+        except Refusal as refusal:
+            return str(refusal)
+        echoed = sum_label(positions, given, label, generated=_GENERATED)
+        if not echoes(answer, given) or len(positions) <= _GENERATED:
+            return "it does not echo prompts with their tokens"
+        if echoed.reason:
+            return echoed.reason
+        if label in words and echoed.num_tokens == 1 and abs(echoed.logprob - words[label]) > _ECHO_TOLERANCE:
+            return (
+                f"it echoes {label!r} behind {given!r} with log-probability {echoed.logprob:.2f}, "
+                f"but generates it with {words[label]:.2f}"
+            )
+    return ""
