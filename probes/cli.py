@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +23,7 @@ _AFTER_AN_INTERRUPT = dict.fromkeys(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (2 for a user's mistake)."""
     command = ""
+    warnings.showwarning = _say
     try:
         options = _parser().parse_args(arguments)
         command = options.command
@@ -39,6 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return 0
+
+
+def _say(message: Warning | str, category: type[Warning], filename: str, lineno: int, file=None, line=None) -> None:
+    """Print a warning of the lab's own as a note, any other as usual."""
+    own = Path(filename).is_relative_to(Path(__file__).parent)
+    text = f"probe: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno, line)
+    sys.stderr.write(text)
 
 
 class _Parser(argparse.ArgumentParser):

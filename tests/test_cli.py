@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, names, files, bad input."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from probes.cli import _parser, main
 from probes.commands import COMMANDS
+from probes.runs.folder import open_run
 
 
 def run(*arguments: str) -> int:
@@ -142,7 +144,7 @@ def test_show_prints_exactly_what_a_model_sees(capsys):
 def test_list_names_everything_a_run_can_ask_for(capsys):
     assert run("list", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"tasks", "labels", "formats", "probes", "models"}
+    assert set(found) == {"tasks", "labels", "formats", "probes", "models", "normalisations"}
     assert {"ginc", "sentiment", "topic", "parity"} <= set(found["tasks"])
     assert {"ginc-small", "oracle", "uniform"} <= set(found["models"])
     assert len(found["formats"]) >= 8
@@ -171,3 +173,77 @@ def test_run_on_a_users_file_and_resume(capsys, tmp_path):
     assert "gold − flipped" in out
     assert run(*arguments, "--json") == 0
     assert json.loads(capsys.readouterr().out)[0]["model"] == "copy-last-label"
+
+
+def test_a_plan_says_what_does_not_fit_and_a_run_refuses_or_skips_it(tiny_lm, tmp_path, capsys):
+    grid = ["--model", str(tiny_lm), "--task", "topic", "--label-modes", "gold", "--shots", "0,2,40", "--queries", "2"]
+    grid += ["--demonstration-sets", "1"]
+    assert run("plan", *grid) == 0
+    said = capsys.readouterr().out
+    assert "does not fit: gold, input-output, 40 shots: 2 prompts, the longest has " in said
+    assert "tokens, but model 'tiny-lm' reads 512" in said
+    assert run("plan", *grid, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["models"]["tiny-lm"]["too_long"]) == 1
+    assert run("run", *grid, "--out", str(tmp_path / "refused")) == 2
+    error = capsys.readouterr().err
+    assert "2 of 6 prompts are too long for model 'tiny-lm': one of 40 shots, has" in error
+    assert "(prompts of 2 shots fit); ask for fewer with --shots" in error
+    assert not (tmp_path / "refused").exists()
+    assert run("run", *grid, "--skip-too-long", "--out", str(tmp_path / "skipped")) == 0
+    assert "questions do not fit its context and were left out" in capsys.readouterr().out
+    scores = open_run(tmp_path / "skipped").scores()
+    long = scores["num_shots"] == 40
+    assert (scores["status"] == "unscorable").equals(long)
+    assert scores.loc[long, "reason"].str.contains("tokens, but model 'tiny-lm' reads 512").all()
+
+
+def test_another_normalisation_needs_no_model(tiny_lm, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "run"
+    grid = ["--model", str(tiny_lm), "--task", "topic", "--label-modes", "gold", "--shots", "0,2", "--queries", "4"]
+    assert run("run", *grid, "--methods", "direct,channel", "--out", str(out)) == 0
+    said = capsys.readouterr().out
+    assert "tiny-lm (channel)" in said
+    assert "(1.00 each)" in said
+    assert "candidates are cut into tokens otherwise when joined" in said or "begin at a token boundary" in said
+    monkeypatch.setattr("probes.scorers.huggingface.HuggingFaceScorer.answer", None)  # whoever asks a model fails
+    for how in ("per-token", "per-byte", "pmi", "calibrated", "sum"):
+        assert run("measure", str(out), "--normalisation", how) == 0
+        assert f"metrics under normalisation '{how}'" in capsys.readouterr().out
+        metrics = open_run(out).metrics()
+        assert set(metrics.loc[metrics["metric"] == "gap", "normalisation"]) <= {how}
+    assert run("measure", str(out), "--normalisation", "nats") == 2
+    assert "no normalisation 'nats'" in capsys.readouterr().err
+
+
+def test_a_curve_is_a_run_like_any_other(tmp_path, capsys):
+    curve = ["run", "--model", "majority", "--task", "parity", "--label-modes", "gold", "--shots", "3", "--curve"]
+    assert run(*curve, "--queries", "5", "--out", str(tmp_path / "a")) == 2
+    assert "--queries does not go with --curve" in capsys.readouterr().err
+    assert run(*curve, "--demonstration-sets", "6", "--out", str(tmp_path / "a")) == 0
+    scores = open_run(tmp_path / "a").scores()
+    assert sorted(scores["num_shots"].unique()) == [0, 1, 2, 3]
+    assert scores["prompt_id"].nunique() == 6 * 4
+    assert run(*curve, "--demonstration-sets", "6", "--out", str(tmp_path / "a")) == 0  # the same command resumes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods", "chanel"], r"no method 'chanel'.*Did you mean 'channel'"),
+        (["--memory", "0"], "memory must be positive, got 0"),
+        (["--batch-tokens", "-3"], "batch_tokens must be positive, got -3"),
+    ],
+)
+def test_bad_options_of_scoring_are_one_sentence(arguments, message, tmp_path, capsys):
+    assert run("run", "--model", "majority", "--task", "parity", *arguments, "--out", str(tmp_path / "r")) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_show_turns_a_prompt_round(capsys):
+    assert run("show", "--task", "sentiment", "--format", "qa", "--shots", "1", "--method", "channel") == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("A: ")
+    assert " then " in shown.err
+    assert run("show", "--task", "sentiment", "--chat") == 2
+    assert "add --model" in capsys.readouterr().err

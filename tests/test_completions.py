@@ -347,23 +347,27 @@ def free_port() -> str:
 
 
 def compare_with_transformers(url: str) -> None:
-    """Score the same prompts on both; GGUF weights are the same, but llama.cpp rounds activations to 8 bits as well.
+    """Score the same prompts on both: the weights are the same, but llama.cpp rounds activations to 8 bits as well.
 
-    On 30 candidates down to -15 nats the two differed by 0.12 nats (standard deviation) around a mean of 0.00, by 0.36
-    at most. A wrong token, or a boundary off by one, differs by several nats.
+    Scores down to -15 nats, with a standard deviation of 4.6 nats, differed by 0.11 nats (root mean square) and by 0.51
+    at most over some runs: llama.cpp rounds otherwise when it reads other prompts at the same time. An echo that is off
+    by one token is off by 8 nats.
     """
     from probes.scorers.huggingface import HuggingFaceScorer
 
-    sentiment, topic = BUILTIN_TASKS["sentiment"](), BUILTIN_TASKS["topic"]()
-    prompts = prompts_of(sentiment, format="input-output", shots=(0, 4), queries=4)
-    served = CompletionsScorer(url, timeout=120)
+    prompts = prompts_of(BUILTIN_TASKS["sentiment"](), format="input-output", queries=4)
+    others = prompts_of(BUILTIN_TASKS["topic"](), format="qa", shots=(2,), queries=4)
+    served = CompletionsScorer(url, timeout=120.0)
     transformers = HuggingFaceScorer(os.environ["SMOLLM2_GGUF"])
-    for asked in (prompts, prompts_of(topic, format="qa", shots=(2,), queries=4)):
-        served.check(asked)
-        difference = served(asked) - transformers(asked)
-        assert np.isnan(difference).mean() < 0.2  # a label may lie beyond the likeliest tokens
-        assert np.nanmax(np.abs(difference)) < 0.6
-        assert abs(np.nanmean(difference)) < 0.15
+    served.check([*prompts, *others])
+    scores = np.concatenate([served(prompts).ravel(), served(others).ravel()])
+    reference = np.concatenate([transformers(prompts).ravel(), transformers(others).ravel()])
+    told = ~np.isnan(scores)
+    assert told.mean() > 0.8  # a label may lie beyond the likeliest tokens, or the text may end there
+    difference = (scores - reference)[told]
+    assert np.sqrt(np.mean(difference**2)) < 0.35
+    assert np.abs(difference).max() < 1.0
+    assert np.corrcoef(scores[told], reference[told])[0, 1] > 0.99
 
 
 @pytest.mark.lm

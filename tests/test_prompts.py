@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from icl.errors import UserError
 from icl.ginc.family import default_family
-from icl.ginc.task import GincTask, read_tokens
+from icl.ginc.task import GincTask, draw_ginc_curves, draw_ginc_episodes, read_tokens
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.demonstrations import Demonstrations, draw_episodes
 from icl.prompts.formats import FORMATS, get_format
 from icl.prompts.label_modes import LABEL_MODES, SYMBOLS, parse_label_mode, relabel
-from icl.prompts.render import render
+from icl.prompts.render import CONTENT_FREE, content_free, label_prior, render, render_channel
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example, Task
 
@@ -308,3 +308,82 @@ def test_label_spaces_that_cannot_be_scored_are_refused(labels, message):
     pool = tuple(Example(input=f"i{i}", label=label) for i, label in enumerate(labels))
     with pytest.raises(UserError, match=message):
         Task(name="t", description="", label_space=labels, pool=pool, source="test")
+
+
+def test_channel_prompts_hold_the_same_text_turned_round(colours):
+    qa = get_format("qa", world="text")
+    shown_first = demonstrations(["red", "green"])
+    query = Example(input="a thing", label="blue")
+    words = {label: label for label in SPACE}
+    prompt = render_channel("t", shown_first, query, qa, words=words)
+    assert prompt.text == "A: red\nQ: input 0\n\nA: green\nQ: input 1\n\nA:"
+    assert [(c.label, c.given, c.text) for c in prompt.candidates] == [
+        (label, f" {label}\nQ:", " a thing") for label in SPACE
+    ]
+    assert prompt.gold_index == 2
+    direct = render("t", shown_first, query, qa, words=words)
+    assert direct.prompt_id != prompt.prompt_id
+    bare = render_channel("t", shown_first.first(0), query, get_format("minimal", world="text"), words=words)
+    assert bare.text == ""
+    assert bare.candidates[0].given + bare.candidates[0].text == "red\na thing"
+
+
+def test_content_free_queries_change_the_query_alone(colours):
+    (prompt,) = render_condition(colours, "gold", "qa", 2)
+    for text, free in zip(CONTENT_FREE, content_free(prompt)):
+        query = prompt.parts[-3].text
+        assert free.text == prompt.text.removesuffix(f"{query}\nA:") + f"{text}\nA:"
+        assert free.candidates == prompt.candidates
+        assert free.demonstrations == prompt.demonstrations
+    assert label_prior(prompt).text == "A:"
+    assert len(label_prior(prompt).demonstrations) == 0
+    (plain,) = render_condition(colours, "gold", "minimal", 2)
+    assert label_prior(plain).text == ""
+
+
+def render_condition(task, mode: str, format: str, shots: int):
+    selection = Selection(num_queries=1, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    return build_prompts(task, {Condition.of(mode, format, shots): ("p",)}, selection)
+
+
+@pytest.mark.parametrize("mode", ["gold", "shuffled", "random"])
+@pytest.mark.parametrize("world", ["text", "ginc"])
+def test_on_a_curve_every_prompt_begins_the_next(colours, mode, world):
+    task = colours if world == "text" else GincTask(family=default_family(), example_length=4)
+    format = "arrow" if world == "text" else "ginc"
+    conditions = {Condition.of(mode, format, n): ("p",) for n in range(6)}
+    selection = Selection(num_queries=9, num_demonstration_sets=3, balanced=True, seeds=Seeds.same(0), curve=True)
+    prompts = build_prompts(task, conditions, selection)
+    assert len(prompts) == 3 * 6
+    for start in range(0, 18, 6):
+        curve = prompts[start : start + 6]
+        assert [len(prompt.demonstrations) for prompt in curve] == list(range(6))
+        for shorter, longer in zip(curve, curve[1:]):
+            n = len(shorter.demonstrations)
+            word = dict((c.label, c.text) for c in shorter.candidates)[longer.demonstrations.shown_labels[n]]
+            assert longer.text.startswith(shorter.text + word)
+        assert len({prompt.query_id for prompt in curve}) == 6
+        if world == "text":  # a demonstration's gold label is the query's where it is asked
+            assert [prompt.gold_label for prompt in curve[:-1]] == list(curve[-1].demonstrations.gold_labels)
+
+
+def test_ginc_curves_ask_for_the_most_probable_token():
+    task = GincTask(family=default_family(), example_length=5)
+    drawn = draw_ginc_curves(task, num_prompts=4, num_demonstrations=3, seeds=Seeds.same(1))
+    episodes = draw_ginc_episodes(task, num_prompts=4, num_demonstrations=3, seeds=Seeds.same(1))
+    for (demonstrations_drawn, queries), episode in zip(drawn, episodes):
+        assert demonstrations_drawn == episode.demonstrations
+        assert queries[-1][1] == episode.query
+        assert [query.input for _, query in queries[:-1]] == list(demonstrations_drawn.inputs)
+
+
+def test_curves_beyond_the_pool_and_ginc_channels_are_refused(colours):
+    curve = Selection(num_queries=1, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0), curve=True)
+    with pytest.raises(
+        UserError, match="has 60 examples, but a curve to 60 shots needs 61; ask for fewer with --shots"
+    ):
+        build_prompts(colours, {Condition.of("gold", "qa", 60): ()}, curve)
+    with pytest.raises(UserError, match="method 'channel' is for sentences"):
+        build_prompts(
+            GincTask(family=default_family(), example_length=4), {Condition.of("gold", "ginc", 1, "channel"): ()}, curve
+        )

@@ -272,3 +272,29 @@ def test_rows_carry_all_provenance(tmp_path):
     manifest = json.loads((folder.path / "manifest.json").read_text())
     assert manifest["models"]["recorder"] == {"scorer": "recorder", "version": "1"}
     assert manifest["versions"]["torch"]
+
+
+@pytest.mark.parametrize("kill_after", [5, 31, 60])
+def test_companions_are_asked_once_and_survive_a_kill(tmp_path, monkeypatch, kill_after):
+    """What calibration compares with stands in the rows, and is read back from them."""
+    monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 7)
+    plan = replace(make_plan(SMALL), use_cache=False)
+    first, second, whole = Recorder(kill_after), Recorder(), Recorder()
+    undisturbed = create_run(tmp_path / "run", SMALL)
+    execute(undisturbed, replace(plan, scorers=(whole,)))
+    folder = create_run(tmp_path / "killed" / "run", SMALL)
+    with pytest.raises(KeyboardInterrupt):
+        execute(folder, replace(plan, scorers=(first,)))
+    stored = set(folder.scores()["prompt_id"])
+    execute(folder, replace(plan, scorers=(second,)))
+    assert sorted(whole.asked) == sorted(plan.questions())
+    assert not stored & set(second.asked)
+    pd.testing.assert_frame_equal(folder.scores(), undisturbed.scores())
+    assert folder.scores()[["logprob_prior", "logprob_na", "logprob_mask", "logprob_empty"]].notna().all(axis=None)
+
+
+def test_rows_come_in_the_order_of_the_plan(tmp_path):
+    folder = create_run(tmp_path / "run", SMALL)
+    plan = plan_with(Recorder())  # answers backwards
+    execute(folder, plan)
+    assert folder.scores().drop_duplicates("number")["prompt_id"].tolist() == [p.prompt_id for p in plan.prompts]

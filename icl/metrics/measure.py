@@ -41,7 +41,7 @@ def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) ->
     rows = [row | {"normalisation": normalisation} for row in rows]
     for how in possible_normalisations(scores):
         rows += [
-            row | {"metric": "accuracy_by_normalisation", "normalisation": how}
+            row | {"metric": "accuracy_by_normalisation", "normalisation": how, "contrast": how}
             for row in levels(prompt_outcomes(normalise(scores, how)), scores=("accuracy",))
         ]
     return metrics_table(rows)

@@ -9,7 +9,13 @@ from icl.errors import UserError, unknown_name
 from icl.metrics.outcomes import PROMPT_KEYS
 from icl.scores import CONTENT_FREE_COLUMNS
 
-__all__ = ["DEFAULT_NORMALISATION", "NORMALISATIONS", "normalise", "possible_normalisations"]
+__all__ = [
+    "DEFAULT_NORMALISATION",
+    "NORMALISATIONS",
+    "normalisation_of",
+    "normalise",
+    "possible_normalisations",
+]
 
 DEFAULT_NORMALISATION = "sum"
 
@@ -81,6 +87,12 @@ def normalise(scores: pd.DataFrame, how: str = DEFAULT_NORMALISATION) -> pd.Data
             f"{len(direct)} rows lack; run without --no-calibration on a task of sentences, or choose another."
         )
     return scores.assign(logprob=scores["logprob"].where(~rows, NORMALISATIONS[how](direct)))
+
+
+def normalisation_of(metrics: pd.DataFrame) -> str:
+    """Say under which normalisation a metrics table was measured."""
+    measured = metrics[metrics["metric"] != "accuracy_by_normalisation"]
+    return str(measured["normalisation"].iloc[0]) if len(measured) else DEFAULT_NORMALISATION
 
 
 def possible_normalisations(scores: pd.DataFrame) -> list[str]:

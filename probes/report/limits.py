@@ -4,8 +4,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from icl.metrics.boundaries import boundary_audit
+from icl.metrics.normalise import NORMALISATIONS, normalisation_of
 from probes.report.selection import split_models
 from probes.report.verdict import PROMPTS_PER_FORMAT, QUERIES_PER_FORMAT, SPREAD_SHARE
+from probes.runs.words import boundary_sentence, precision_sentences
 
 if TYPE_CHECKING:
     from probes.report.concept_words import Account
@@ -33,6 +36,8 @@ def limits(
         *_unfinished(scores, manifest),
         *_not_ok(scores),
         *_boundaries(scores),
+        *_normalisation(metrics),
+        *(precision_sentences(manifest) if manifest else ()),
         *_missing(metrics),
         *_sets(metrics),
         *_steps(metrics),
@@ -64,17 +69,17 @@ def _not_ok(scores: pd.DataFrame) -> list[str]:
 
 
 def _boundaries(scores: pd.DataFrame) -> list[str]:
-    said = []
-    for model, rows in scores.groupby("model", sort=False):
-        known = rows["boundary_clean"].dropna()
-        if len(known) and (unclean := float((~known.astype(bool)).mean())) > 0:
-            said.append(
-                f"For {model}, {100 * unclean:.1f} % of {len(known):,} candidates do not begin at a token boundary: "
-                "their first token also holds the end of the prompt."
-            )
-    if not said and scores["boundary_clean"].notna().any():
+    audit = boundary_audit(scores)
+    said = [boundary_sentence(str(row["model"]), row) for row in audit.to_dict("records") if row["unclean"]]
+    if not said and len(audit):
         said.append("Every candidate of a model that has tokens begins at a token boundary.")
     return said
+
+
+def _normalisation(metrics: pd.DataFrame) -> list[str]:
+    how = normalisation_of(metrics)
+    meaning = (NORMALISATIONS[how].__doc__ or "").strip().rstrip(".")
+    return [f"Candidates of a prompt are compared by normalisation '{how}': {meaning}."]
 
 
 def _missing(metrics: pd.DataFrame) -> list[str]:

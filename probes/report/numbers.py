@@ -12,6 +12,7 @@ __all__ = ["METRIC_WORDS", "main_table", "table_html"]
 
 METRIC_WORDS: dict[str, str] = {
     "accuracy": "share of queries answered right",
+    "accuracy_by_normalisation": "the same, labels compared otherwise",
     "gold_probability": "mean probability of the gold label",
     "macro_f1": "F1, averaged over labels",
     "calibration_error": "expected calibration error (10 bins; biased upward)",
@@ -57,6 +58,10 @@ def main_table(metrics: pd.DataFrame) -> pd.DataFrame:
         )
         here |= (rows["metric"] == "label_correctness_slope") & (rows["num_shots"] == setting.num_shots)
         here &= ~rows["metric"].isin(["shots_gain", "bayes_accuracy_gap", "bayes_kl"]) | (rows["label_mode"] == "gold")
+        otherwise = rows["metric"] == "accuracy_by_normalisation"
+        if rows.loc[otherwise].groupby(["label_mode", "format", "num_shots"])["estimate"].nunique().max() == 1:
+            here &= ~otherwise  # labels of one token and one length: every normalisation says the same
+        here &= ~otherwise | ((rows["label_mode"] == "gold") & (rows["num_shots"] == setting.num_shots))
         chosen.append(rows[across | here])
     if not chosen:
         return metrics.iloc[:0]

@@ -10,6 +10,7 @@ from string import Template
 
 import pandas as pd
 
+from icl.metrics.normalise import normalisation_of, normalise
 from icl.metrics.outcomes import prompt_outcomes
 from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import Drawn, draw_all
@@ -37,7 +38,7 @@ def write_report(folder: RunFolder) -> Path:
     account = read_account(folder.posterior(), scores) if folder.is_fitted else None
     chance = _chance(scores)
     subjects, references = split_models(metrics)
-    outcomes = prompt_outcomes(scores)
+    outcomes = prompt_outcomes(normalise(scores, normalisation_of(metrics)))
     figures: list[tuple[str, Drawn, bytes]] = []
     store = folder.path / "figures"
     store.mkdir(exist_ok=True)

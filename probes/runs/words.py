@@ -1,32 +1,48 @@
 """A run's record in words: what was read and how, token boundaries, reduced precision, what was left out."""
 
-__all__ = ["account_of_reading"]
+from typing import Any
+
+__all__ = ["account_of_reading", "boundary_sentence", "precision_sentences"]
 
 
 def account_of_reading(manifest: dict) -> list[str]:
     """Say in a few sentences what a reader of the numbers has to know about how they were read."""
-    sentences = []
-    for model, read in manifest["reading"].items():
-        sentences.append(f"{model}: {_reading(read)}")
-    for model, found in manifest["boundaries"].items():
-        if found["candidates"]:
-            sentences.append(
-                f"{model}: {found['unclean']:,} of {found['candidates']:,} candidates are cut otherwise when joined to "
-                f"their prompt; cut separately, {found['predictions_changed']:,} of {found['prompts']:,} predictions "
-                "would be others."
-            )
-    for model, found in manifest["precision"].items():
+    read = [f"{model}: {_reading(found)}" for model, found in manifest["reading"].items()]
+    boundaries = [boundary_sentence(model, found) for model, found in manifest["boundaries"].items()]
+    skipped = [
+        f"{model}: {count:,} questions do not fit its context and were left out."
+        for model, count in manifest["skipped"].items()
+    ]
+    return [*read, *boundaries, *precision_sentences(manifest), *skipped]
+
+
+def boundary_sentence(model: str, found: dict[Any, Any]) -> str:
+    """Say what `icl.metrics.boundaries.boundary_audit` found of one model."""
+    if not found["unclean"]:
+        return f"{model}: all {found['candidates']:,} candidates begin at a token boundary."
+    text = (
+        f"{model}: {found['unclean']:,} of {found['candidates']:,} candidates are cut into tokens otherwise when joined "
+        "to their prompt, and scored so"
+    )
+    if found["prompts"]:
+        changed = f"{found['predictions_changed']:,} of {found['prompts']:,}"
+        text += f"; cut separately, {changed} predictions would be others"
+    return text + "."
+
+
+def precision_sentences(manifest: dict) -> list[str]:
+    """Say what reduced precision changed on a sample of the run's prompts."""
+    said = []
+    for model, found in manifest.get("precision", {}).items():
         if "not_measured" in found:
-            sentences.append(f"{model}: the deviation from float32 was not measured ({found['not_measured']}).")
-        else:
-            sentences.append(
-                f"{model}: against float32, {found['prompts']} prompts of this run differ by "
-                f"{found['mean_difference_nats']:.2g} nats on average and {found['largest_difference_nats']:.2g} at "
-                f"most; {found['predictions_changed']} predictions change."
-            )
-    for model, count in manifest["skipped"].items():
-        sentences.append(f"{model}: {count:,} questions do not fit its context and were left out.")
-    return sentences
+            said.append(f"{model}: the deviation from float32 was not measured ({found['not_measured']}).")
+            continue
+        said.append(
+            f"{model}: against float32, {found['prompts']} prompts of this run differ by "
+            f"{found['mean_difference_nats']:.2g} nats on average and {found['largest_difference_nats']:.2g} at most; "
+            f"{found['predictions_changed']} predictions change."
+        )
+    return said
 
 
 def _reading(read: dict) -> str:

@@ -21,6 +21,7 @@ from icl.ginc.task import GincTask
 from icl.prompts.render import Prompt
 from icl.tasks.task import Task
 from probes.pretrain.lstm import register_lstm
+from probes.scorers.huggingface_attention import use_branching_attention
 from probes.scorers.huggingface_check import why_read_whole
 from probes.scorers.huggingface_memory import free_memory, pass_limits
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
@@ -263,6 +264,7 @@ class HuggingFaceScorer(Scorer):
     @cached_property
     def _model(self):
         model = self._load(AutoModelForCausalLM, "weights", dtype=self._dtype, use_safetensors=True)
+        use_branching_attention(model)
         return model.to(self._device).eval()
 
     @property

@@ -12,10 +12,9 @@ __all__ = ["PassLimits", "free_memory", "is_out_of_memory", "pass_limits"]
 
 _FEWEST_TOKENS = 16
 _SHARE_OF_FREE_MEMORY = 0.5
-_TOKENS = {"cpu": 512}
-"""Tokens in a pass where memory allows, by kind of device: on CPUs more gain nothing, and attention between branches
-that do not see each other is computed in vain."""
-_TOKENS_ON_ACCELERATORS = 2048
+_TOKENS = {"cpu": 1024}
+"""Tokens in a pass where memory allows, by kind of device: on CPUs more gain nothing."""
+_TOKENS_ON_ACCELERATORS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +106,4 @@ def _bytes(config: Any, dtype: torch.dtype, longest: int, tokens: int) -> int:
 
 
 def _computes_weights(config: Any) -> bool:
-    return getattr(config, "_attn_implementation", None) not in ("sdpa", "flash_attention_2")
+    return getattr(config, "_attn_implementation", None) not in ("sdpa", "icl_branching")

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from transformers import DynamicCache
 
+from probes.scorers.huggingface_attention import branch_mask
 from probes.scorers.huggingface_memory import PassLimits, is_out_of_memory
 from probes.scorers.trie import Questions, Trie
 
@@ -168,19 +169,15 @@ class Reader:
 
     def _mask(self, seen: Bool[ndarray, "num_read num_seen"], depth: Int[ndarray, " num_read"]) -> Any:
         """Additive attention mask of a pass; one for each kind of layer where windowed layers stand beside others."""
+        options: dict[str, Any] = {"dtype": self._model.dtype, "device": self._device}
         types = set(getattr(self._config, "layer_types", None) or ())
         window = getattr(self._config, "sliding_window", None)
         if _WINDOWED not in types and (types or not window):
-            return self._additive(seen)
+            return branch_mask(seen, **options)
         # What a node sees are its ancestors in order, so the k-th it sees, counted from the last, is k above it.
         age = seen[:, ::-1].cumsum(axis=1)[:, ::-1]
-        windowed = self._additive(seen & (age <= window))
-        return {_FULL: self._additive(seen), _WINDOWED: windowed} if _FULL in types else windowed
-
-    def _additive(self, seen: Bool[ndarray, "num_read num_seen"]) -> torch.Tensor:
-        dtype = self._model.dtype
-        mask = torch.zeros(seen.shape, dtype=dtype, device=self._device)
-        return mask.masked_fill_(torch.as_tensor(~seen, device=self._device), torch.finfo(dtype).min)[None, None]
+        windowed = branch_mask(seen & (age <= window), **options)
+        return {_FULL: branch_mask(seen, **options), _WINDOWED: windowed} if _FULL in types else windowed
 
     def _batch(self, order: Int[ndarray, " num_waiting"], lengths: Int[ndarray, " num_sequences"]) -> ndarray:
         """Take the next sequences whose padded tokens stay within the limits, at least one."""

@@ -212,7 +212,7 @@ class VllmScorer(Scorer):
         )
 
     def _tails(self, tokenised: list[list[TokenisedCandidate]]) -> dict[Ids, list[tuple[float, int]]]:
-        """Read each distinct sequence once: ids → log-probability in nats and rank of its last tokens, label's at least."""
+        """Read each distinct sequence once: ids → nats and rank of each of its last tokens, the label's at least."""
         wanted: dict[Ids, int] = {}
         for candidates in tokenised:
             for one in candidates:

@@ -1,0 +1,32 @@
+"""Driver of `test_kill`: go on with a run in small passes, after writing down what it is about to ask."""
+
+import json
+import sys
+from pathlib import Path
+
+from probes.runs import execute as execution
+from probes.runs.experiment import Experiment
+from probes.runs.folder import create_run
+from probes.runs.plan import Resources, make_plan
+
+
+def main(model: str, out: str, asked: str) -> None:
+    experiment = Experiment(
+        models=(model,), task="topic", label_modes=("gold", "random", "shuffled"), shots=(0, 4), queries=48
+    )
+    plan = make_plan(experiment, Resources(batch_tokens=8, use_cache=False))
+    (scorer,) = plan.scorers
+    answer = scorer.answer
+
+    def noted(prompts, *, progress=None):
+        Path(f"{asked}.unfinished").write_text(json.dumps([prompt.prompt_id for prompt in prompts]))
+        Path(f"{asked}.unfinished").rename(asked)
+        yield from answer(prompts, progress=progress)
+
+    scorer.answer = noted
+    execution._WRITTEN_TOGETHER = 8
+    execution.execute(create_run(Path(out), experiment), plan)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,108 @@
+"""Answers kept across runs: exact, keyed by all that determines them, and never in the way."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from icl.errors import UserError
+from icl.tasks.builtin import BUILTIN_TASKS
+from probes.places import cache_folder
+from probes.runs.cache import AnswerCache, answer_cache
+from probes.runs.execute import execute
+from probes.runs.experiment import Experiment
+from probes.runs.folder import create_run
+from probes.runs.plan import Resources, make_plan
+from probes.scorers.huggingface import HuggingFaceScorer
+from probes.scorers.scorer import Answer
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_answers_come_back_as_they_were_kept(tiny_lm, empty_cache):
+    scorer = HuggingFaceScorer(str(tiny_lm))
+    answers = [Answer(-1.2345678901234567, 3, False, -2.5, 17), Answer(-0.1, 1, None, math.inf, None)]
+    with answer_cache(scorer, use=True) as cache:
+        cache.keep("a", answers)
+        cache.keep("b", [Answer(math.nan, reason="no number")])  # asking again may give one
+    with answer_cache(scorer, use=True) as cache:
+        assert cache.look_up(["a", "b", "c"]) == {"a": answers}
+    with answer_cache(scorer, use=False) as cache:
+        assert cache.look_up(["a"]) == {}
+
+
+def test_another_precision_or_tokenizer_is_another_key(tiny_lm, empty_cache):
+    keys = set()
+    for options in ({}, {"dtype": "bfloat16"}):
+        with answer_cache(HuggingFaceScorer(str(tiny_lm), **options), use=True) as cache:
+            keys.add(cache._prefix)
+    changed = HuggingFaceScorer(str(tiny_lm))
+    changed._tokenizer.add_tokens(["moreover"])
+    with answer_cache(changed, use=True) as cache:
+        keys.add(cache._prefix)
+    changed.source = replace(changed.source, weights_hash="0" * 16)
+    with answer_cache(changed, use=True) as cache:
+        keys.add(cache._prefix)
+    assert len(keys) == 4
+    with answer_cache(HuggingFaceScorer(str(tiny_lm), batch_tokens=7, memory=1.0), use=True) as cache:
+        assert cache._prefix in keys  # what changes no result changes no key
+
+
+def test_a_second_run_asks_nothing_twice(tiny_lm, tmp_path, empty_cache):
+    small = Experiment(models=(str(tiny_lm),), task="topic", label_modes=("gold",), shots=(0, 2), queries=3)
+    wider = replace(small, label_modes=("gold", "random"))
+    first = make_plan(small)
+    execute(create_run(tmp_path / "first", small), first)
+    read = first.scorers[0].reading()["trie_nodes"]
+    again = make_plan(small)
+    folder = create_run(tmp_path / "again", small)
+    execute(folder, again)
+    assert again.scorers[0].reading() == {}  # no model was asked
+    columns = ["prompt_id", "candidate", "logprob", "logprob_split", "vocabulary_rank", "logprob_prior", "logprob_na"]
+    before = create_run(tmp_path / "first", small).scores()[columns]
+    assert before.equals(folder.scores()[columns])
+    third = make_plan(wider)
+    execute(create_run(tmp_path / "third", wider), third)
+    assert 0 < third.scorers[0].reading()["trie_nodes"] < read * 1.5
+    without = make_plan(small, Resources(use_cache=False))
+    execute(create_run(tmp_path / "without", small), without)
+    assert without.scorers[0].reading()["trie_nodes"] == read
+    np.testing.assert_allclose(
+        create_run(tmp_path / "without", small).scores()["logprob"], before["logprob"], atol=1e-4
+    )
+
+
+def test_scorers_that_pin_nothing_down_are_not_cached(empty_cache):
+    plan = make_plan(Experiment(models=("majority",), task="parity"))
+    with answer_cache(plan.scorers[0], use=True) as cache:
+        cache.keep("a", [Answer(-1.0)])
+        assert isinstance(cache, AnswerCache)
+    assert not (cache_folder() / "answers.sqlite").exists()
+
+
+def test_a_damaged_cache_is_one_sentence(tiny_lm, empty_cache):
+    cache_folder().mkdir(parents=True)
+    (cache_folder() / "answers.sqlite").write_bytes(b"no database" * 100)
+    with (
+        pytest.raises(UserError, match=r"the cache of answers .*answers\.sqlite cannot be used .*; delete it, or run"),
+        answer_cache(HuggingFaceScorer(str(tiny_lm)), use=True),
+    ):
+        pass
+
+
+def test_tasks_of_sentences_are_asked_what_calibration_needs():
+    task = BUILTIN_TASKS["topic"]()
+    plan = make_plan(Experiment(models=("uniform",), task="topic", shots=(0, 2), queries=2))
+    prompt = next(p for p in plan.prompts if len(p.demonstrations) == 2)
+    prior, *free = plan.companions(prompt)
+    assert prior.text == "Output:"
+    query = prompt.parts[-3].text
+    assert prompt.text.count(query) == 1
+    assert [one.text for one in free] == [prompt.text.replace(query, text) for text in ("N/A", "[MASK]", "")]
+    assert all(one.candidates == prompt.candidates for one in (prior, *free))
+    assert make_plan(Experiment(models=("uniform",), task="topic", calibrate=False)).companions(prompt) == ()
+    assert len(task.label_space) == len(prior.candidates)

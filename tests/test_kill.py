@@ -1,0 +1,54 @@
+"""A run that is killed outright, ten times, ends in the table of an undisturbed one, and asks nothing it had stored."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from probes.runs.folder import RunFolder
+
+DRIVER = Path(__file__).with_name("killed_run.py")
+
+
+def start(model: Path, out: Path, asked: Path) -> subprocess.Popen:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(DRIVER), str(model), str(out), str(asked)]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    while not asked.exists() and process.poll() is None:
+        time.sleep(0.02)
+    return process
+
+
+@pytest.mark.slow
+def test_ten_kills_lose_nothing_and_repeat_nothing(tiny_lm, tmp_path):
+    assert start(tiny_lm, tmp_path / "whole", tmp_path / "all.json").wait() == 0
+    undisturbed = RunFolder(tmp_path / "whole").scores()
+    folder, rng = RunFolder(tmp_path / "killed"), np.random.default_rng(0)
+    kills = []
+    for number in range(40):
+        stored = set(folder.scores()["prompt_id"]) if (folder.path / "scores").exists() else set()
+        asked = tmp_path / f"asked{number}.json"
+        process = start(tiny_lm, folder.path, asked)
+        assert not stored & set(json.loads(asked.read_text())) if asked.exists() else process.wait() == 0
+        if len(kills) < 10:
+            time.sleep(rng.uniform(0, 1.2))
+            process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:
+            break
+        kills.append(len(stored))
+    assert len(kills) == 10
+    assert len(set(kills)) > 3  # they fell at different places
+    resumed = folder.scores()
+    exact = [column for column in undisturbed if column not in ("run", "vocabulary_rank") and "logprob" not in column]
+    pd.testing.assert_frame_equal(resumed[exact], undisturbed[exact])
+    for column in (name for name in undisturbed if "logprob" in name):
+        np.testing.assert_allclose(resumed[column], undisturbed[column], atol=1e-4, rtol=0)
+    best = [table.loc[table.groupby("number")["logprob"].idxmax(), "candidate"] for table in (resumed, undisturbed)]
+    assert best[0].equals(best[1])
