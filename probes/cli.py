@@ -177,6 +177,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-tokens", type=int, default=None, help="tokens in one forward pass at most (default: by device)"
     )
+    parser.add_argument("--concurrency", type=int, default=8, help="servers: requests under way (default: %(default)s)")
+    parser.add_argument(
+        "--timeout", type=float, default=60.0, help="servers: seconds a request may take (default: %(default)s)"
+    )
     parser.add_argument(
         "--trust-remote-code", action="store_true", default=None, help="let the model's repository run its code"
     )

@@ -221,8 +221,13 @@ def _experiment(options: Namespace) -> Experiment:
 
 def _resources(options: Namespace) -> Resources:
     """What the flags allow a run to use."""
-    use_cache = getattr(options, "use_cache", True)
-    return Resources(memory=options.memory, batch_tokens=options.batch_tokens, use_cache=use_cache)
+    return Resources(
+        memory=options.memory,
+        batch_tokens=options.batch_tokens,
+        concurrency=options.concurrency,
+        timeout=options.timeout,
+        use_cache=getattr(options, "use_cache", True),
+    )
 
 
 def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool = False) -> RunFolder:
@@ -336,7 +341,12 @@ def _catalogue(kind: str) -> dict[str, str]:
         return {name: probe.question for name, probe in PROBES.items()}
     shipped = {name: describe_shipped(folder) for name, folder in shipped_models().items()}
     controls = {name: (rule.__doc__ or "").splitlines()[0] for name, rule in CONTROLS.items()}
-    return shipped | {ORACLE: "exact Bayes on GINC, the ceiling of every GINC plot"} | controls
+    elsewhere = {
+        "owner/name, folder, .gguf": "any causal language model of Transformers: from the Hub, or from this machine",
+        "http…/v1#name": "a model behind an OpenAI-compatible completions server",
+        "vllm:name": "the same names as for Transformers, read by vLLM (package vllm, for machines with a GPU)",
+    }
+    return shipped | elsewhere | {ORACLE: "exact Bayes on GINC, the ceiling of every GINC plot"} | controls
 
 
 def _names(planned: Plan) -> str:

@@ -47,7 +47,8 @@ class Setting:
 def split_models(metrics: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Tell the subjects from the references, in the order they stand in; both lists may be empty."""
     names = list(dict.fromkeys(metrics["model"]))
-    return [n for n in names if n not in REFERENCES], [n for n in names if n in REFERENCES]
+    known = {name for name in names if name.removesuffix(" (channel)") in REFERENCES}
+    return [n for n in names if n not in known], [n for n in names if n in known]
 
 
 def at(metrics: pd.DataFrame, metric: str, *, model: str, score: str | None = None, **equal: str | int) -> pd.DataFrame:

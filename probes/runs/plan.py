@@ -33,16 +33,20 @@ class Resources:
         Gigabytes beside the weights for reading; None is half of what is free.
     batch_tokens : int or None
         Tokens in one forward pass at most; None is a number that suits the device.
+    concurrency, timeout
+        Requests under way at most, and seconds that one may take, at a completions server.
     use_cache : bool
         Whether answers are looked up in, and kept for, other runs.
     """
 
     memory: float | None = None
     batch_tokens: int | None = None
+    concurrency: int = 8
+    timeout: float = 60.0
     use_cache: bool = True
 
     def __post_init__(self):
-        for name in ("memory", "batch_tokens"):
+        for name in ("memory", "batch_tokens", "concurrency", "timeout"):
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise UserError(f"{name} must be positive, got {value:g}.")
 
@@ -141,6 +145,8 @@ def _make_scorers(experiment: Experiment, resources: Resources, task: Task | Gin
         "device": experiment.device,
         "memory": resources.memory,
         "batch_tokens": resources.batch_tokens,
+        "concurrency": resources.concurrency,
+        "timeout": resources.timeout,
         "chat": experiment.chat,
         "trust_remote_code": experiment.trust_remote_code,
     }

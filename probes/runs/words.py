@@ -21,8 +21,8 @@ def boundary_sentence(model: str, found: dict[Any, Any]) -> str:
     if not found["unclean"]:
         return f"{model}: all {found['candidates']:,} candidates begin at a token boundary."
     text = (
-        f"{model}: {found['unclean']:,} of {found['candidates']:,} candidates are cut into tokens otherwise when joined "
-        "to their prompt, and scored so"
+        f"{model}: {found['unclean']:,} of {found['candidates']:,} candidates are cut into tokens otherwise when "
+        "joined to their prompt, and scored so"
     )
     if found["prompts"]:
         changed = f"{found['predictions_changed']:,} of {found['prompts']:,}"

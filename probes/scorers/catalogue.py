@@ -34,7 +34,8 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
     smoothing
         ε of exact Bayes.
     **options
-        Those of `HuggingFaceScorer`; a backend that cannot follow one that was set refuses it.
+        Those of `HuggingFaceScorer`, and `concurrency` and `timeout` of a server. A backend refuses those that change
+        results and that it cannot follow; of the others each takes what it knows.
 
     Raises
     ------
@@ -53,18 +54,23 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
         from probes.scorers.completions import CompletionsScorer
 
         _refuse("a completions server", options, ("revision", "dtype", "chat", "trust_remote_code"))
-        return CompletionsScorer(model)
+        return CompletionsScorer(model, **_taken(options, "concurrency", "timeout"))
     if model.startswith(_VLLM):
         from probes.scorers.vllm import VllmScorer
 
         _refuse("vLLM", options, ("chat",))
-        taken = {name: options[name] for name in ("revision", "dtype", "trust_remote_code") if name in options}
+        taken = _taken(options, "revision", "dtype", "trust_remote_code")
         return VllmScorer(model.removeprefix(_VLLM), **taken)
     from probes.scorers.huggingface import HuggingFaceScorer
 
-    scorer = HuggingFaceScorer(model, **options)
+    taken = _taken(options, *(name for name in options if name not in ("concurrency", "timeout")))
+    scorer = HuggingFaceScorer(model, **taken)
     scorer.check_family(task)
     return scorer
+
+
+def _taken(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: options[name] for name in names if name in options}
 
 
 def _refuse(backend: str, options: dict[str, Any], cannot: tuple[str, ...]) -> None:

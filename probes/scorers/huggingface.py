@@ -145,9 +145,7 @@ class HuggingFaceScorer(Scorer):
         """Refuse labels without tokens, and channel prompts in a chat template; loads no weights."""
         if self.chat and any(prompt.method == "channel" for prompt in prompts):
             raise UserError("method 'channel' scores the user's part of a chat, which --chat does not open; drop one.")
-        distinct = {(prompt.format, prompt.candidates[0].given, prompt.candidates): prompt for prompt in prompts}
-        if any(prompt.method == "channel" for prompt in prompts):  # each query has candidate texts of its own
-            distinct = {(prompt.format, prompt.query_id): prompt for prompt in prompts}
+        distinct = {(prompt.format, prompt.candidates): prompt for prompt in prompts}
         for _ in self._tokenised(list(distinct.values())):
             pass  # labels that tokenise to nothing are refused
 

@@ -35,9 +35,7 @@ def use_branching_attention(model: Any) -> None:
         model.set_attn_implementation(_NAME)
 
 
-def branch_mask(
-    seen: Bool[ndarray, "num_read num_seen"], *, dtype: torch.dtype, device: torch.device
-) -> torch.Tensor:
+def branch_mask(seen: Bool[ndarray, "num_read num_seen"], *, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """Make the additive attention mask (1, 1, num_read, num_seen) of a pass, its blocks attached to it."""
     mask = torch.zeros(seen.shape, dtype=dtype, device=device)
     mask.masked_fill_(torch.as_tensor(~seen, device=device), torch.finfo(dtype).min)

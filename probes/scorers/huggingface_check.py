@@ -1,5 +1,7 @@
 """What a model does, asked before its prompts share passes: is it causal, and do shared passes change its answers?"""
 
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Int
@@ -22,7 +24,7 @@ _REFUSALS = (ValueError, TypeError, AttributeError, RuntimeError, NotImplemented
 """How models turn down masks, positions or caches that they do not know."""
 
 
-def why_read_whole(model: torch.nn.Module, name: str, tokens: Int[ndarray, " num_tokens"], longest: int) -> str:
+def why_read_whole(model: Any, name: str, tokens: Int[ndarray, " num_tokens"], longest: int) -> str:
     """Say why prompts cannot share passes of a model; empty where shared and plain passes agree.
 
     Two sequences that part half-way, made of some of the run's tokens, are read both ways.

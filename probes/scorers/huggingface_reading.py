@@ -146,7 +146,7 @@ class Reader:
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Read nodes start … stop − 1 behind `path`; return keys and values of the path above node `stop`."""
         seen = trie.visible(start, stop)
-        cache = DynamicCache()
+        cache: Any = DynamicCache()
         for layer, (keys, values) in enumerate(path):
             cache.update(keys, values, layer)
         rows = np.unique(trie.slot_node[slots])
@@ -225,7 +225,7 @@ class Reader:
         logprobs = torch.log_softmax(logits.float(), dim=-1)
         row, token = self._ids(rows), self._ids(questions.token[slots])
         chosen = logprobs[row, token]
-        answers.logprob[slots] = chosen.double().cpu().numpy()
+        answers.logprob[slots] = chosen.cpu().double().numpy()
         better = [
             (logprobs[some] > values[:, None]).sum(dim=-1)
             for some, values in zip(row.split(_RANKED_TOGETHER), chosen.split(_RANKED_TOGETHER))
