@@ -151,6 +151,7 @@ def test_bayes_loss_is_the_sum_of_exact_predictions(tiny_family):
     assert bayes_loss(tiny_family, replace(TINY, documents="random"), windows) == np.log(tiny_family.vocab_size)
 
 
+@pytest.mark.filterwarnings("ignore:model 'model' does not let prompts share passes")  # a recurrent one cannot
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_checkpoint_is_a_scorer_with_its_family_beside_it(architecture, tmp_path, capsys):
     out = tmp_path / "model"
