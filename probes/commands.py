@@ -332,7 +332,10 @@ def _catalogue(kind: str) -> dict[str, str]:
         tasks = {name: (make.__doc__ or "").strip().splitlines()[0] for name, make in BUILTIN_TASKS.items()}
         return {GINC: "continue a sequence of a hidden Markov concept (Xie et al. 2022)"} | tasks
     if kind == "labels":
-        return {name + "(a)" * (name == "fraction_correct"): text for name, text in LABEL_MODE_MEANINGS.items()}
+        return {
+            name + {"fraction_correct": "(a)", "flip_after": "(j)"}.get(name, ""): text
+            for name, text in LABEL_MODE_MEANINGS.items()
+        }
     if kind == "formats":
         return {name: repr(f"{f.example()}{f.demonstration_separator}…") for name, f in FORMATS.items()}
     if kind == "normalisations":

@@ -13,7 +13,7 @@ from icl.ginc.task import GincTask, draw_ginc_curves, draw_ginc_episodes, read_t
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.demonstrations import Demonstrations, draw_episodes
 from icl.prompts.formats import FORMATS, get_format
-from icl.prompts.label_modes import LABEL_MODES, SYMBOLS, parse_label_mode, relabel
+from icl.prompts.label_modes import LABEL_MODES, RANDOM_WORDS, SYMBOLS, parse_label_mode, relabel, shown_words
 from icl.prompts.render import CONTENT_FREE, content_free, label_prior, render, render_channel
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example, Task
@@ -44,7 +44,7 @@ golds = st.lists(st.sampled_from(SPACE), min_size=1, max_size=20)
 seeds = st.integers(0, 2**31)
 
 
-@given(golds, seeds, st.sampled_from([m for m in LABEL_MODES if m != "fraction_correct"]))
+@given(golds, seeds, st.sampled_from([m for m in LABEL_MODES if m not in ("fraction_correct", "flip_after")]))
 def test_every_label_mode_keeps_inputs_and_gold_labels(gold, seed, mode):
     made = shown(mode, gold, seed)
     assert made.gold_labels == tuple(gold)
@@ -73,6 +73,34 @@ def test_flipping_is_a_consistent_mapping_without_fixed_point(mode, gold, seed):
     assert all(g != s for g, s in mapping)
 
 
+@given(golds, seeds, st.integers(0, 25))
+def test_flipping_after_some_keeps_those_and_flips_the_rest(gold, seed, kept):
+    made = shown(f"flip_after({kept})", gold, seed)
+    assert made.shown_labels[:kept] == tuple(gold[:kept])
+    if kept < len(gold):
+        assert made.shown_labels[kept:] == shown("flipped", gold[kept:], seed).shown_labels
+
+
+@pytest.mark.parametrize("method", ["direct", "channel"])
+def test_random_words_stand_in_demonstrations_only(colours, method):
+    conditions = {Condition.of(mode, "qa", 12, method): () for mode in ("gold", "random_words")}
+    selection = Selection(num_queries=1, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    gold, strange = build_prompts(colours, conditions, selection)
+    assert [(c.label, c.given, c.text) for c in gold.candidates] == [
+        (c.label, c.given, c.text) for c in strange.candidates
+    ]
+    words = [part.text for part in strange.parts if part.kind == "label"]
+    assert len(words) == 12
+    assert 1 < len(set(words)) <= 3  # one word a label, drawn at random for each demonstration
+    assert set(words) <= set(RANDOM_WORDS)
+    assert not {label for label in SPACE if f"A: {label}" in strange.text}
+    assert strange.demonstrations.num_wrong_shown is None
+    assert [p.text for p in gold.parts if p.kind == "input"] == [p.text for p in strange.parts if p.kind == "input"]
+    many = tuple(f"label {i:03d}" for i in range(40))
+    with pytest.raises(UserError, match="'random_words' has 33 words, but the task has 40 labels"):
+        shown_words(parse_label_mode("random_words"), dict(zip(many, many)), rng=np.random.default_rng(0))
+
+
 def test_random_labels_are_uniform_and_marginal_ones_follow_the_pool():
     gold = ["red"] * 6000
     uniform = Counter(shown("random", gold).shown_labels)
@@ -97,6 +125,8 @@ def test_none_shows_no_labels_and_counts_none_wrong():
         ("fraction_correct", "needs a share of correct labels between 0 and 1"),
         ("fraction_correct(1.5)", "between 0 and 1, got 'fraction_correct"),
         ("random(0.5)", "takes no argument"),
+        ("flip_after", r"needs a whole number of gold labels to begin with, got 'flip_after'; .* flip_after\(4\)"),
+        ("flip_after(1.5)", "needs a whole number"),
     ],
 )
 def test_bad_label_modes_are_refused(text, message):

@@ -26,6 +26,7 @@ from icl.prompts.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.task import Example
 from probes.scorers.catalogue import make_scorer
+from probes.scorers.controls import CONTROLS
 from probes.scorers.huggingface import HuggingFaceScorer
 from probes.scorers.huggingface_source import find_model
 from probes.scorers.huggingface_tokens import tokenise
@@ -320,6 +321,29 @@ def test_controls_are_what_they_say(colours):
         else:
             np.testing.assert_allclose(copy[row], np.log(1 / 3))
         np.testing.assert_allclose(np.exp(copy[row]).sum(), 1.0)
+
+
+def test_controls_of_the_catalogue_behave_as_their_names_say(colours):
+    prompts = prompts_of(colours, "gold", "flipped", "shuffled", format="arrow", shots=(0, 6))
+    said = {name: np.exp(make_scorer(name, colours)(prompts)) for name in CONTROLS}
+    for name, table in said.items():
+        np.testing.assert_allclose(table.sum(axis=1), 1.0, err_msg=name)
+    np.testing.assert_allclose(said["label-prior"], [[4 / 7, 2 / 7, 1 / 7]] * len(prompts))
+    flipped = {"red": "green", "green": "blue", "blue": "red"}
+    for row, prompt in enumerate(prompts):
+        labels = [candidate.label for candidate in prompt.candidates]
+        mode = prompt.demonstrations.label_mode if len(prompt.demonstrations) else "zero_shot"
+        assert labels[said["gold-follower"][row].argmax()] == prompt.gold_label
+        learned = said["mapping-learner"][row]
+        if mode == "zero_shot":
+            np.testing.assert_allclose([learned, said["recency"][row]], 1 / 3)
+            continue
+        last = labels.index(prompt.demonstrations.shown_labels[-1])
+        others = np.delete(said["recency"][row], last)
+        np.testing.assert_allclose(np.log(said["recency"][row][last] / others), 2.0)
+        if mode in ("gold", "flipped"):  # two demonstrations of each kind: 3 of 5 for its name
+            name = prompt.gold_label if mode == "gold" else flipped[prompt.gold_label]
+            assert learned[labels.index(name)] == pytest.approx(3 / 5)
 
 
 def test_permuting_the_candidates_permutes_the_scores(tiny_lm, prompts):

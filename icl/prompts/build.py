@@ -8,7 +8,7 @@ from icl.errors import UserError
 from icl.ginc.task import GincTask, draw_ginc_curves, draw_ginc_episodes
 from icl.prompts.demonstrations import Demonstrations, Episode, draw_curves, draw_episodes
 from icl.prompts.formats import Format, get_format
-from icl.prompts.label_modes import LabelMode, label_words, parse_label_mode, relabel
+from icl.prompts.label_modes import LabelMode, label_words, parse_label_mode, relabel, shown_words
 from icl.prompts.render import Prompt, check_words, render, render_channel
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example, Task
@@ -91,6 +91,9 @@ def build_prompts(
         check_words(formats[condition.format], words[condition.label_mode], task.name)
         if condition.method == "channel" and isinstance(task, GincTask):
             raise UserError("method 'channel' is for sentences; GINC labels are tokens like any other, ask directly.")
+    in_demonstrations = {
+        mode: shown_words(mode, words[mode], rng=stream(selection.seeds.labels, "words", task.name)) for mode in words
+    }
     prompts = []
     for demonstrations, queries in sets:
         for condition, probes in conditions.items():
@@ -112,6 +115,7 @@ def build_prompts(
                     query,
                     formats[condition.format],
                     words=words[condition.label_mode],
+                    shown=in_demonstrations[condition.label_mode],
                     query_id=query_id,
                     example_length=task.example_length if isinstance(task, GincTask) else None,
                     probes=probes,

@@ -38,8 +38,8 @@ class Demonstrations:
 
     @property
     def num_wrong_shown(self) -> int | None:
-        """Shown labels that differ from gold; None where no labels are shown."""
-        if self.shown_labels is None:
+        """Shown labels that differ from gold; None where no labels are shown, or other words in their place."""
+        if self.shown_labels is None or self.label_mode == "random_words":
             return None
         return sum(shown != gold for shown, gold in zip(self.shown_labels, self.gold_labels))
 

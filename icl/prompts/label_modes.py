@@ -9,62 +9,84 @@ import numpy as np
 from icl.errors import UserError, unknown_name
 from icl.prompts.demonstrations import Demonstrations
 
-__all__ = ["LABEL_MODES", "SYMBOLS", "LabelMode", "label_words", "parse_label_mode", "relabel"]
+__all__ = [
+    "LABEL_MODES",
+    "RANDOM_WORDS",
+    "SYMBOLS",
+    "LabelMode",
+    "label_words",
+    "parse_label_mode",
+    "relabel",
+    "shown_words",
+]
 
 SYMBOLS = ("foo", "bar", "qux", "zig", "lop", "wem", "dax", "tuv", "mip", "kez")
 """Words that stand for labels in mode `symbols`; none is a prefix of another."""
+
+RANDOM_WORDS = (
+    *("apple", "bridge", "candle", "desert", "engine", "feather", "garden", "hammer", "island", "jacket", "kettle"),
+    *("lantern", "marble", "needle", "orchard", "pencil", "quarry", "ribbon", "saddle", "timber", "umbrella", "velvet"),
+    *("window", "yogurt", "zebra", "anchor", "basket", "carpet", "drawer", "elbow", "funnel", "goose", "harbour"),
+)
+"""Common nouns that stand in demonstrations in mode `random_words`; none is a prefix of another."""
 
 type Labels = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelMode:
-    """A label mode by name, with the share of correct labels where the mode has one."""
+    """A label mode by name, with its argument where it has one: a share of correct labels, or a number of them."""
 
     name: str
-    fraction: float | None = None
+    argument: float | None = None
 
     def __str__(self) -> str:
-        return self.name if self.fraction is None else f"{self.name}({self.fraction:g})"
+        return self.name if self.argument is None else f"{self.name}({self.argument:g})"
 
 
-def _gold(gold, space, frequencies, fraction, rng):
+def _gold(gold, space, frequencies, argument, rng):
     """The gold labels."""
     return gold
 
 
-def _random(gold, space, frequencies, fraction, rng):
+def _random(gold, space, frequencies, argument, rng):
     """Independent uniform draws from the label space."""
     return tuple(space[i] for i in rng.integers(len(space), size=len(gold)))
 
 
-def _random_marginal(gold, space, frequencies, fraction, rng):
+def _random_marginal(gold, space, frequencies, argument, rng):
     """Independent draws from the label frequencies of the pool."""
     weights = np.array([frequencies[label] for label in space])
     return tuple(space[i] for i in rng.choice(len(space), size=len(gold), p=weights / weights.sum()))
 
 
-def _shuffled(gold, space, frequencies, fraction, rng):
+def _shuffled(gold, space, frequencies, argument, rng):
     """A permutation of the gold labels among the demonstrations: counts kept exactly."""
     return tuple(gold[i] for i in rng.permutation(len(gold)))
 
 
-def _fraction_correct(gold, space, frequencies, fraction, rng):
+def _fraction_correct(gold, space, frequencies, argument, rng):
     """Exactly round(a·n) labels correct, the others drawn uniformly from the wrong ones."""
-    wrong = set(rng.permutation(len(gold))[round(fraction * len(gold)) :].tolist())
+    wrong = set(rng.permutation(len(gold))[round(argument * len(gold)) :].tolist())
     return tuple(
         str(rng.choice([other for other in space if other != label])) if i in wrong else label
         for i, label in enumerate(gold)
     )
 
 
-def _flipped(gold, space, frequencies, fraction, rng):
+def _flipped(gold, space, frequencies, argument, rng):
     """Each label replaced by the next of the label space: a consistent, learnable mapping, not noise."""
     following = dict(zip(space, (*space[1:], space[0])))
     return tuple(following[label] for label in gold)
 
 
-def _permuted(gold, space, frequencies, fraction, rng):
+def _flip_after(gold, space, frequencies, argument, rng):
+    """The first j labels gold, each later one replaced by the next of the label space (Kossen)."""
+    kept = int(argument)
+    return (*gold[:kept], *_flipped(gold[kept:], space, frequencies, None, rng))
+
+
+def _permuted(gold, space, frequencies, argument, rng):
     """A random permutation of the label space without fixed point: consistent and learnable, not noise."""
     while True:
         permutation = rng.permutation(len(space))
@@ -74,7 +96,7 @@ def _permuted(gold, space, frequencies, fraction, rng):
     return tuple(mapping[label] for label in gold)
 
 
-def _none(gold, space, frequencies, fraction, rng):
+def _none(gold, space, frequencies, argument, rng):
     """No labels: the inputs alone."""
     return None
 
@@ -86,15 +108,18 @@ LABEL_MODES: dict[str, Callable] = {
     "shuffled": _shuffled,
     "fraction_correct": _fraction_correct,
     "flipped": _flipped,
+    "flip_after": _flip_after,
     "permuted": _permuted,
     "symbols": _gold,
+    "random_words": _random,
     "none": _none,
     "zero_shot": _gold,
 }
-"""Mode name → (gold labels, label space, label frequencies, fraction, rng) → shown labels."""
+"""Mode name → (gold labels, label space, label frequencies, argument, rng) → shown labels."""
 
 LABEL_MODE_MEANINGS: dict[str, str] = {name: (make.__doc__ or "") for name, make in LABEL_MODES.items()} | {
     "symbols": "The gold labels, written as unrelated words (foo, bar, …) in demonstrations and candidates.",
+    "random_words": "Drawn words that are no labels, one a label at random, in the demonstrations only (Min §5.2).",
     "zero_shot": "No demonstrations at all.",
 }
 
@@ -112,20 +137,33 @@ def parse_label_mode(text: str) -> LabelMode:
     if name not in LABEL_MODES:
         raise unknown_name("label mode", name, LABEL_MODES)
     argument = match.group(2) if match else None
-    if name != "fraction_correct":
+    if name not in _ARGUMENTS:
         if argument is not None:
             raise UserError(f"label mode '{name}' takes no argument, got '{text.strip()}'; write just '{name}'.")
         return LabelMode(name=name)
+    meaning, example, fits = _ARGUMENTS[name]
     try:
-        fraction = float(argument or "")
+        value = float(argument or "")
     except ValueError:
-        fraction = -1.0
-    if not 0 <= fraction <= 1:
-        raise UserError(
-            f"fraction_correct needs a share of correct labels between 0 and 1, got '{text.strip()}'; "
-            "write for example fraction_correct(0.5)."
-        )
-    return LabelMode(name=name, fraction=fraction)
+        value = -1.0
+    if not fits(value):
+        raise UserError(f"{name} needs {meaning}, got '{text.strip()}'; write for example {example}.")
+    return LabelMode(name=name, argument=value)
+
+
+_ARGUMENTS: dict[str, tuple[str, str, Callable[[float], bool]]] = {
+    "fraction_correct": (
+        "a share of correct labels between 0 and 1",
+        "fraction_correct(0.5)",
+        lambda value: 0 <= value <= 1,
+    ),
+    "flip_after": (
+        "a whole number of gold labels to begin with",
+        "flip_after(4)",
+        lambda value: value >= 0 and value.is_integer(),
+    ),
+}
+"""Mode with an argument → what it needs, an example, and which values fit."""
 
 
 def relabel(
@@ -138,8 +176,27 @@ def relabel(
 ) -> Demonstrations:
     """Show labels made by `label_mode` on the same inputs; the gold labels stay beside them."""
     make = LABEL_MODES[label_mode.name]
-    shown = make(demonstrations.gold_labels, label_space, label_frequencies, label_mode.fraction, rng)
+    shown = make(demonstrations.gold_labels, label_space, label_frequencies, label_mode.argument, rng)
     return replace(demonstrations, shown_labels=shown, label_mode=str(label_mode))
+
+
+def shown_words(label_mode: LabelMode, words: Mapping[str, str], *, rng: np.random.Generator) -> dict[str, str]:
+    """Say how each label is written in demonstrations: as in the candidates, but under `random_words`.
+
+    Raises
+    ------
+    UserError
+        If mode `random_words` has fewer words than the task has labels.
+    """
+    if label_mode.name != "random_words":
+        return dict(words)
+    free = [word for word in RANDOM_WORDS if word not in {written.lower() for written in words.values()}]
+    if len(words) > len(free):
+        raise UserError(
+            f"label mode 'random_words' has {len(free)} words, but the task has {len(words)} labels; leave this mode "
+            "out."
+        )
+    return dict(zip(words, (free[i] for i in rng.permutation(len(free)))))
 
 
 def label_words(label_mode: LabelMode, label_space: Labels) -> dict[str, str]:

@@ -124,6 +124,7 @@ def render(
     format: Format,
     *,
     words: Mapping[str, str],
+    shown: Mapping[str, str] | None = None,
     query_id: str = "query",
     **provenance,
 ) -> Prompt:
@@ -135,16 +136,19 @@ def render(
         Task's name.
     words
         How each label of the label space is written, before the format's casing; its order is the candidates'.
+    shown
+        How labels are written in demonstrations, where that differs.
     **provenance
         `input_mode`, `order`, `example_length`, `probes` of the prompt.
     """
+    shown = {label: format.write_label(word) for label, word in (shown or words).items()}
     words = {label: format.write_label(word) for label, word in words.items()}
     parts = [Part("instruction", format.instruction)]
-    shown = demonstrations.shown_labels or (None,) * len(demonstrations)
-    for text, label in zip(demonstrations.inputs, shown):
+    labels = demonstrations.shown_labels or (None,) * len(demonstrations)
+    for text, label in zip(demonstrations.inputs, labels):
         parts += _input_parts(format, text)
         if label is not None:
-            parts += [Part("separator", format.field_separator), *_label_parts(format, words[label])]
+            parts += [Part("separator", format.field_separator), *_label_parts(format, shown[label])]
         parts += [Part("separator", format.demonstration_separator)]
     parts += _input_parts(format, query.input)
     parts += [Part("separator", format.field_separator), Part("prefix", format.label_prefix)]
@@ -168,6 +172,7 @@ def render_channel(
     format: Format,
     *,
     words: Mapping[str, str],
+    shown: Mapping[str, str] | None = None,
     query_id: str = "query",
     **provenance,
 ) -> Prompt:
@@ -175,12 +180,13 @@ def render_channel(
 
     Takes what `render` takes; a demonstration reads ``label_prefix label field_separator input_prefix input``.
     """
+    shown = {label: format.write_label(word) for label, word in (shown or words).items()}
     words = {label: format.write_label(word) for label, word in words.items()}
     parts = [Part("instruction", format.instruction)]
-    shown = demonstrations.shown_labels or (None,) * len(demonstrations)
-    for text, label in zip(demonstrations.inputs, shown):
+    labels = demonstrations.shown_labels or (None,) * len(demonstrations)
+    for text, label in zip(demonstrations.inputs, labels):
         if label is not None:
-            parts += [*_label_parts(format, words[label]), Part("separator", format.field_separator)]
+            parts += [*_label_parts(format, shown[label]), Part("separator", format.field_separator)]
         parts += [*_input_parts(format, text), Part("separator", format.demonstration_separator)]
     parts += [Part("prefix", format.label_prefix)]
     finished, space = _without_trailing_space([part for part in parts if part.text] or [Part("prefix", "")])

@@ -19,7 +19,10 @@ __all__ = [
     "split_models",
 ]
 
-REFERENCES = ("oracle", "uniform", "majority", "copy-last-label")
+REFERENCES = (
+    *("oracle", "uniform", "majority", "copy-last-label", "recency", "label-prior", "gold-follower"),
+    "mapping-learner",
+)
 """Models whose behaviour is known: ceiling and floor of a report, never its subject."""
 
 _WRONG_MODES = ("random", "random_marginal", "fraction_correct(0)", "shuffled")

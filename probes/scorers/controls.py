@@ -32,10 +32,46 @@ def _copy_last_label(prompt: Prompt) -> np.ndarray:
     return probabilities
 
 
+def _recency(prompt: Prompt) -> np.ndarray:
+    """The last label shown is preferred by 2 nats, whatever it is; uniform where none is shown."""
+    odds = np.ones(len(prompt.candidates))
+    if prompt.shown_indices:
+        odds[prompt.shown_indices[-1]] = np.exp(2.0)
+    return odds / odds.sum()
+
+
+def _label_prior(prompt: Prompt) -> np.ndarray:
+    """Each label half as probable as the one before it, whatever the prompt says."""
+    odds = 0.5 ** np.arange(len(prompt.candidates))
+    return odds / odds.sum()
+
+
+def _gold_follower(prompt: Prompt) -> np.ndarray:
+    """The gold label with probability 0.9, the rest alike: it knows the task and ignores the demonstrations."""
+    probabilities = np.full(len(prompt.candidates), 0.1 / (len(prompt.candidates) - 1))
+    probabilities[prompt.gold_index] = 0.9
+    return probabilities
+
+
+def _mapping_learner(prompt: Prompt) -> np.ndarray:
+    """What the query's kind was called in the demonstrations, each name counted once more than it stands there.
+
+    It tells the kinds of inputs apart perfectly and knows nothing of their names but what is shown.
+    """
+    counts = np.ones(len(prompt.candidates))
+    for gold, shown in zip(prompt.demonstrations.gold_labels, prompt.shown_indices):
+        counts[shown] += gold == prompt.gold_label
+    return counts / counts.sum()
+
+
 CONTROLS: dict[str, Callable[[Prompt], np.ndarray]] = {
     "uniform": _uniform,
     "majority": _majority,
     "copy-last-label": _copy_last_label,
+    "recency": _recency,
+    "label-prior": _label_prior,
+    "gold-follower": _gold_follower,
+    "mapping-learner": _mapping_learner,
 }
 """Control's name → (prompt) → probability of each candidate."""
 
