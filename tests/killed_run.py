@@ -18,8 +18,11 @@ def main(model: str, out: str, asked: str) -> None:
     (scorer,) = plan.scorers
     answer = scorer.answer
 
+    told = []
+
     def noted(prompts, *, progress=None):
-        Path(f"{asked}.unfinished").write_text(json.dumps([prompt.prompt_id for prompt in prompts]))
+        told.extend(prompt.prompt_id for prompt in prompts)
+        Path(f"{asked}.unfinished").write_text(json.dumps(told))
         Path(f"{asked}.unfinished").rename(asked)
         yield from answer(prompts, progress=progress)
 

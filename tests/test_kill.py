@@ -26,6 +26,10 @@ def start(model: Path, out: Path, asked: Path) -> subprocess.Popen:
     return process
 
 
+def parts(folder: RunFolder) -> list[Path]:
+    return list((folder.path / "scores").glob("part-*.parquet"))
+
+
 @pytest.mark.slow
 def test_ten_kills_lose_nothing_and_repeat_nothing(tiny_lm, tmp_path):
     assert start(tiny_lm, tmp_path / "whole", tmp_path / "all.json").wait() == 0
@@ -33,14 +37,18 @@ def test_ten_kills_lose_nothing_and_repeat_nothing(tiny_lm, tmp_path):
     folder, rng = RunFolder(tmp_path / "killed"), np.random.default_rng(0)
     kills = []
     for number in range(40):
-        stored = set(folder.scores()["prompt_id"]) if (folder.path / "scores").exists() else set()
+        stored = set(folder.scores()["prompt_id"]) if parts(folder) else set()
         asked = tmp_path / f"asked{number}.json"
         process = start(tiny_lm, folder.path, asked)
-        assert not stored & set(json.loads(asked.read_text())) if asked.exists() else process.wait() == 0
         if len(kills) < 10:
-            time.sleep(rng.uniform(0, 1.2))
+            enough = len(parts(folder)) + rng.integers(0, 7)
+            while len(parts(folder)) < enough and process.poll() is None:
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.1))  # in the middle of a pass, or of a write
             process.send_signal(signal.SIGKILL)
-        if process.wait() == 0:
+        ended = process.wait()
+        assert not stored & set(json.loads(asked.read_text()))
+        if ended == 0:
             break
         kills.append(len(stored))
     assert len(kills) == 10

@@ -12,6 +12,7 @@ from icl.tasks.task import Example
 
 __all__ = [
     "CONTENT_FREE",
+    "LABEL_PREFIX_ALONE",
     "METHODS",
     "Candidate",
     "Part",
@@ -25,6 +26,9 @@ __all__ = [
 
 METHODS = ("direct", "channel")
 """How a label is scored: log p(label | input), or log p(input | label) with the demonstrations turned round (Min)."""
+
+LABEL_PREFIX_ALONE = "label prefix alone"
+"""Identity of the query of `label_prior`."""
 
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Queries without content, for contextual calibration (Zhao §4)."""
@@ -226,7 +230,7 @@ def label_prior(prompt: Prompt) -> Prompt:
         prompt,
         parts=(Part("prefix", behind),) if behind else (),
         demonstrations=prompt.demonstrations.first(0),
-        query_id="label prefix alone",
+        query_id=LABEL_PREFIX_ALONE,
     )
 
 

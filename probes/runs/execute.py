@@ -10,7 +10,7 @@ import pandas as pd
 
 from icl.metrics.boundaries import boundary_audit
 from icl.metrics.measure import measure
-from icl.prompts.render import Prompt
+from icl.prompts.render import LABEL_PREFIX_ALONE, Prompt
 from probes.runs.cache import AnswerCache, answer_cache
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
@@ -95,12 +95,16 @@ def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, pr
         for prompt_id in questions:
             if prompt_id in answers:
                 writer.arrived(prompt_id)
+        # Every row waits for its label prior, so those few come first; they share no beginning with the others.
+        priors = [prompt for prompt in new if prompt.query_id == LABEL_PREFIX_ALONE]
+        others = [prompt for prompt in new if prompt.query_id != LABEL_PREFIX_ALONE]
         try:
-            for index, answer in scorer.answer(new, progress=progress):
-                prompt_id = new[index].prompt_id
-                answers[prompt_id] = answer
-                cache.keep(prompt_id, answer)
-                writer.arrived(prompt_id)
+            for asked, told in ((priors, None), (others, progress)):
+                for index, answer in scorer.answer(asked, progress=told):
+                    prompt_id = asked[index].prompt_id
+                    answers[prompt_id] = answer
+                    cache.keep(prompt_id, answer)
+                    writer.arrived(prompt_id)
         finally:
             writer.write()
 

@@ -308,7 +308,8 @@ class HuggingFaceScorer(Scorer):
         longest = max(questions.sequences, key=len)
         reader = self._reader(len(longest))
         if self._why_whole is None:
-            self._why_whole = why_read_whole(self._model, self.name, longest, self.context_length)
+            tokens = np.unique(np.concatenate(questions.sequences))
+            self._why_whole = why_read_whole(self._model, self.name, tokens, self.context_length)
             if self._why_whole:
                 warnings.warn(
                     f"model '{self.name}' does not let prompts share passes ({self._why_whole}); each is read whole, "

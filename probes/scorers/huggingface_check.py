@@ -27,10 +27,12 @@ _REFUSALS = (ValueError, TypeError, AttributeError, RuntimeError, NotImplemented
 def why_read_whole(model: Any, name: str, tokens: Int[ndarray, " num_tokens"], longest: int) -> str:
     """Say why prompts cannot share passes of a model; empty where shared and plain passes agree.
 
-    Two sequences that part half-way, made of some of the run's tokens, are read both ways.
+    Two sequences that part half-way, drawn from tokens of the run, are read both ways.
 
     Parameters
     ----------
+    tokens
+        Distinct token ids of the run.
     longest
         Tokens that the model reads at most.
 
@@ -41,9 +43,11 @@ def why_read_whole(model: Any, name: str, tokens: Int[ndarray, " num_tokens"], l
     """
     config = model.config.get_text_config()
     size = min(_LENGTH + (getattr(config, "sliding_window", None) or 0), longest)
-    one, half, first = np.resize(tokens, size), size // 2, size // 4
+    rng, half, first = np.random.default_rng(0), size // 2, size // 4
+    pool = tokens if len(tokens) > 1 else np.r_[tokens, (tokens + 1) % config.vocab_size]
+    one, other = rng.choice(pool, size=(2, size))
     builder = QuestionsBuilder()
-    for ids in (one, np.r_[one[:half], one[: size - half]], one[:half]):
+    for ids in (one, np.r_[one[:half], other[half:]], one[:half]):
         builder.add(ids[:-1].tolist(), ids[first:].tolist())
     questions = builder.build()
     plain, shared = Answers(questions.num_slots), Answers(questions.num_slots)
