@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
     fit.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
     fit.add_argument(
-        "--normalisation", default="sum", help="sum, per-token, per-byte, pmi or calibrated (default: %(default)s)"
+        "--normalisation", default=None, help="sum, per-token, per-byte, pmi or calibrated (default: the metrics')"
     )
     _add_json(fit)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from icl.errors import UserError, unknown_name
-from icl.metrics.normalise import DEFAULT_NORMALISATION, NORMALISATIONS
+from icl.metrics.normalise import DEFAULT_NORMALISATION, NORMALISATIONS, normalisation_of
 from icl.prompts.formats import FORMATS
 from icl.prompts.label_modes import LABEL_MODE_MEANINGS
 from icl.prompts.render import Prompt
@@ -201,6 +201,10 @@ COMMANDS = {
 """Command's name → function of the parsed options."""
 
 
+_FLAGS = {"models": "--model", "probes": "--probe", "balanced": "--unbalanced", "calibrate": "--no-calibration"}
+"""Entries of an experiment whose flag has another name."""
+
+
 def _experiment(options: Namespace) -> Experiment:
     """Read the experiment from its file, or from the flags."""
     flags: dict[str, Any] = {
@@ -208,8 +212,9 @@ def _experiment(options: Namespace) -> Experiment:
     }
     if options.experiment is not None:
         if flags:
-            name = next(iter(flags)).rstrip("s").replace("_", "-")
-            raise UserError(f"--{name} does not go with an experiment file; write it into {options.experiment}.")
+            name = next(iter(flags))
+            flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
+            raise UserError(f"{flag} does not go with an experiment file; write {name} into {options.experiment}.")
         return read_experiment(options.experiment)
     if flags.get("curve") and "queries" in flags:
         raise UserError("--queries does not go with --curve, where demonstrations are asked; use --demonstration-sets.")
@@ -285,7 +290,7 @@ def _fit(
     tune: int,
     chains: int,
     seed: int,
-    normalisation: str = DEFAULT_NORMALISATION,
+    normalisation: str | None = None,
     as_json: bool = False,
 ) -> None:
     from icl.concept.counts import counts_from_scores
@@ -293,9 +298,11 @@ def _fit(
     from icl.concept.fit import fit as fit_account
     from icl.concept.summary import summarise
 
+    normalisation = normalisation or normalisation_of(folder.metrics())
     counts = counts_from_scores(folder.scores(), normalisation)
     if not as_json:
-        print(f"Fitting the signal-versus-noise account to {len(counts)} cells …", flush=True)
+        compared = "" if normalisation == DEFAULT_NORMALISATION else f", labels compared by '{normalisation}'"
+        print(f"Fitting the signal-versus-noise account to {len(counts)} cells{compared} …", flush=True)
     tree = fit_account(counts, draws=draws, tune=tune, chains=chains, seed=seed, progress=False)
     folder.write_posterior(tree)
     summary, diagnosis = summarise(tree), diagnose(tree)

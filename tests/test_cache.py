@@ -1,6 +1,8 @@
 """Answers kept across runs: exact, keyed by all that determines them, and never in the way."""
 
+import json
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -106,3 +108,23 @@ def test_tasks_of_sentences_are_asked_what_calibration_needs():
     assert all(one.candidates == prompt.candidates for one in (prior, *free))
     assert make_plan(Experiment(models=("uniform",), task="topic", calibrate=False)).companions(prompt) == ()
     assert len(task.label_space) == len(prior.candidates)
+
+
+def test_a_changed_configuration_is_another_model(tiny_lm, tmp_path, empty_cache):
+    changed = tmp_path / "tiny-lm"
+    shutil.copytree(tiny_lm, changed)
+    config = json.loads((changed / "config.json").read_text())
+    (changed / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.1}))
+    before, after = (HuggingFaceScorer(str(folder)).identity() for folder in (tiny_lm, changed))
+    assert {name for name in before if before[name] != after[name]} == {"config"}
+
+
+def test_a_cache_that_breaks_later_stops_no_run(tiny_lm, empty_cache):
+    with answer_cache(HuggingFaceScorer(str(tiny_lm)), use=True) as cache:
+        cache.keep("a", [Answer(-1.0)])
+        cache._connection.execute("DROP TABLE answers")
+        with pytest.warns(UserWarning, match="answers are no longer kept for other runs"):
+            cache.store()
+        cache.keep("b", [Answer(-1.0)])
+        cache.store()
+        assert cache.look_up(["a", "b"]) == {}

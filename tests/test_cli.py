@@ -231,8 +231,9 @@ def test_a_curve_is_a_run_like_any_other(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--methods", "chanel"], r"no method 'chanel'.*Did you mean 'channel'"),
-        (["--memory", "0"], "memory must be positive, got 0"),
-        (["--batch-tokens", "-3"], "batch_tokens must be positive, got -3"),
+        (["--memory", "nan"], "--memory must be positive, got nan"),
+        (["--memory", "0"], r"--memory must be positive, got 0; give a number such as 4"),
+        (["--batch-tokens", "-3"], "--batch-tokens must be positive, got -3"),
     ],
 )
 def test_bad_options_of_scoring_are_one_sentence(arguments, message, tmp_path, capsys):

@@ -298,3 +298,22 @@ def test_rows_come_in_the_order_of_the_plan(tmp_path):
     plan = plan_with(Recorder())  # answers backwards
     execute(folder, plan)
     assert folder.scores().drop_duplicates("number")["prompt_id"].tolist() == [p.prompt_id for p in plan.prompts]
+
+
+class Silent(Recorder):
+    """A server that knows no number for some candidates, nor how many tokens they have."""
+
+    def answer(self, prompts, *, progress=None):
+        for index, answers in super().answer(prompts, progress=progress):
+            lost = len(prompts[index].text) % 3 == 0
+            yield index, [Answer(float("nan"), num_tokens=0, reason="beyond the top 5")] * 2 if lost else answers
+
+
+def test_answers_without_a_number_are_rows_with_a_reason(tmp_path):
+    folder = create_run(tmp_path / "run", SMALL)
+    execute(folder, plan_with(Silent()))
+    scores = folder.scores()
+    lost = scores["status"] == "unscorable"
+    assert 0 < lost.sum() < len(scores)
+    assert (scores.loc[lost, "reason"] == "beyond the top 5").all()
+    assert scores.loc[lost, ["logprob", "logprob_per_token"]].isna().all(axis=None)

@@ -5,6 +5,7 @@ import pandas as pd
 
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
+from icl.metrics.outcomes import CHANNEL
 from icl.scores import Column, validate_scores
 
 __all__ = ["COUNT_COLUMNS", "ORACLE", "ZERO_SHOT", "counts_from_scores", "validate_counts"]
@@ -128,7 +129,7 @@ def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMAL
     asked = prompts[["model", *_CELL, "query_id"]].assign(prompt_id=scores.loc[gold, "prompt_id"])
     prompts = prompts[~((prompts["num_shots"] == 0) & asked.duplicated())]
     channel = prompts["method"] == "channel"
-    prompts["model"] = prompts["model"].where(~channel, prompts["model"] + " (channel)")
+    prompts["model"] = prompts["model"].where(~channel, prompts["model"] + CHANNEL)
     foreign = (prompts["input_mode"] != "task") & (prompts["num_shots"] > 0)
     named = prompts["label_mode"] + ", " + prompts["input_mode"] + " inputs"
     prompts["label_mode"] = prompts["label_mode"].where(~foreign, named)

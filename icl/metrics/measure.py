@@ -6,7 +6,7 @@ from icl.errors import UserError
 from icl.metrics.effects import EFFECTS, bayes_gap
 from icl.metrics.levels import levels
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise, possible_normalisations
-from icl.metrics.outcomes import prompt_outcomes
+from icl.metrics.outcomes import CHANNEL, prompt_outcomes
 from icl.metrics.table import metrics_table
 
 __all__ = ["measure"]
@@ -38,10 +38,16 @@ def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) ->
     for effect in EFFECTS.values():
         rows += effect(outcomes)
     rows += bayes_gap(scores)
-    rows = [row | {"normalisation": normalisation} for row in rows]
+    rows = [row | {"normalisation": _of(row, normalisation)} for row in rows]
     for how in possible_normalisations(scores):
         rows += [
             row | {"metric": "accuracy_by_normalisation", "normalisation": how, "contrast": how}
             for row in levels(prompt_outcomes(normalise(scores, how)), scores=("accuracy",))
+            if how == _of(row, how)
         ]
     return metrics_table(rows)
+
+
+def _of(row: dict, normalisation: str) -> str:
+    """The channel method compares one text behind several labels: its sums are not normalised."""
+    return DEFAULT_NORMALISATION if str(row["model"]).endswith(CHANNEL) else normalisation

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from icl.errors import UserError, unknown_name
-from icl.metrics.outcomes import PROMPT_KEYS
+from icl.metrics.outcomes import CHANNEL, PROMPT_KEYS
 from icl.scores import CONTENT_FREE_COLUMNS
 
 __all__ = [
@@ -81,6 +81,11 @@ def normalise(scores: pd.DataFrame, how: str = DEFAULT_NORMALISATION) -> pd.Data
         return scores
     rows = (scores["method"] == "direct") & (scores["status"] == "ok")
     direct = scores[rows]
+    if direct.empty and len(scores):
+        raise UserError(
+            f"normalisation '{how}' compares labels, but this run has the channel method only, whose labels compete on "
+            "one text; choose sum."
+        )
     if missing := [name for name in _NEEDED[how] if direct[name].isna().any()]:
         raise UserError(
             f"normalisation '{how}' needs {', '.join(missing)}, which {int(direct[missing[0]].isna().sum())} of "
@@ -92,6 +97,8 @@ def normalise(scores: pd.DataFrame, how: str = DEFAULT_NORMALISATION) -> pd.Data
 def normalisation_of(metrics: pd.DataFrame) -> str:
     """Say under which normalisation a metrics table was measured."""
     measured = metrics[metrics["metric"] != "accuracy_by_normalisation"]
+    direct = measured[~measured["model"].str.endswith(CHANNEL)]
+    measured = direct if len(direct) else measured
     return str(measured["normalisation"].iloc[0]) if len(measured) else DEFAULT_NORMALISATION
 
 

@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 
-__all__ = ["PROMPT_KEYS", "SCORES", "prompt_outcomes"]
+__all__ = ["CHANNEL", "PROMPT_KEYS", "SCORES", "prompt_outcomes"]
+
+CHANNEL = " (channel)"
+"""Behind the name of a model that is asked by the channel method."""
 
 PROMPT_KEYS = ["model", "task", "label_mode", "input_mode", "format", "order", "method", "num_shots"]
 PROMPT_KEYS += ["example_length", "query_id", "demonstration_set_id"]
@@ -50,7 +53,7 @@ def prompt_outcomes(scores: pd.DataFrame) -> pd.DataFrame:
 
     table = scores.iloc[starts][[*PROMPT_KEYS, "probe", "num_wrong_shown"]].reset_index(drop=True)
     channel = table["method"] == "channel"
-    table["model"] = table["model"].where(~channel, table["model"] + " (channel)")
+    table["model"] = table["model"].where(~channel, table["model"] + CHANNEL)
     gold_probability = probability[gold_row]
     return table.assign(
         gold=candidate[gold_row],

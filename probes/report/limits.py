@@ -6,6 +6,7 @@ import pandas as pd
 
 from icl.metrics.boundaries import boundary_audit
 from icl.metrics.normalise import NORMALISATIONS, normalisation_of
+from icl.metrics.outcomes import CHANNEL
 from probes.report.selection import split_models
 from probes.report.verdict import PROMPTS_PER_FORMAT, QUERIES_PER_FORMAT, SPREAD_SHARE
 from probes.runs.words import boundary_sentence, precision_sentences
@@ -79,7 +80,10 @@ def _boundaries(scores: pd.DataFrame) -> list[str]:
 def _normalisation(metrics: pd.DataFrame) -> list[str]:
     how = normalisation_of(metrics)
     meaning = (NORMALISATIONS[how].__doc__ or "").strip().rstrip(".")
-    return [f"Candidates of a prompt are compared by normalisation '{how}': {meaning}."]
+    said = f"Candidates of a prompt are compared by normalisation '{how}': {meaning}."
+    if metrics["model"].str.endswith(CHANNEL).any():
+        said += " Where a model's name ends in (channel), the input is scored behind each label, by the sum."
+    return [said]
 
 
 def _missing(metrics: pd.DataFrame) -> list[str]:

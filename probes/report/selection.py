@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from icl.metrics.outcomes import CHANNEL
+
 __all__ = [
     "REFERENCES",
     "Setting",
@@ -50,7 +52,7 @@ class Setting:
 def split_models(metrics: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Tell the subjects from the references, in the order they stand in; both lists may be empty."""
     names = list(dict.fromkeys(metrics["model"]))
-    known = {name for name in names if name.removesuffix(" (channel)") in REFERENCES}
+    known = {name for name in names if name.removesuffix(CHANNEL) in REFERENCES}
     return [n for n in names if n not in known], [n for n in names if n in known]
 
 

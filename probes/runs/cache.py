@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import sqlite3
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -21,7 +22,7 @@ from probes.scorers.scorer import Answer, Scorer
 
 __all__ = ["AnswerCache", "answer_cache"]
 
-ENGINE = 1
+ENGINE = 2
 """Raised when a change of the lab's own code may change an answer."""
 
 _RECORD = np.dtype(
@@ -48,8 +49,11 @@ class AnswerCache:
             keys = [self._prefix + prompt_id for prompt_id in prompt_ids[start : start + _LOOKED_UP_TOGETHER]]
             marks = ",".join("?" * len(keys))
             query = f"SELECT key, answers FROM answers WHERE key IN ({marks})"
-            for key, packed in self._connection.execute(query, keys):
-                found[key.removeprefix(self._prefix)] = _unpack(packed)
+            try:
+                for key, packed in self._connection.execute(query, keys):
+                    found[key.removeprefix(self._prefix)] = _unpack(packed)
+            except (sqlite3.Error, ValueError) as error:
+                raise _unusable(error) from error
         return found
 
     def keep(self, prompt_id: str, answers: list[Answer]) -> None:
@@ -58,11 +62,16 @@ class AnswerCache:
             self._kept.append((self._prefix + prompt_id, _pack(answers)))
 
     def store(self) -> None:
-        """Write what was kept."""
-        if self._connection is not None and self._kept:
+        """Write what was kept; a cache that cannot be written is left alone from then on, and said so."""
+        if self._connection is None or not self._kept:
+            return
+        try:
             with self._connection:
                 self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", self._kept)
-            self._kept.clear()
+        except sqlite3.Error as error:
+            warnings.warn(f"answers are no longer kept for other runs ({error}).", stacklevel=2)
+            self._connection = None
+        self._kept.clear()
 
 
 @contextmanager
@@ -77,13 +86,10 @@ def answer_cache(scorer: Scorer, *, use: bool) -> Iterator[AnswerCache]:
     if not (use and scorer.is_reproducible()):
         yield AnswerCache(None, scorer)
         return
-    path = cache_folder() / "answers.sqlite"
     try:
-        connection = _open(path)
+        connection = _open(_path())
     except (OSError, sqlite3.Error) as error:
-        raise UserError(
-            f"the cache of answers {path} cannot be used ({error}); delete it, or run with --no-cache."
-        ) from error
+        raise _unusable(error) from error
     try:
         cache = AnswerCache(connection, scorer)
         try:
@@ -92,6 +98,15 @@ def answer_cache(scorer: Scorer, *, use: bool) -> Iterator[AnswerCache]:
             cache.store()
     finally:
         connection.close()
+
+
+def _path() -> Path:
+    return cache_folder() / "answers.sqlite"
+
+
+def _unusable(error: Exception) -> UserError:
+    remedy = "delete it" if _path().exists() else "name a folder that can be written with XDG_CACHE_HOME"
+    return UserError(f"the cache of answers {_path()} cannot be used ({error}); {remedy}, or run with --no-cache.")
 
 
 def _open(path: Path) -> sqlite3.Connection:

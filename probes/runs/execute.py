@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from icl.metrics.boundaries import boundary_audit
@@ -61,9 +62,14 @@ def _execute(folder: RunFolder, plan: Plan, progress: Reported | None) -> pd.Dat
     began = time.perf_counter()
     for scorer in plan.scorers:
         told = None if progress is None else partial(progress, scorer.name, scorer.unit)
-        _ask(folder, plan, scorer, stored[stored["model"] == scorer.name], told)
-        if reading := scorer.reading():
-            manifest["reading"][scorer.name] = reading
+        try:
+            cached = _ask(folder, plan, scorer, stored[stored["model"] == scorer.name], told)
+        finally:
+            if reading := scorer.reading():
+                manifest["reading"][scorer.name] = reading
+            folder.write_manifest(manifest)
+        if cached:
+            manifest["from_cache"][scorer.name] = cached
         if scorer.name not in manifest["precision"] and (deviation := scorer.precision_check(_sample(plan, scorer))):
             manifest["precision"][scorer.name] = deviation
     scores = folder.scores()
@@ -76,8 +82,8 @@ def _execute(folder: RunFolder, plan: Plan, progress: Reported | None) -> pd.Dat
     return metrics
 
 
-def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, progress: Progress | None) -> None:
-    """Ask a scorer what the folder does not hold yet, each question once.
+def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, progress: Progress | None) -> int:
+    """Ask a scorer what the folder does not hold yet, each question once; return how many the cache answered.
 
     Questions recur: without demonstrations every demonstration set asks the same, and labels that were drawn or
     shuffled may come out as the gold ones.
@@ -85,12 +91,13 @@ def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, pr
     done = stored_keys(stored)
     waiting = {number: prompt for number, prompt in enumerate(plan.prompts) if prompt_key(prompt) not in done}
     if not waiting:
-        return
+        return 0
     answers = stored_answers(stored, [prompt for prompt in plan.prompts if prompt_key(prompt) in done], plan)
     with answer_cache(scorer, use=plan.use_cache) as cache:
         writer = _Writer(folder, plan, scorer, answers, cache)
         questions = writer.expect(waiting)
-        answers |= cache.look_up([prompt_id for prompt_id in questions if prompt_id not in answers])
+        known = cache.look_up([prompt_id for prompt_id in questions if prompt_id not in answers])
+        answers |= known
         new = [prompt for prompt_id, prompt in questions.items() if prompt_id not in answers]
         for prompt_id in questions:
             if prompt_id in answers:
@@ -107,6 +114,7 @@ def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, pr
                     writer.arrived(prompt_id)
         finally:
             writer.write()
+    return len(known)
 
 
 class _Writer:
@@ -145,7 +153,7 @@ class _Writer:
             if not self._missing[number]:
                 self._ready.append(number)
         late = time.monotonic() - self._last_write > _SECONDS_BETWEEN_WRITES
-        if len(self._ready) >= _WRITTEN_TOGETHER or (late and self._ready):
+        if late or len(self._ready) >= _WRITTEN_TOGETHER:
             self.write()
 
     def write(self) -> None:
@@ -163,4 +171,6 @@ def _sample(plan: Plan, scorer: Scorer) -> list[Prompt]:
     """Prompts of the run, evenly over all of it, that the scorer can read."""
     skipped = plan.skipped.get(scorer.name, {})
     scored = [prompt for prompt in plan.prompts if prompt.prompt_id not in skipped]
-    return scored[:: max(1, len(scored) // _CHECKED_FOR_PRECISION)][:_CHECKED_FOR_PRECISION]
+    scored = [prompt for prompt in scored if prompt.method == scored[0].method]  # one scale of nats
+    chosen = np.unique(np.linspace(0, len(scored) - 1, min(len(scored), _CHECKED_FOR_PRECISION)).round().astype(int))
+    return [scored[index] for index in chosen]

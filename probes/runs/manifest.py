@@ -35,6 +35,7 @@ def make_manifest(folder: RunFolder, plan: Plan) -> dict:
         "num_prompts": len(plan.prompts),
         "models": models,
         "reading": before.get("reading", {}),
+        "from_cache": before.get("from_cache", {}),
         "precision": before.get("precision", {}),
         "boundaries": before.get("boundaries", {}),
         "skipped": {name: len(reasons) for name, reasons in plan.skipped.items() if reasons},

@@ -1,5 +1,6 @@
 """From an experiment to the prompts of each task: the grid, checked before anything is scored."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,9 @@ from probes.scorers.scorer import Scorer
 __all__ = ["GINC", "Plan", "Resources", "load_named_task", "make_plan", "make_seeds"]
 
 GINC = "ginc"
+
+
+_SENSIBLE = {"memory": 4, "batch_tokens": 1024, "concurrency": 8, "timeout": 60}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +51,12 @@ class Resources:
 
     def __post_init__(self):
         for name in ("memory", "batch_tokens", "concurrency", "timeout"):
-            if (value := getattr(self, name)) is not None and value <= 0:
-                raise UserError(f"{name} must be positive, got {value:g}.")
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise UserError(
+                    f"--{name.replace('_', '-')} must be positive, got {value:g}; give a number such as "
+                    f"{_SENSIBLE[name]}, or leave it out."
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ def score_rows(prompts: Mapping[int, Prompt], answers: Answers, plan: Plan, *, m
                     "num_label_tokens": answer.num_tokens,
                     "num_label_bytes": len(candidate.text.strip().encode()),
                     "logprob": answer.logprob,
-                    "logprob_per_token": answer.logprob / answer.num_tokens,
+                    "logprob_per_token": answer.logprob / answer.num_tokens if answer.num_tokens else math.nan,
                     "logprob_split": answer.logprob_split,
                     "vocabulary_rank": answer.vocabulary_rank,
                     "boundary_clean": answer.boundary_clean,
@@ -94,6 +94,7 @@ def stored_answers(stored: pd.DataFrame, prompts: Sequence[Prompt], plan: Plan) 
     """
     prompt_of = {prompt.prompt_id: prompt for prompt in prompts}
     answers: Answers = {}
+    beside: Answers = {}
     ok = stored[(stored["status"] == "ok") & stored["prompt_id"].isin(prompt_of)]
     for prompt_id, rows in ok.drop_duplicates(["prompt_id", "candidate"]).groupby("prompt_id", sort=False):
         prompt = prompt_of[str(prompt_id)]
@@ -111,5 +112,7 @@ def stored_answers(stored: pd.DataFrame, prompts: Sequence[Prompt], plan: Plan) 
         ]
         for column, one in zip(_COMPANION_COLUMNS, plan.companions(prompt)):
             if not np.isnan(values := rows[column].to_numpy()).any():
-                answers.setdefault(one.prompt_id, [Answer(float(value)) for value in values])
-    return answers
+                beside[one.prompt_id] = [Answer(float(value)) for value in values]
+    # A companion's row tells its log-probability only; where the same question is also a prompt, that answer is whole.
+    asked = {prompt.prompt_id for prompt in plan.prompts}
+    return {name: answer for name, answer in beside.items() if name not in asked} | answers

@@ -8,6 +8,10 @@ __all__ = ["account_of_reading", "boundary_sentence", "precision_sentences"]
 def account_of_reading(manifest: dict) -> list[str]:
     """Say in a few sentences what a reader of the numbers has to know about how they were read."""
     read = [f"{model}: {_reading(found)}" for model, found in manifest["reading"].items()]
+    read += [
+        f"{model}: {count:,} questions were answered from the cache of earlier runs."
+        for model, count in manifest.get("from_cache", {}).items()
+    ]
     boundaries = [boundary_sentence(model, found) for model, found in manifest["boundaries"].items()]
     skipped = [
         f"{model}: {count:,} questions do not fit its context and were left out."

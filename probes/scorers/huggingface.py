@@ -35,6 +35,9 @@ __all__ = ["HuggingFaceScorer"]
 _TOKENISED_TOGETHER = 128
 """Prompts whose token ids are held as such at a time; afterwards four bytes a token are."""
 
+_NO_CONTENT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
+"""Entries of a configuration that change no answer, or stand in the identity under a name of their own."""
+
 _BERT_LIKE = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
 
 register_lstm()
@@ -183,15 +186,11 @@ class HuggingFaceScorer(Scorer):
                 for candidate in candidates:
                     _ask(builder, candidate)
         questions = builder.build()
-        with torch.device("meta"):
-            whole = why_not_shared(AutoModelForCausalLM.from_config(self._config))
-        return questions.num_tokens if whole else build_trie(questions).num_nodes
+        return questions.num_tokens if why_not_shared(self._skeleton()) else build_trie(questions).num_nodes
 
     def estimated_seconds(self, num_tokens: int) -> float:
         """2 · parameters · tokens operations, at twice the time that a matrix product needs for as many."""
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(self._config)
-        operations = 2 * sum(parameter.numel() for parameter in model.parameters()) * num_tokens
+        operations = 2 * sum(parameter.numel() for parameter in self._skeleton().parameters()) * num_tokens
         size = 1024
         matrix = torch.ones(size, size, device=self._device, dtype=self._dtype)
         (matrix @ matrix).sum().item()
@@ -216,7 +215,8 @@ class HuggingFaceScorer(Scorer):
         return {
             "scorer": "Hugging Face causal LM",
             "weights": self.source.weights_hash or f"hub:{self._commit}",
-            "tokenizer": _digest(self._tokenizer.backend_tokenizer.to_str()),
+            "config": _digest(sorted((k, v) for k, v in self._config.to_dict().items() if k not in _NO_CONTENT)),
+            "tokenizer": _digest([self._tokenizer.backend_tokenizer.to_str(), *self._ends]),
             "dtype": str(self._dtype).removeprefix("torch."),
             "device": self._device.type,
             "context_length": str(self.context_length),
@@ -242,7 +242,12 @@ class HuggingFaceScorer(Scorer):
         if 4 * weights > 0.9 * free_memory(self._device):
             return {"not_measured": f"float32 weights need {4 * weights / 1e9:.1f} GB, which is not free"}
         reference = HuggingFaceScorer(
-            self.source, dtype="float32", device=str(self._device), memory=self.memory, chat=self.chat
+            self.source,
+            dtype="float32",
+            device=str(self._device),
+            memory=self.memory,
+            chat=self.chat,
+            trust_remote_code=bool(self._options["trust_remote_code"]),
         )(prompts)
         reduced = self(prompts)
         difference = np.abs(reduced - reference)
@@ -259,6 +264,16 @@ class HuggingFaceScorer(Scorer):
         declared = getattr(self._config.get_text_config(), "max_position_embeddings", None)
         return min(declared or 2**31, self._tokenizer.model_max_length)
 
+    @property
+    def _ends(self) -> tuple[int | None, int | None]:
+        return self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
+
+    def _skeleton(self):
+        """Build the model without its weights."""
+        trusted = self._options["trust_remote_code"]
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(self._config, trust_remote_code=trusted)
+
     @cached_property
     def _model(self):
         model = self._load(AutoModelForCausalLM, "weights", dtype=self._dtype, use_safetensors=True)
@@ -274,6 +289,7 @@ class HuggingFaceScorer(Scorer):
             return loader.from_pretrained(self.source.location, **self._options, **options)
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            reason = reason if not reason.endswith(":") else type(error).__name__
             if what == "tokenizer" and self.source.is_local:
                 raise UserError(
                     f"model '{self.name}' comes without a tokenizer that can be read ({reason}); save the one it was "
@@ -309,7 +325,7 @@ class HuggingFaceScorer(Scorer):
         reader = self._reader(len(longest))
         if self._why_whole is None:
             tokens = np.unique(np.concatenate(questions.sequences))
-            self._why_whole = why_read_whole(self._model, self.name, tokens, self.context_length)
+            self._why_whole = why_read_whole(self._model, self.name, tokens, len(longest), reader.limits)
             if self._why_whole:
                 warnings.warn(
                     f"model '{self.name}' does not let prompts share passes ({self._why_whole}); each is read whole, "

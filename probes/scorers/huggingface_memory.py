@@ -17,6 +17,10 @@ _TOKENS = {"cpu": 1024}
 _TOKENS_ON_ACCELERATORS = 4096
 
 
+_SAID_OF_MEMORY = ("allocate memory", "out of memory", "not enough memory", "ALLOC_FAILED")
+"""What errors of the several kinds of devices say when memory ran out."""
+
+
 @dataclass(frozen=True, slots=True)
 class PassLimits:
     """What one forward pass may hold: tokens that are read, and positions whose output distribution is computed."""
@@ -84,7 +88,7 @@ def is_out_of_memory(error: Exception) -> bool:
     """Tell whether an error says that memory ran out, on an accelerator or on the CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    return isinstance(error, RuntimeError) and any(said in str(error) for said in _SAID_OF_MEMORY)
 
 
 def _bytes(config: Any, dtype: torch.dtype, longest: int, tokens: int) -> int:

@@ -124,7 +124,7 @@ class Reader:
         if not is_out_of_memory(error):
             raise error
         if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+            torch.cuda.empty_cache()  # what other sizes of passes left behind
         self.limits = self.limits.halved()
 
     def _end_of_pass(self, num_nodes: int, start: int, slot_node: Int[ndarray, " num_slots"]) -> int:
@@ -226,9 +226,13 @@ class Reader:
         row, token = self._ids(rows), self._ids(questions.token[slots])
         chosen = logprobs[row, token]
         answers.logprob[slots] = chosen.cpu().double().numpy()
-        better = [
-            (logprobs[some] > values[:, None]).sum(dim=-1)
-            for some, values in zip(row.split(_RANKED_TOGETHER), chosen.split(_RANKED_TOGETHER))
+        every = torch.arange(logprobs.shape[-1], device=self._device)
+        parts = zip(*(part.split(_RANKED_TOGETHER) for part in (row, chosen, token)))
+        better = [  # of equals the first is taken, as greedy decoding does
+            ((logprobs[some] > values[:, None]) | ((logprobs[some] == values[:, None]) & (every < ids[:, None]))).sum(
+                -1
+            )
+            for some, values, ids in parts
         ]
         answers.rank[slots] = 1 + torch.cat(better).cpu().numpy()
 

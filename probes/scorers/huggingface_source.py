@@ -157,9 +157,10 @@ def _from_gguf(path: Path) -> Path:
     unfinished = cache.with_name(f"{cache.name}.{os.getpid()}")
     fresh.save_pretrained(unfinished, safe_serialization=True)
     tokenizer.save_pretrained(unfinished)
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(cache, ignore_errors=True)
-    unfinished.rename(cache)
+    try:
+        unfinished.rename(cache)
+    except OSError:  # another process was faster
+        shutil.rmtree(unfinished, ignore_errors=True)
     return cache
 
 
