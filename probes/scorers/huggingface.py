@@ -26,7 +26,7 @@ from probes.scorers.huggingface_check import why_read_whole
 from probes.scorers.huggingface_memory import free_memory, pass_limits
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
-from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise
+from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise, tokenizer_digest
 from probes.scorers.scorer import Answer, Progress, Scorer, as_table
 from probes.scorers.trie import Questions, QuestionsBuilder, build_trie
 
@@ -216,7 +216,7 @@ class HuggingFaceScorer(Scorer):
             "scorer": "Hugging Face causal LM",
             "weights": self.source.weights_hash or f"hub:{self._commit}",
             "config": _digest(sorted((k, v) for k, v in self._config.to_dict().items() if k not in _NO_CONTENT)),
-            "tokenizer": _digest([self._tokenizer.backend_tokenizer.to_str(), *self._ends]),
+            "tokenizer": tokenizer_digest(self._tokenizer),
             "dtype": str(self._dtype).removeprefix("torch."),
             "device": self._device.type,
             "context_length": str(self.context_length),
@@ -263,10 +263,6 @@ class HuggingFaceScorer(Scorer):
         """Tokens that the model reads at most."""
         declared = getattr(self._config.get_text_config(), "max_position_embeddings", None)
         return min(declared or 2**31, self._tokenizer.model_max_length)
-
-    @property
-    def _ends(self) -> tuple[int | None, int | None]:
-        return self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
 
     def _skeleton(self):
         """Build the model without its weights."""

@@ -1,5 +1,6 @@
 """Prompt and candidate cut into tokens together, since a label's tokens depend on the text before it."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from icl.errors import UserError
 from icl.prompts.render import Prompt
 
-__all__ = ["TokenisedCandidate", "most_tokens", "tokenise"]
+__all__ = ["TokenisedCandidate", "most_tokens", "tokenise", "tokenizer_digest"]
 
 _TAIL_CHARACTERS = 24
 """Characters that are cut anew with each candidate; the text before them is cut once a prompt."""
@@ -50,6 +51,12 @@ class TokenisedCandidate:
     def ids(self) -> tuple[int, ...]:
         """All token ids."""
         return (*self.inputs, self.label[-1])
+
+
+def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Sixteen hexadecimal digits of all that decides how text is cut, and what stands before a label alone."""
+    parts = [tokenizer.backend_tokenizer.to_str(), tokenizer.bos_token_id, tokenizer.eos_token_id]
+    return hashlib.sha256(str(parts).encode()).hexdigest()[:16]
 
 
 def tokenise(

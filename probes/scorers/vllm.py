@@ -4,7 +4,6 @@ Tokens are cut as for Transformers, so both score the same ids. vLLM gives the l
 prompt only where it reads the prompt whole: its cache of beginnings is not used.
 """
 
-import hashlib
 import importlib
 import os
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from numpy import ndarray
 from icl.errors import UserError, unknown_name
 from icl.prompts.render import Prompt
 from probes.scorers.huggingface_source import find_model
-from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise
+from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise, tokenizer_digest
 from probes.scorers.scorer import Answer, Progress, Scorer, as_table
 
 __all__ = ["VllmScorer"]
@@ -161,11 +160,10 @@ class VllmScorer(Scorer):
 
     def identity(self) -> dict[str, str]:
         """Weights or commit, tokenizer, precision, context and vLLM's version; loads no weights."""
-        tokenizer = self._tokenizer.backend_tokenizer.to_str()
         return {
             "scorer": "vLLM",
             "weights": self.source.weights_hash or f"hub:{self._commit}",
-            "tokenizer": hashlib.sha256(tokenizer.encode()).hexdigest()[:16],
+            "tokenizer": tokenizer_digest(self._tokenizer),
             "dtype": str(self._config.dtype).removeprefix("torch."),
             "device": _import("vllm.platforms").current_platform.device_type,
             "context_length": str(self.context_length),
