@@ -26,7 +26,7 @@ from probes.scorers.huggingface_check import why_read_whole
 from probes.scorers.huggingface_memory import free_memory, pass_limits
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
-from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise, tokenizer_digest
+from probes.scorers.huggingface_tokens import TokenisedCandidate, cut_lines, most_tokens, tokenise, tokenizer_digest
 from probes.scorers.scorer import Answer, Progress, Scorer, as_table
 from probes.scorers.trie import Questions, QuestionsBuilder, build_trie
 
@@ -202,13 +202,7 @@ class HuggingFaceScorer(Scorer):
 
     def token_lines(self, prompt: Prompt) -> list[str]:
         """Show how prompt and candidates are cut."""
-        ((first, *rest),) = tokenise(self._tokenizer, [prompt], chat=self.chat)
-        prefix = first.ids[: first.before_label]
-        lines = [f"{len(prefix)} tokens of {self.name}: {self._spell(prefix)}"]
-        for candidate, cut in zip(prompt.candidates, (first, *rest)):
-            clean = "" if cut.boundary_clean else "  (boundary not clean: cut otherwise when joined)"
-            lines.append(f"  {candidate.text!r} → {self._spell(cut.label)}{clean}")
-        return lines
+        return cut_lines(self._tokenizer, prompt, self.name, chat=self.chat)
 
     def identity(self) -> dict[str, str]:
         """Weights or revision, tokenizer, precision, device and chat template."""
@@ -353,9 +347,6 @@ class HuggingFaceScorer(Scorer):
             most=self.batch_tokens,
         )
         return Reader(model, limits)
-
-    def _spell(self, ids: tuple[int, ...]) -> str:
-        return " ".join(repr(self._tokenizer.decode([token])) for token in ids)
 
 
 class _Asked:

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from icl.errors import UserError
 from icl.prompts.render import Prompt
 
-__all__ = ["TokenisedCandidate", "most_tokens", "tokenise", "tokenizer_digest"]
+__all__ = ["TokenisedCandidate", "cut_lines", "most_tokens", "tokenise", "tokenizer_digest"]
 
 _TAIL_CHARACTERS = 24
 """Characters that are cut anew with each candidate; the text before them is cut once a prompt."""
@@ -95,6 +95,21 @@ def tokenise(
         }
         found.append([cut[pair] for pair in question])
     return found
+
+
+def cut_lines(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, model: str, *, chat: bool = False) -> list[str]:
+    """Describe how a prompt and its candidates are cut, a line each."""
+
+    def spell(ids: tuple[int, ...]) -> str:
+        return " ".join(repr(tokenizer.decode([token])) for token in ids)
+
+    (cuts,) = tokenise(tokenizer, [prompt], chat=chat)
+    before = cuts[0].ids[: cuts[0].before_label]
+    lines = [f"{len(before)} tokens of {model}: {spell(before)}"]
+    for candidate, cut in zip(prompt.candidates, cuts):
+        clean = "" if cut.boundary_clean else "  (boundary not clean: cut otherwise when joined)"
+        lines.append(f"  {candidate.text!r} → {spell(cut.label)}{clean}")
+    return lines
 
 
 def most_tokens(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], *, chat: bool = False) -> list[int]:

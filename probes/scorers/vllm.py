@@ -17,7 +17,7 @@ from numpy import ndarray
 from icl.errors import UserError, unknown_name
 from icl.prompts.render import Prompt
 from probes.scorers.huggingface_source import find_model
-from probes.scorers.huggingface_tokens import TokenisedCandidate, most_tokens, tokenise, tokenizer_digest
+from probes.scorers.huggingface_tokens import TokenisedCandidate, cut_lines, most_tokens, tokenise, tokenizer_digest
 from probes.scorers.scorer import Answer, Progress, Scorer, as_table
 
 __all__ = ["VllmScorer"]
@@ -150,13 +150,7 @@ class VllmScorer(Scorer):
 
     def token_lines(self, prompt: Prompt) -> list[str]:
         """Show how prompt and candidates are cut."""
-        ((first, *rest),) = tokenise(self._tokenizer, [prompt])
-        before = first.ids[: first.before_label]
-        lines = [f"{len(before)} tokens of {self.name}: {self._spell(before)}"]
-        for candidate, cut in zip(prompt.candidates, (first, *rest)):
-            clean = "" if cut.boundary_clean else "  (boundary not clean: cut otherwise when joined)"
-            lines.append(f"  {candidate.text!r} → {self._spell(cut.label)}{clean}")
-        return lines
+        return cut_lines(self._tokenizer, prompt, self.name)
 
     def identity(self) -> dict[str, str]:
         """Weights or commit, tokenizer, precision, context and vLLM's version; loads no weights."""
@@ -250,9 +244,6 @@ class VllmScorer(Scorer):
             logprob_split=sum(value for value, _ in tails[other.ids][-len(other.label) :]),
             vocabulary_rank=max(rank for _, rank in label),
         )
-
-    def _spell(self, ids: Ids) -> str:
-        return " ".join(repr(self._tokenizer.decode([token])) for token in ids)
 
 
 def _sequences(candidate: TokenisedCandidate) -> set[Ids]:
