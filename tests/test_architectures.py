@@ -20,9 +20,11 @@ from transformers import (
     Qwen3Config,
 )
 
+from icl.prompts.render import label_prior
 from icl.tasks.builtin import BUILTIN_TASKS
 from probes.pretrain.lstm import LstmConfig
 from probes.scorers.huggingface import HuggingFaceScorer
+from probes.scorers.huggingface_check import why_read_whole
 
 SIZES = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 SIZES |= {"max_position_embeddings": CONTEXT, "intermediate_size": 48}
@@ -84,6 +86,21 @@ def test_models_that_cannot_share_are_read_whole_and_say_so(name, tmp_path, prom
     assert reason in scorer.reading()["read_whole_because"]
     np.testing.assert_allclose(scores, plain_scores(folder, prompts), atol=1e-4, rtol=0)
     np.testing.assert_allclose(scorer(prompts[3:4]), scores[3:4], atol=1e-4, rtol=0)
+
+
+def test_longer_prompts_are_checked_again(tmp_path, prompts, monkeypatch):
+    """Short questions come first in a run; what they show says nothing of a window that only longer ones leave."""
+    scorer = HuggingFaceScorer(str(save_model(tmp_path / "m", SHARING["mistral-window"])))
+    checked = []
+    monkeypatch.setattr(
+        "probes.scorers.huggingface.why_read_whole",
+        lambda *given: checked.append(given[3]) or why_read_whole(*given),
+    )
+    short = [label_prior(prompt) for prompt in prompts[:1]]
+    for asked in (short, prompts, prompts, short):
+        scorer(asked)
+    assert len(checked) == 2
+    assert checked[0] < 13 < checked[1]
 
 
 def test_a_model_that_ignores_the_mask_is_found_out(tmp_path, prompts, monkeypatch):

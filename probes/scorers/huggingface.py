@@ -22,7 +22,7 @@ from icl.prompts.render import Prompt
 from icl.tasks.task import Task
 from probes.pretrain.lstm import register_lstm
 from probes.scorers.huggingface_attention import use_branching_attention
-from probes.scorers.huggingface_check import why_read_whole
+from probes.scorers.huggingface_check import checked_length, why_read_whole
 from probes.scorers.huggingface_memory import free_memory, pass_limits
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
@@ -96,6 +96,7 @@ class HuggingFaceScorer(Scorer):
         self._device = find_device(device)
         self._options = {"revision": self.source.revision, "trust_remote_code": trust_remote_code}
         self._why_whole: str | None = None
+        self._checked_length = 0
         self._read: dict[str, float] = {"trie_nodes": 0, "tokens_forwarded": 0, "seconds": 0.0}
         self._config = self._load(AutoConfig, "configuration")
         self._check_causal()
@@ -313,7 +314,9 @@ class HuggingFaceScorer(Scorer):
         """Read questions the cheapest way that this model allows, and keep count."""
         longest = max(questions.sequences, key=len)
         reader = self._reader(len(longest))
-        if self._why_whole is None:
+        length = checked_length(self._config.get_text_config(), len(longest))
+        if self._why_whole is None or (not self._why_whole and length > self._checked_length):
+            self._checked_length = length
             tokens = np.unique(np.concatenate(questions.sequences))
             self._why_whole = why_read_whole(self._model, self.name, tokens, len(longest), reader.limits)
             if self._why_whole:

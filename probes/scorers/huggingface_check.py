@@ -12,7 +12,7 @@ from probes.scorers.huggingface_memory import PassLimits
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
 from probes.scorers.trie import QuestionsBuilder, build_trie
 
-__all__ = ["why_read_whole"]
+__all__ = ["checked_length", "why_read_whole"]
 
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 """Nats by which a shared pass may differ from a plain one before sharing is given up."""
@@ -47,8 +47,7 @@ def why_read_whole(model: Any, name: str, tokens: Int[ndarray, " num_tokens"], l
         If later tokens change what the model says of earlier ones: it is no causal language model.
     """
     config = model.config.get_text_config()
-    window = getattr(config, "sliding_window", None) or 0
-    size = max(8, min(longest, _LENGTH + window) if longest > window else min(longest, _LENGTH))
+    size = checked_length(config, longest)
     rng, half = np.random.default_rng(0), size // 2
     pool = tokens if len(tokens) > 1 else np.r_[tokens, (tokens + 1) % config.vocab_size]
     one, other = rng.choice(pool, size=(2, size))
@@ -78,6 +77,12 @@ def why_read_whole(model: Any, name: str, tokens: Int[ndarray, " num_tokens"], l
         if worst > _TOLERANCE[model.dtype]:
             return f"they change its answers by {worst:.2g} nats"
     return ""
+
+
+def checked_length(config: Any, longest: int) -> int:
+    """Say how many tokens the compared sequences have for a run whose longest sequence has so many."""
+    window = getattr(config, "sliding_window", None) or 0
+    return max(8, min(longest, _LENGTH + window) if longest > window else min(longest, _LENGTH))
 
 
 def _check_causal(model: Any, name: str, ids: Int[ndarray, " length"], half: int, asked: int, reader: Reader) -> None:
