@@ -45,7 +45,7 @@ def curves(task: Task) -> list[Prompt]:
 
 
 def _prompts(task: Task, conditions: dict[Condition, tuple[str, ...]], **counts) -> list[Prompt]:
-    selection = Selection(balanced=not counts.get("curve", False), seeds=Seeds.same(0), **counts)
+    selection = Selection(seeds=Seeds.same(0), **counts)
     return build_prompts(task, conditions, selection)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from icl.errors import UserError
 
-__all__ = ["CONTENT_FREE_COLUMNS", "SCORE_COLUMNS", "STATUSES", "Column", "validate_scores"]
+__all__ = ["CONTENT_FREE_COLUMNS", "PROMPT_KEYS", "SCORE_COLUMNS", "STATUSES", "Column", "validate_scores"]
 
 
 _REQUIRED = object()
@@ -32,9 +32,12 @@ SCORE_COLUMNS: tuple[Column, ...] = (
     Column("task", "str", "task's name"),
     Column("probe", "str", "probes that asked for the prompt, comma-separated"),
     Column("label_mode", "str", "how the shown labels were made from the gold ones"),
-    Column("input_mode", "str", "where the shown inputs came from"),
+    Column("input_mode", "str", "where the shown inputs came from: task, ood or none"),
+    Column("balance", "str", "how often each label was drawn: balanced, as-drawn or skewed(p)", absent="balanced"),
+    Column("label_draw", "Int64", "which draw of the shown labels; 0 is the first", absent=0),
     Column("format", "str", "how a demonstration is written down"),
     Column("order", "Int64", "order of the demonstrations: 0 as drawn"),
+    Column("option_order", "Int64", "places by which the listed options are rotated; 0 as they are", absent=0),
     Column("method", "str", "direct: log p(label | input); channel: log p(input | label)", absent="direct"),
     Column("num_shots", "Int64", "demonstrations in the prompt"),
     Column("example_length", "Int64", "tokens in one GINC example, label included; missing for text tasks"),
@@ -50,6 +53,9 @@ SCORE_COLUMNS: tuple[Column, ...] = (
     Column("candidate", "str", "label of the label space that was scored"),
     Column("candidate_text", "str", "how the candidate is written in this prompt"),
     Column("is_gold", "bool", "whether the candidate is the query's gold label"),
+    Column("is_mapped", "boolean", "whether the demonstrations' mapping calls the gold label so", absent=pd.NA),
+    Column("times_shown", "Int64", "demonstrations that show this candidate as their label", absent=pd.NA),
+    Column("is_last_shown", "boolean", "whether the last demonstration shows it", absent=pd.NA),
     Column("num_label_tokens", "Int64", "tokens of the candidate in the joint tokenisation"),
     Column("num_label_bytes", "Int64", "bytes of the scored text in UTF-8, without spaces around it", absent=pd.NA),
     Column("logprob", "float64", "log p(candidate | prompt) in nats, summed over its tokens"),
@@ -68,8 +74,13 @@ SCORE_COLUMNS: tuple[Column, ...] = (
 
 STATUSES = ("ok", "truncated", "unscorable")
 
-_KEY = ["model", "task", "label_mode", "input_mode", "format", "order", "method", "num_shots", "example_length"]
-_KEY += ["query_id", "demonstration_set_id", "candidate"]
+PROMPT_KEYS = (
+    *("model", "task", "label_mode", "input_mode", "balance", "label_draw", "format", "order", "option_order"),
+    *("method", "num_shots", "example_length", "query_id", "demonstration_set_id"),
+)
+"""Columns that together name a prompt."""
+
+_KEY = [*PROMPT_KEYS, "candidate"]
 
 
 def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def save_model(folder: Path, config, *, seed: int = 0) -> Path:
 
 def prompts_of(task, *modes: str, format: str, shots=(0, 3), queries: int = 4, sets: int = 2):
     conditions = {Condition.of(mode, format, n): ("p",) for n in shots for mode in modes}
-    selection = Selection(num_queries=queries, num_demonstration_sets=sets, balanced=True, seeds=Seeds.same(0))
+    selection = Selection(num_queries=queries, num_demonstration_sets=sets, seeds=Seeds.same(0))
     return build_prompts(task, conditions, selection)
 
 

@@ -26,7 +26,7 @@ from probes.scorers.completions_logprobs import Continuation, Position, follow, 
 
 def prompts_of(task, *, format: str = "arrow", shots=(0, 3), queries: int = 4):
     conditions = {Condition.of("gold", format, n): ("p",) for n in shots}
-    selection = Selection(num_queries=queries, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    selection = Selection(num_queries=queries, num_demonstration_sets=1, seeds=Seeds.same(0))
     return build_prompts(task, conditions, selection)
 
 

@@ -96,7 +96,7 @@ def test_branches_of_exact_bayes_are_the_joined_prompts(tokens):
 def test_predictors_agree_with_the_scorers_of_text(model):
     task = GincTask(family=default_family(), example_length=4)
     conditions = {Condition.of("gold", "ginc", shots): ("p",) for shots in (0, 3)}
-    selection = Selection(num_queries=4, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    selection = Selection(num_queries=4, num_demonstration_sets=1, seeds=Seeds.same(0))
     prompts = build_prompts(task, conditions, selection)
     scores = make_scorer(model, task)(prompts)
     predictor = ExactPredictor(task.family) if model == "oracle" else HuggingFacePredictor(model)

@@ -166,7 +166,7 @@ def test_a_checkpoint_is_a_scorer_with_its_family_beside_it(architecture, tmp_pa
     assert family.fingerprint == default_family().fingerprint
     task = GincTask(family=family, example_length=4)
     conditions = {Condition.of("gold", "ginc", 3): ("p",), Condition.of("random", "ginc", 3): ("p",)}
-    selection = Selection(num_queries=3, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    selection = Selection(num_queries=3, num_demonstration_sets=1, seeds=Seeds.same(0))
     prompts = build_prompts(task, conditions, selection)
     scores = make_scorer(str(out), task)(prompts)
     total = np.exp(scores).sum(axis=1)

@@ -84,7 +84,7 @@ def test_flipping_after_some_keeps_those_and_flips_the_rest(gold, seed, kept):
 @pytest.mark.parametrize("method", ["direct", "channel"])
 def test_random_words_stand_in_demonstrations_only(colours, method):
     conditions = {Condition.of(mode, "qa", 12, method): () for mode in ("gold", "random_words")}
-    selection = Selection(num_queries=1, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    selection = Selection(num_queries=1, num_demonstration_sets=1, seeds=Seeds.same(0))
     gold, strange = build_prompts(colours, conditions, selection)
     assert [(c.label, c.given, c.text) for c in gold.candidates] == [
         (c.label, c.given, c.text) for c in strange.candidates
@@ -199,7 +199,7 @@ def conditions(*modes: str, shots=(0, 3, 6), formats=("qa", "arrow")) -> dict:
 
 def selection(**changes) -> Selection:
     return Selection(
-        **{"num_queries": 5, "num_demonstration_sets": 2, "balanced": True, "seeds": Seeds.same(0)} | changes
+        **{"num_queries": 5, "num_demonstration_sets": 2, "seeds": Seeds.same(0)} | changes
     )
 
 
@@ -243,7 +243,7 @@ def test_label_seed_changes_labels_alone(colours):
 
 def test_balanced_demonstrations_are_balanced_at_every_shot_count(colours):
     episodes = draw_episodes(
-        colours, num_queries=4, num_demonstration_sets=3, num_demonstrations=9, balanced=True, seeds=Seeds.same(0)
+        colours, num_queries=4, num_demonstration_sets=3, num_demonstrations=9, seeds=Seeds.same(0)
     )
     for episode in episodes:
         for n in range(10):
@@ -261,7 +261,7 @@ def test_no_query_is_ever_a_demonstration(seed, balanced):
         num_queries=10,
         num_demonstration_sets=3,
         num_demonstrations=8,
-        balanced=balanced,
+        balance="balanced" if balanced else "as-drawn",
         seeds=Seeds.same(seed % 1000),
     )
     queries = {episode.query.input for episode in episodes}
@@ -372,7 +372,7 @@ def test_content_free_queries_change_the_query_alone(colours):
 
 
 def render_condition(task, mode: str, format: str, shots: int):
-    selection = Selection(num_queries=1, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    selection = Selection(num_queries=1, num_demonstration_sets=1, seeds=Seeds.same(0))
     return build_prompts(task, {Condition.of(mode, format, shots): ("p",)}, selection)
 
 
@@ -382,7 +382,7 @@ def test_on_a_curve_every_prompt_begins_the_next(colours, mode, world):
     task = colours if world == "text" else GincTask(family=default_family(), example_length=4)
     format = "arrow" if world == "text" else "ginc"
     conditions = {Condition.of(mode, format, n): ("p",) for n in range(6)}
-    selection = Selection(num_queries=9, num_demonstration_sets=3, balanced=True, seeds=Seeds.same(0), curve=True)
+    selection = Selection(num_queries=9, num_demonstration_sets=3, seeds=Seeds.same(0), curve=True)
     prompts = build_prompts(task, conditions, selection)
     assert len(prompts) == 3 * 6
     for start in range(0, 18, 6):
@@ -408,7 +408,7 @@ def test_ginc_curves_ask_for_the_most_probable_token():
 
 
 def test_curves_beyond_the_pool_and_ginc_channels_are_refused(colours):
-    curve = Selection(num_queries=1, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0), curve=True)
+    curve = Selection(num_queries=1, num_demonstration_sets=1, seeds=Seeds.same(0), curve=True)
     with pytest.raises(
         UserError, match="has 60 examples, but a curve to 60 shots needs 61; ask for fewer with --shots"
     ):

@@ -133,7 +133,7 @@ def test_curves_cost_little_more_than_their_longest_prompt(tiny_lm):
     """Every shot count of a prompt is on the way to its last one; only the other labels are extra."""
     task = BUILTIN_TASKS["topic"]()
     conditions = {Condition.of("gold", "arrow", n): ("p",) for n in range(9)}
-    selection = Selection(num_queries=1, num_demonstration_sets=2, balanced=False, seeds=Seeds.same(0), curve=True)
+    selection = Selection(num_queries=1, num_demonstration_sets=2, seeds=Seeds.same(0), curve=True)
     curves = build_prompts(task, conditions, selection)
     scorer = HuggingFaceScorer(str(tiny_lm))
     np.testing.assert_allclose(scorer(curves), plain_scores(tiny_lm, curves), atol=2e-5, rtol=0)
@@ -146,7 +146,7 @@ def test_curves_cost_little_more_than_their_longest_prompt(tiny_lm):
 def test_channel_scores_are_those_of_the_input_behind_each_label(tiny_lm):
     task = BUILTIN_TASKS["sentiment"]()
     conditions = {Condition.of("gold", "qa", n, "channel"): ("p",) for n in (0, 2)}
-    selection = Selection(num_queries=3, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    selection = Selection(num_queries=3, num_demonstration_sets=1, seeds=Seeds.same(0))
     prompts = build_prompts(task, conditions, selection)
     scores = HuggingFaceScorer(str(tiny_lm))(prompts)
     np.testing.assert_allclose(scores, plain_scores(tiny_lm, prompts), atol=1e-4, rtol=0)

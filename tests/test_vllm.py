@@ -109,7 +109,7 @@ def vllm(monkeypatch) -> type[LLM]:
 
 def prompts_of(name: str, *, format: str = "qa", shots=(0, 3), queries: int = 2):
     conditions = {Condition.of("gold", format, n): ("p",) for n in shots}
-    selection = Selection(num_queries=queries, num_demonstration_sets=1, balanced=True, seeds=Seeds.same(0))
+    selection = Selection(num_queries=queries, num_demonstration_sets=1, seeds=Seeds.same(0))
     return build_prompts(BUILTIN_TASKS[name](), conditions, selection)
 
 

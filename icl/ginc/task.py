@@ -13,7 +13,14 @@ from icl.prompts.demonstrations import Demonstrations, Episode
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example
 
-__all__ = ["GincTask", "draw_ginc_curves", "draw_ginc_episodes", "read_tokens", "token_words"]
+__all__ = [
+    "GincTask",
+    "draw_ginc_curves",
+    "draw_ginc_episodes",
+    "draw_ginc_inputs",
+    "read_tokens",
+    "token_words",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +124,12 @@ def draw_ginc_curves(
     return drawn
 
 
+def draw_ginc_inputs(task: GincTask, inputs: tuple[str, ...], *, rng: np.random.Generator) -> tuple[str, ...]:
+    """Draw inputs that no concept made: as many tokens as each has, uniform over all but the delimiter."""
+    words = task.answers
+    return tuple(_write(words, rng.integers(DELIMITER + 1, len(words), size=len(text.split()))) for text in inputs)
+
+
 def _draw_examples(task: GincTask, num_prompts: int, num_demonstrations: int, seeds: Seeds) -> GincExamples:
     return sample_examples(
         task.family,
@@ -136,6 +149,7 @@ def _demonstrations(task: GincTask, examples: GincExamples, number: int) -> Demo
         inputs=tuple(_write(words, example[:-1]) for example in shown),
         gold_labels=labels,
         shown_labels=labels,
+        balance="as-drawn",
     )
 
 

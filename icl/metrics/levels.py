@@ -6,20 +6,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
 
 from icl.metrics.outcomes import SCORES
-from icl.metrics.table import asked_once, metric_row, resolution, settings
+from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings, without_search
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 
-__all__ = ["expected_calibration_error", "levels", "macro_f1"]
+__all__ = ["expected_calibration_error", "levels", "macro_f1", "macro_f1_soft"]
 
-_CONDITION = ("model", "task", "label_mode", "format", "num_shots", "example_length")
+_CONDITION = ("model", "task", "label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
 
 
 def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f1", "calibration_error")) -> list[dict]:
-    """Average scores under every condition; macro-F1 and expected calibration error belong to the condition."""
+    """Average scores under every condition; macro-F1 and expected calibration error belong to the condition.
+
+    `macro_f1_soft` is macro-F1's continuous twin: predictions count by their probability.
+    """
     found = []
-    for asked in settings(outcomes, *_CONDITION):
+    for asked in settings(as_drawn(without_search(outcomes)), *_CONDITION):
         rows = asked_once(asked)
         sets, queries = rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
         mode = {"label_mode": rows["label_mode"].iloc[0]}
@@ -35,10 +40,12 @@ def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f
             labels = (rows["gold"].to_numpy(), rows["prediction"].to_numpy())
             estimate = _within_0_and_1(jackknife(macro_f1, labels, sets, queries))
             found.append(metric_row(rows, "macro_f1", estimate, **sizes, **mode))
+            found += _soft_f1(rows, **mode)
         if "calibration_error" in scores:
             sure = (rows["confidence"].to_numpy(), rows["accuracy"].to_numpy())
             estimate = _within_0_and_1(jackknife(expected_calibration_error, sure, sets, queries))
-            found.append(metric_row(rows, "calibration_error", estimate, unit="probability", **mode))
+            steps: dict[str, Any] = {"unit": "probability", "resolution": resolution(rows)}
+            found.append(metric_row(rows, "calibration_error", estimate, **steps, **mode))
     return found
 
 
@@ -54,6 +61,28 @@ def macro_f1(gold: np.ndarray, predicted: np.ndarray) -> float:
         hits = ((gold == label) & (predicted == label)).sum()
         scores.append(2 * hits / ((gold == label).sum() + (predicted == label).sum()))
     return float(np.mean(scores))
+
+
+def macro_f1_soft(
+    is_gold: Float[ndarray, "num_prompts num_labels"], probability: Float[ndarray, "num_prompts num_labels"]
+) -> float:
+    """Average over the labels that occur of F1 with each prediction counted by its probability.
+
+    It is macro-F1 where every probability is 0 or 1 and every label is predicted or gold somewhere.
+    """
+    total = probability.sum(axis=0) + is_gold.sum(axis=0)
+    return float((2 * (probability * is_gold).sum(axis=0)[total > 0] / total[total > 0]).mean())
+
+
+def _soft_f1(rows: pd.DataFrame, **mode) -> list[dict]:
+    if rows["num_candidates"].nunique() > 1 or rows["gold"].nunique() > rows["num_candidates"].iloc[0]:
+        return []  # multiple choice: labels of different questions are no classes
+    probability = np.stack(rows["distribution"].to_list())
+    # The gold label stands where its probability does: candidates are in alphabetical order.
+    labels = np.array(sorted(rows["candidates"].iloc[0]))
+    is_gold = (rows["gold"].to_numpy()[:, None] == labels).astype(float)
+    estimate = jackknife(macro_f1_soft, (is_gold, probability), *clusters(rows))
+    return [metric_row(rows, "macro_f1_soft", _within_0_and_1(estimate), unit="share", **mode)]
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, num_bins: int = 10) -> float:

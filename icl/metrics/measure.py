@@ -3,7 +3,7 @@
 import pandas as pd
 
 from icl.errors import UserError
-from icl.metrics.effects import EFFECTS, bayes_gap
+from icl.metrics.effects import EFFECTS, SCORE_EFFECTS
 from icl.metrics.levels import levels
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise, possible_normalisations
 from icl.metrics.outcomes import CHANNEL, prompt_outcomes
@@ -37,7 +37,8 @@ def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) ->
     rows = levels(outcomes)
     for effect in EFFECTS.values():
         rows += effect(outcomes)
-    rows += bayes_gap(scores)
+    for effect in SCORE_EFFECTS.values():
+        rows += effect(scores)
     rows = [row | {"normalisation": _of(row, normalisation)} for row in rows]
     for how in possible_normalisations(scores):
         rows += [

@@ -7,7 +7,22 @@ import pandas as pd
 
 from icl.metrics.uncertainty import Estimate
 
-__all__ = ["METRIC_COLUMNS", "asked_once", "matched", "metric_row", "metrics_table", "settings"]
+__all__ = [
+    "FORMAT_SEARCH",
+    "METRIC_COLUMNS",
+    "SETTING",
+    "as_drawn",
+    "asked_once",
+    "clusters",
+    "matched",
+    "metric_row",
+    "metrics_table",
+    "settings",
+    "without_search",
+]
+
+FORMAT_SEARCH = "format-search"
+"""The probe whose prompts are chosen by a search."""
 
 METRIC_COLUMNS: dict[str, str] = {
     "model": "scorer's name",
@@ -17,6 +32,8 @@ METRIC_COLUMNS: dict[str, str] = {
     "contrast": "what was compared, e.g. 'gold − random'; empty for a plain level",
     "normalisation": "how candidates were compared, see icl.metrics.normalise",
     "label_mode": "condition, empty where the metric compares label modes",
+    "input_mode": "condition, empty where the metric compares input modes",
+    "balance": "condition: how often each label was drawn; empty where a metric rests on several",
     "format": "condition, empty where the metric compares formats",
     "num_shots": "condition",
     "example_length": "condition; missing for text tasks",
@@ -32,7 +49,8 @@ METRIC_COLUMNS: dict[str, str] = {
     "reason": "what limits the number, or why it is missing",
 }
 
-_SETTING = ["model", "task", "format", "num_shots", "example_length"]
+SETTING = ["model", "task", "input_mode", "balance", "format", "num_shots", "example_length"]
+"""What stays fixed where label modes are compared."""
 
 
 def metric_row(
@@ -40,7 +58,7 @@ def metric_row(
 ) -> dict:
     """Put an estimate in a row; `rows` are the outcomes it rests on, `columns` override their settings."""
     first = rows.iloc[0]
-    row = {name: first[name] for name in _SETTING} | {
+    row = {name: first[name] for name in SETTING} | {
         "metric": metric,
         "score": "",
         "contrast": "",
@@ -63,7 +81,8 @@ def metric_row(
 def metrics_table(rows: list[dict]) -> pd.DataFrame:
     """Collect rows into a table with the declared columns and types."""
     table = pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
-    text = ["model", "task", "metric", "score", "contrast", "normalisation", "label_mode", "format"]
+    text = ["model", "task", "metric", "score", "contrast", "normalisation", "label_mode", "format", "input_mode"]
+    text += ["balance"]
     text += ["unit", "reason"]
     whole = ["num_shots", "example_length", "num_prompts", "num_queries", "num_demonstration_sets"]
     return table.astype(dict.fromkeys(text, "str") | dict.fromkeys(whole, "Int64")).astype(
@@ -84,16 +103,45 @@ def asked_once(rows: pd.DataFrame) -> pd.DataFrame:
     """
     if rows["num_shots"].iloc[0] > 0:
         return rows
-    kept = rows.drop_duplicates(["format", "query_id"])
+    kept = rows.drop_duplicates(["format", "query_id", "option_order"])
     return kept.assign(demonstration_set_id=kept["query_id"])
 
 
 def matched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Line two conditions up by query and demonstration set, keeping the prompts that both have."""
-    keys = ["query_id", "demonstration_set_id"]
-    left, right = first.set_index(keys), second.set_index(keys)
-    both = left.index.intersection(right.index)
-    return left.loc[both].reset_index(), right.loc[both].reset_index()
+    """Line two conditions up by query, demonstration set and order, keeping the prompts that both have.
+
+    A prompt without demonstrations goes with every prompt of its query; labels drawn several times on one side alone
+    each go with the one prompt of the other side.
+    """
+    keys = ["query_id", "option_order"]
+    if second["num_shots"].max() == 0:
+        second = second.drop_duplicates(keys)
+    else:
+        keys += ["demonstration_set_id", "order"]
+    if first["label_draw"].nunique() > 1 and second["label_draw"].nunique() > 1:
+        keys += ["label_draw"]
+    left = first[keys].assign(left=np.arange(len(first)))
+    right = second[keys].assign(right=np.arange(len(second)))
+    both = left.merge(right, on=keys)
+    return (
+        first.iloc[both["left"].to_numpy()].reset_index(drop=True),
+        second.iloc[both["right"].to_numpy()].reset_index(drop=True),
+    )
+
+
+def as_drawn(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Keep the prompts whose demonstrations and options stand as drawn; other orders have metrics of their own."""
+    return outcomes[(outcomes["order"] == 0) & (outcomes["option_order"] == 0)]
+
+
+def without_search(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what only a format search asked: it asks formats unequally often."""
+    return outcomes[outcomes["probe"] != FORMAT_SEARCH]
+
+
+def clusters(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Demonstration set and query of each prompt."""
+    return rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
 
 
 def resolution(rows: pd.DataFrame) -> float:

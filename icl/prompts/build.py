@@ -3,40 +3,93 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 
-from icl.errors import UserError
-from icl.ginc.task import GincTask, draw_ginc_curves, draw_ginc_episodes
-from icl.prompts.demonstrations import Demonstrations, Episode, draw_curves, draw_episodes
+from icl.errors import UserError, unknown_name
+from icl.ginc.task import GincTask, draw_ginc_curves, draw_ginc_episodes, draw_ginc_inputs
+from icl.prompts.demonstrations import (
+    Demonstrations,
+    Episode,
+    draw_curves,
+    draw_episodes,
+    draw_orders,
+    parse_balance,
+)
 from icl.prompts.formats import Format, get_format
 from icl.prompts.label_modes import LabelMode, label_words, parse_label_mode, relabel, shown_words
+from icl.prompts.ood import draw_ood
 from icl.prompts.render import Prompt, check_words, render, render_channel
 from icl.prompts.seeds import Seeds, stream
+from icl.tasks.corpus import Corpus, builtin_corpus
 from icl.tasks.task import Example, Task
 
-__all__ = ["Condition", "Selection", "build_prompts", "formats_for"]
+__all__ = ["INPUT_MODES", "Condition", "Selection", "build_prompts", "formats_for"]
 
 ZERO_SHOT = LabelMode(name="zero_shot")
+
+INPUT_MODES: dict[str, str] = {
+    "task": "the task's own inputs",
+    "ood": "sentences of another corpus, of like lengths (Min §5.1); on GINC tokens drawn uniformly",
+    "none": "no inputs: the labels alone",
+}
+"""Where the inputs of demonstrations come from; the query is always the task's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What is varied: label mode, format, number of shots. Zero shots have one label mode, `zero_shot`.
+    """What is varied. Zero shots have one label mode, `zero_shot`, and nothing else to vary but the format.
 
-    `method` says what is scored, see `icl.prompts.render.METHODS`.
+    Attributes
+    ----------
+    label_mode, input_mode, balance
+        How shown labels are made, where inputs come from, how often each label was drawn.
+    label_draw : int
+        Labels that are drawn, drawn anew; 0 for modes that draw none.
+    format : str
+        Name of the format.
+    num_shots : int
+        Demonstrations in the prompt.
+    orders : int
+        In how many orders they are asked; 0 for all there are.
+    option_order : int
+        Multiple choice: by how many places the query's listed options are rotated; 0 as the task has them.
+    method : str
+        What is scored, see `icl.prompts.render.METHODS`.
     """
 
     label_mode: LabelMode
     format: str
     num_shots: int
     method: str = "direct"
+    input_mode: str = "task"
+    balance: str = "balanced"
+    label_draw: int = 0
+    orders: int = 1
+    option_order: int = 0
 
     @classmethod
-    def of(cls, label_mode: str, format: str, num_shots: int, method: str = "direct") -> "Condition":
-        """Build a condition from names as the user writes them."""
+    def of(cls, label_mode: str, format: str, num_shots: int, method: str = "direct", **others) -> "Condition":
+        """Build a condition from names as the user writes them.
+
+        Raises
+        ------
+        UserError
+            If a name is unknown, or the demonstrations would show neither inputs nor labels.
+        """
         mode = parse_label_mode(label_mode)
+        if (input_mode := others.get("input_mode", "task")) not in INPUT_MODES:
+            raise unknown_name("input mode", input_mode, INPUT_MODES)
+        parse_balance(others.get("balance", "balanced"))
         if mode == ZERO_SHOT or num_shots == 0:
-            return cls(label_mode=ZERO_SHOT, format=format, num_shots=0, method=method)
-        return cls(label_mode=mode, format=format, num_shots=num_shots, method=method)
+            kept = {"option_order": others["option_order"]} if "option_order" in others else {}
+            return cls(label_mode=ZERO_SHOT, format=format, num_shots=0, method=method, **kept)
+        if mode.name == "none" and input_mode == "none":
+            raise UserError(
+                "label mode 'none' with input mode 'none' leaves demonstrations empty; ask for them in separate runs."
+            )
+        if not mode.is_drawn:
+            others["label_draw"] = 0
+        return cls(label_mode=mode, format=format, num_shots=num_shots, method=method, **others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +102,15 @@ class Selection:
     On a `curve`, n shots of a set are asked for the label of its demonstration n + 1, so one prompt gives every shot
     count; there is one query a set and shot count, and demonstrations are drawn as they come (in a balanced block the
     last label would follow from the others).
+
+    `corpus` is where out-of-distribution inputs come from; None is the built-in one.
     """
 
     num_queries: int
     num_demonstration_sets: int
-    balanced: bool
     seeds: Seeds
     curve: bool = False
+    corpus: Corpus | None = None
 
 
 def formats_for(task: Task | GincTask, names: Iterable[str]) -> dict[str, Format]:
@@ -81,47 +136,29 @@ def build_prompts(
     -------
     list of Prompt
         Grouped by demonstration set, so that prompts that share demonstrations stand together.
+
+    Raises
+    ------
+    UserError
+        If a condition does not fit the task, or the task cannot supply the demonstrations.
     """
     formats = formats_for(task, {condition.format for condition in conditions})
-    most_shots = max((condition.num_shots for condition in conditions), default=0)
-    sets = _draw_sets(task, selection, most_shots)
-    frequencies = _label_frequencies(task, [demonstrations for demonstrations, _ in sets])
-    words = {mode: label_words(mode, task.answers) for mode in {c.label_mode for c in conditions}}
     for condition in conditions:
-        check_words(formats[condition.format], words[condition.label_mode], task.name)
-        if condition.method == "channel" and isinstance(task, GincTask):
-            raise UserError("method 'channel' is for sentences; GINC labels are tokens like any other, ask directly.")
-    in_demonstrations = {
-        mode: shown_words(mode, words[mode], rng=stream(selection.seeds.labels, "words", task.name)) for mode in words
-    }
-    prompts = []
-    for demonstrations, queries in sets:
-        for condition, probes in conditions.items():
-            # On a curve labels are made once for the whole prompt: shorter ones are its beginnings.
-            whole = demonstrations if selection.curve else demonstrations.first(condition.num_shots)
-            shown = relabel(
-                whole,
-                condition.label_mode,
-                label_space=task.label_space,
-                label_frequencies=frequencies,
-                rng=stream(selection.seeds.labels, demonstrations.set_id, str(condition.label_mode)),
-            ).first(condition.num_shots)
-            asked = [queries[condition.num_shots]] if selection.curve else queries
-            write = render_channel if condition.method == "channel" else render
-            prompts += [
-                write(
-                    task.name,
-                    shown,
-                    query,
-                    formats[condition.format],
-                    words=words[condition.label_mode],
-                    shown=in_demonstrations[condition.label_mode],
-                    query_id=query_id,
-                    example_length=task.example_length if isinstance(task, GincTask) else None,
-                    probes=probes,
-                )
-                for query_id, query in asked
-            ]
+        _check(condition, task, formats[condition.format], selection)
+    first = next((condition.balance for condition in conditions if condition.num_shots), "balanced")
+    by_balance: dict[str, dict[Condition, tuple[str, ...]]] = {}
+    for condition, probes in conditions.items():
+        # Without demonstrations there is nothing to balance: those queries go with the first that has some.
+        balance = condition.balance if condition.num_shots else first
+        by_balance.setdefault(balance, {})[condition] = probes
+    most_shots = max((condition.num_shots for condition in conditions), default=0)
+    prompts: list[Prompt] = []
+    for balance, some in by_balance.items():
+        sets = _draw_sets(task, selection, most_shots, balance)
+        writer = _Writer(task, formats, selection, [demonstrations for demonstrations, _ in sets])
+        for demonstrations, queries in sets:
+            for condition, probes in some.items():
+                prompts += writer.write(demonstrations, queries, condition, probes)
     return prompts
 
 
@@ -129,7 +166,123 @@ type _Set = tuple[Demonstrations, list[tuple[str, Example]]]
 """Demonstrations, with the queries that are asked behind them: on a curve one for each number of shots."""
 
 
-def _draw_sets(task: Task | GincTask, selection: Selection, num_demonstrations: int) -> list[_Set]:
+class _Writer:
+    """Writes the prompts of one condition behind one demonstration set."""
+
+    def __init__(self, task: Task | GincTask, formats: dict[str, Format], selection: Selection, drawn: list):
+        self._task, self._formats, self._selection = task, formats, selection
+        self._frequencies = _label_frequencies(task, drawn)
+        self._replaced = cache(self._replace_inputs)
+
+    def write(
+        self, drawn: Demonstrations, queries: list[tuple[str, Example]], condition: Condition, probes: tuple[str, ...]
+    ) -> list[Prompt]:
+        task, mode, selection = self._task, condition.label_mode, self._selection
+        words = label_words(mode, task.answers)
+        again = (condition.label_draw,) if condition.label_draw else ()
+        which = stream(selection.seeds.labels, "words", task.name, *again)
+        shown = shown_words(mode, words, rng=which)
+        asked = [queries[condition.num_shots]] if selection.curve else queries
+        write = render_channel if condition.method == "channel" else render
+        return [
+            write(
+                task.name,
+                demonstrations,
+                _rotated(query, condition.option_order),
+                self._formats[condition.format],
+                words=words,
+                shown=shown,
+                query_id=query_id,
+                option_order=condition.option_order,
+                example_length=task.example_length if isinstance(task, GincTask) else None,
+                probes=probes,
+            )
+            for demonstrations in self._arranged(drawn, condition)
+            for query_id, query in asked
+        ]
+
+    def _arranged(self, drawn: Demonstrations, condition: Condition) -> Iterable[Demonstrations]:
+        """Make the shown labels and inputs, in each order that is asked for."""
+        mode = condition.label_mode
+        source = self._replaced(drawn) if condition.input_mode == "ood" else drawn
+        # On a curve labels are made once for the whole prompt: shorter ones are its beginnings.
+        whole = source if self._selection.curve else source.first(condition.num_shots)
+        whole = replace(whole, input_mode=condition.input_mode, label_draw=condition.label_draw)
+        orders = self._orders(condition)
+        if mode.depends_on_places:
+            for number, permutation in orders.items():
+                yield replace(self._relabel(whole.reordered(permutation), condition), order=number)
+            return
+        relabelled = self._relabel(whole, condition).first(condition.num_shots)
+        for number, permutation in orders.items():
+            yield replace(relabelled.reordered(permutation), order=number)
+
+    def _relabel(self, demonstrations: Demonstrations, condition: Condition) -> Demonstrations:
+        again = (condition.label_draw,) if condition.label_draw else ()
+        mode, seed = condition.label_mode, self._selection.seeds.labels
+        return relabel(
+            demonstrations,
+            mode,
+            label_space=self._task.label_space,
+            label_frequencies=self._frequencies,
+            rng=stream(seed, demonstrations.set_id, str(mode), *again),
+        ).first(condition.num_shots)
+
+    def _orders(self, condition: Condition) -> dict[int, tuple[int, ...]]:
+        rng = stream(self._selection.seeds.order, "orders", condition.num_shots)
+        if not condition.num_shots:
+            return {0: ()}
+        if condition.orders == 1:
+            return {0: tuple(range(condition.num_shots))}
+        return draw_orders(condition.num_shots, condition.orders, rng=rng)
+
+    def _replace_inputs(self, drawn: Demonstrations) -> Demonstrations:
+        rng = stream(self._selection.seeds.selection, "ood", drawn.set_id)
+        if isinstance(self._task, GincTask):
+            return replace(drawn, inputs=draw_ginc_inputs(self._task, drawn.inputs, rng=rng))
+        own = {example.input for example in (*self._task.pool, *self._task.query_pool)}
+        corpus = self._selection.corpus or builtin_corpus()
+        return replace(drawn, inputs=draw_ood(drawn.inputs, corpus, exclude=own, rng=rng))
+
+
+def _rotated(query: Example, places: int) -> Example:
+    """List a query's options from another place on, so that over all rotations each stands in each place once."""
+    return replace(query, options=query.options[places:] + query.options[:places]) if places else query
+
+
+def _check(condition: Condition, task: Task | GincTask, format: Format, selection: Selection) -> None:
+    """Refuse a condition that does not fit the task."""
+    choices = isinstance(task, Task) and task.is_multiple_choice
+    if not choices:
+        check_words(format, label_words(condition.label_mode, task.answers), task.name)
+    if condition.method == "channel" and isinstance(task, GincTask):
+        raise UserError("method 'channel' is for sentences; GINC labels are tokens like any other, ask directly.")
+    if selection.curve and condition.orders != 1:
+        raise UserError("orders do not go with a curve, whose demonstrations are asked one by one; leave --curve out.")
+    if format.answer == "mark" and not choices:
+        raise UserError(
+            f"format '{format.name}' answers with the mark of an option, but task '{task.name}' has no options; use "
+            "another of --formats."
+        )
+    if condition.option_order and not choices:
+        raise UserError(
+            f"the order of answer options belongs to multiple choice, got task '{task.name}'; leave out --option-orders."
+        )
+    if isinstance(task, Task) and condition.option_order >= max(task.num_options, 1):
+        raise UserError(
+            f"task '{task.name}' lists {task.num_options} options, which have {task.num_options} rotations, but "
+            f"{condition.option_order + 1} option orders were asked for; ask for fewer with --option-orders."
+        )
+    if isinstance(task, GincTask) and condition.balance != "balanced":
+        raise UserError("demonstrations of GINC come as their concept draws them; leave out --balances.")
+    if condition.option_order and not format.option:
+        raise UserError(
+            f"format '{format.name}' lists no options, so their order cannot vary; use --formats options, or leave out "
+            "--option-orders."
+        )
+
+
+def _draw_sets(task: Task | GincTask, selection: Selection, num_demonstrations: int, balance: str) -> list[_Set]:
     if selection.curve and isinstance(task, GincTask):
         return draw_ginc_curves(
             task,
@@ -145,13 +298,13 @@ def _draw_sets(task: Task | GincTask, selection: Selection, num_demonstrations: 
             seeds=selection.seeds,
         )
     sets: dict[str, _Set] = {}
-    for episode in _draw(task, selection, num_demonstrations):
+    for episode in _draw(task, selection, num_demonstrations, balance):
         _, queries = sets.setdefault(episode.demonstrations.set_id, (episode.demonstrations, []))
         queries.append((episode.query_id, episode.query))
     return list(sets.values())
 
 
-def _draw(task: Task | GincTask, selection: Selection, num_demonstrations: int) -> list[Episode]:
+def _draw(task: Task | GincTask, selection: Selection, num_demonstrations: int, balance: str) -> list[Episode]:
     if isinstance(task, GincTask):
         return draw_ginc_episodes(
             task,
@@ -164,7 +317,7 @@ def _draw(task: Task | GincTask, selection: Selection, num_demonstrations: int) 
         num_queries=selection.num_queries,
         num_demonstration_sets=selection.num_demonstration_sets,
         num_demonstrations=num_demonstrations,
-        balanced=selection.balanced,
+        balance=balance,
         seeds=selection.seeds,
     )
 

@@ -1,14 +1,21 @@
-"""Demonstrations and queries: which labelled inputs stand in a prompt."""
+"""Demonstrations and queries: which labelled inputs stand in a prompt, how often each label, in what order."""
 
+import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice, permutations
 
 import numpy as np
 
-from icl.errors import UserError
+from icl.errors import UserError, unknown_name
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example, Task
 
-__all__ = ["Demonstrations", "Episode", "draw_curves", "draw_episodes"]
+__all__ = ["BALANCES", "Demonstrations", "Episode", "draw_curves", "draw_episodes", "draw_orders", "parse_balance"]
+
+EXACT_ORDERS = 5
+"""Up to so many demonstrations an order's number is its rank among all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,31 +30,55 @@ class Demonstrations:
         One entry a demonstration.
     shown_labels : tuple of str, or None
         Labels as shown, in the task's label space; None where no labels are shown.
+    options : tuple of tuple of str
+        Multiple choice: the answers that each demonstration chooses from; else empty.
     label_mode : str
         How the shown labels were made.
+    label_draw : int
+        Which draw of the labels; 0 is the first.
+    mapping : tuple of (str, str), or None
+        How each label of the label space is shown, where one mapping makes the shown labels.
+    input_mode : "task", "ood" or "none"
+        Where the shown inputs come from; under "none" they are not written down.
+    order : int
+        Which order they stand in; 0 is as drawn.
+    balance : str
+        How often each label was drawn, see `BALANCES`.
     """
 
     set_id: str
     inputs: tuple[str, ...]
     gold_labels: tuple[str, ...]
     shown_labels: tuple[str, ...] | None
+    options: tuple[tuple[str, ...], ...] = ()
     label_mode: str = "gold"
+    label_draw: int = 0
+    mapping: tuple[tuple[str, str], ...] | None = None
+    input_mode: str = "task"
+    order: int = 0
+    balance: str = "balanced"
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     @property
     def num_wrong_shown(self) -> int | None:
-        """Shown labels that differ from gold; None where no labels are shown, or other words in their place."""
-        if self.shown_labels is None or self.label_mode == "random_words":
+        """Shown labels that differ from gold; None where no labels of the label space, or no inputs of the task, are."""
+        if self.shown_labels is None or self.label_mode == "random_words" or self.input_mode != "task":
             return None
         return sum(shown != gold for shown, gold in zip(self.shown_labels, self.gold_labels))
+
+    def shown_for(self, gold_label: str) -> str | None:
+        """Say what the demonstrations call `gold_label`; None where they follow no mapping of labels to inputs."""
+        if self.mapping is None or self.input_mode != "task" or not len(self):
+            return None
+        return dict(self.mapping)[gold_label]
 
     def first(self, num_shots: int) -> "Demonstrations":
         """Keep the first `num_shots` demonstrations."""
         return self._take(range(num_shots))
 
-    def reordered(self, permutation: np.ndarray) -> "Demonstrations":
+    def reordered(self, permutation: np.ndarray | tuple[int, ...]) -> "Demonstrations":
         """Put the demonstrations in another order."""
         return self._take(permutation)
 
@@ -57,6 +88,7 @@ class Demonstrations:
             inputs=tuple(self.inputs[i] for i in indices),
             gold_labels=tuple(self.gold_labels[i] for i in indices),
             shown_labels=None if self.shown_labels is None else tuple(self.shown_labels[i] for i in indices),
+            options=tuple(self.options[i] for i in indices) if self.options else (),
         )
 
 
@@ -69,48 +101,114 @@ class Episode:
     query_id: str
 
 
+BALANCES: dict[str, str] = {
+    "balanced": "every block of m demonstrations (m labels) has each label once, in random order",
+    "as-drawn": "as the pool has them",
+    "skewed(p)": "about a share p of one label, the next one for each demonstration set, the rest alike",
+}
+"""How often each label is drawn."""
+
+
+def parse_balance(text: str) -> float | None:
+    """Check the name of a balance; return the share of `skewed(p)`, None for the others.
+
+    Raises
+    ------
+    UserError
+        If there is no such balance, or the share is none between 0 and 1.
+    """
+    if text in ("balanced", "as-drawn"):
+        return None
+    found = re.fullmatch(r"skewed\(([^)]*)\)", text)
+    if not found:
+        if text.startswith("skewed"):
+            raise UserError(f"skewed needs a share of one label between 0 and 1, got '{text}'; write skewed(0.75).")
+        raise unknown_name("balance of demonstrations", text, BALANCES)
+    try:
+        share = float(found[1])
+    except ValueError:
+        share = math.nan
+    if not 0 < share < 1:
+        raise UserError(f"skewed needs a share of one label between 0 and 1, got '{text}'; write skewed(0.75).")
+    return share
+
+
+def draw_orders(num_shots: int, count: int, *, rng: np.random.Generator) -> dict[int, tuple[int, ...]]:
+    """Choose orders of the demonstrations: number → permutation; number 0 is as drawn.
+
+    Parameters
+    ----------
+    num_shots
+        Demonstrations n.
+    count
+        How many; 0 for all n!. Up to five demonstrations a number is the permutation's rank among all n! in
+        lexicographic order; beyond, the others are drawn and counted from 1.
+
+    Raises
+    ------
+    UserError
+        If there are not so many, or all are asked for of more than five demonstrations.
+    """
+    exist = math.factorial(num_shots)
+    if count == 0:
+        if num_shots > EXACT_ORDERS:
+            raise UserError(
+                f"{num_shots} demonstrations have {exist:,} orders, too many to ask all; give a number, e.g. --orders "
+                f"24, or at most {EXACT_ORDERS} shots."
+            )
+        count = exist
+    if count > exist:
+        raise UserError(
+            f"{count} orders were asked for, but {num_shots} demonstration{'s have' if num_shots != 1 else ' has'} "
+            f"only {exist}; ask for fewer with --orders, or for more shots."
+        )
+    identity = tuple(range(num_shots))
+    if num_shots <= EXACT_ORDERS:
+        ranks = np.sort(rng.choice(np.arange(1, exist), size=count - 1, replace=False)) if count > 1 else ()
+        wanted = {0, *map(int, ranks)}
+        return {rank: order for rank, order in enumerate(permutations(identity)) if rank in wanted}
+    chosen = dict.fromkeys([identity])
+    while len(chosen) < count:
+        chosen[tuple(rng.permutation(num_shots).tolist())] = None
+    return dict(enumerate(islice(chosen, count)))
+
+
 def draw_episodes(
     task: Task,
     *,
     num_queries: int,
     num_demonstration_sets: int,
     num_demonstrations: int,
-    balanced: bool,
+    balance: str = "balanced",
     seeds: Seeds,
 ) -> list[Episode]:
     """Cross queries with demonstration sets; no query is ever a demonstration.
 
     Parameters
     ----------
-    balanced
-        Give every block of m demonstrations (m labels) each label once, in random order; otherwise draw from the
-        pool as it is. Any first n demonstrations are balanced as well as n allows.
+    balance
+        How often each label is drawn, one of `BALANCES`; multiple choice has no labels to balance and is drawn as it
+        comes. Of balanced demonstrations any first n are balanced as well as n allows.
 
     Raises
     ------
     UserError
         If the pool cannot supply so many queries and demonstrations.
     """
-    needed = num_queries + num_demonstrations
-    if needed > len(task.pool):
-        raise UserError(
-            f"task '{task.name}' has {len(task.pool)} examples, but {num_queries} queries and "
-            f"{num_demonstrations} shots need {needed}; ask for fewer with --queries or --shots."
-        )
-    order = stream(seeds.selection, "queries").permutation(len(task.pool))
-    queries, rest = order[:num_queries], order[num_queries:]
+    queries, rest = _split(task, num_queries, num_demonstrations, seeds)
+    share = parse_balance(balance)
+    prefix = "" if balance == "balanced" else f"{balance}-"
     episodes = []
     for number in range(num_demonstration_sets):
         rng = stream(seeds.selection, "demonstrations", number)
-        chosen = (_balanced if balanced else _plain)(task, rng.permutation(rest), num_demonstrations, rng)
-        labels = tuple(task.pool[i].label for i in chosen)
-        demonstrations = Demonstrations(
-            set_id=f"set{number}",
-            inputs=tuple(task.pool[i].input for i in chosen),
-            gold_labels=labels,
-            shown_labels=labels,
-        )
-        episodes += [Episode(demonstrations=demonstrations, query=task.pool[i], query_id=f"pool{i}") for i in queries]
+        shuffled = rng.permutation(rest)
+        if task.is_multiple_choice or balance == "as-drawn":
+            chosen = [int(i) for i in shuffled[:num_demonstrations]]
+        else:
+            wanted = _blocks(len(task.label_space), rng) if share is None else _skewed(task, number, share, rng)
+            chosen = _take_labels(task, shuffled, num_demonstrations, wanted, balance)
+        demonstrations = _demonstrations(f"{prefix}set{number}", [task.pool[i] for i in chosen], balance)
+        episodes += [Episode(demonstrations=demonstrations, query=one, query_id=name) for name, one in queries]
     return episodes
 
 
@@ -139,33 +237,86 @@ def draw_curves(
     for number in range(num_demonstration_sets):
         chosen = stream(seeds.selection, "curve", number).permutation(len(task.pool))[:needed]
         examples = [(f"pool{i}", task.pool[i]) for i in chosen.tolist()]
-        labels = tuple(example.label for _, example in examples[:-1])
-        demonstrations = Demonstrations(
-            set_id=f"set{number}",
-            inputs=tuple(example.input for _, example in examples[:-1]),
-            gold_labels=labels,
-            shown_labels=labels,
-        )
-        drawn.append((demonstrations, examples))
+        shown = [example for _, example in examples[:-1]]
+        drawn.append((_demonstrations(f"set{number}", shown, "as-drawn"), examples))
     return drawn
 
 
-def _plain(task: Task, shuffled: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
-    return [int(i) for i in shuffled[:count]]
+def _split(
+    task: Task, num_queries: int, num_demonstrations: int, seeds: Seeds
+) -> tuple[list[tuple[str, Example]], np.ndarray]:
+    """Choose the queries, with their identities, and say what is left of the pool for demonstrations."""
+    if not task.query_pool:
+        _enough(task.name, len(task.pool), num_queries + num_demonstrations, num_queries, num_demonstrations)
+        order = stream(seeds.selection, "queries").permutation(len(task.pool))
+        return [(f"pool{i}", task.pool[i]) for i in order[:num_queries].tolist()], order[num_queries:]
+    if num_queries > len(task.query_pool):
+        raise UserError(
+            f"task '{task.name}' has {len(task.query_pool)} queries, but {num_queries} were asked for; ask for fewer "
+            "with --queries."
+        )
+    _enough(task.name, len(task.pool), num_demonstrations, 0, num_demonstrations)
+    order = stream(seeds.selection, "queries").permutation(len(task.query_pool))[:num_queries]
+    queries = [(f"query{i}", task.query_pool[i]) for i in order.tolist()]
+    return queries, stream(seeds.selection, "pool").permutation(len(task.pool))
 
 
-def _balanced(task: Task, shuffled: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
+def _enough(name: str, have: int, needed: int, num_queries: int, num_demonstrations: int) -> None:
+    if needed > have:
+        raise UserError(
+            f"task '{name}' has {have} examples, but {num_queries} queries and {num_demonstrations} shots need "
+            f"{needed}; ask for fewer with --queries or --shots."
+        )
+
+
+def _demonstrations(set_id: str, examples: list[Example], balance: str) -> Demonstrations:
+    labels = tuple(example.label for example in examples)
+    return Demonstrations(
+        set_id=set_id,
+        inputs=tuple(example.input for example in examples),
+        gold_labels=labels,
+        shown_labels=labels,
+        options=tuple(example.options for example in examples) if examples and examples[0].options else (),
+        balance=balance,
+    )
+
+
+def _blocks(num_labels: int, rng: np.random.Generator) -> Callable[[int], list[int]]:
+    """Wanted labels, by position in the label space: blocks that have each once, in random order."""
+
+    def wanted(count: int) -> list[int]:
+        blocks = [rng.permutation(num_labels).tolist() for _ in range(-(-count // num_labels))]
+        return [index for block in blocks for index in block][:count]
+
+    return wanted
+
+
+def _skewed(task: Task, number: int, share: float, rng: np.random.Generator) -> Callable[[int], list[int]]:
+    """Wanted labels: round(share · n) times one label, the rest alike, in random order."""
+    num_labels = len(task.label_space)
+
+    def wanted(count: int) -> list[int]:
+        often = number % num_labels
+        others = [index for index in range(num_labels) if index != often]
+        many = round(share * count)
+        drawn = [often] * many + [others[i % len(others)] for i in range(count - many)]
+        return rng.permutation(drawn).tolist()
+
+    return wanted
+
+
+def _take_labels(
+    task: Task, shuffled: np.ndarray, count: int, wanted: Callable[[int], list[int]], balance: str
+) -> list[int]:
     waiting = {label: [int(i) for i in shuffled if task.pool[i].label == label] for label in task.label_space}
     chosen: list[int] = []
-    while len(chosen) < count:
-        for index in rng.permutation(len(task.label_space)):
-            label = task.label_space[index]
-            if len(chosen) < count:
-                if not waiting[label]:
-                    raise UserError(
-                        f"task '{task.name}' has too few examples labelled {label!r} for {count} balanced "
-                        "demonstrations beside the queries; ask for fewer with --shots or --queries, "
-                        "or draw them as they come with --unbalanced."
-                    )
-                chosen.append(waiting[label].pop())
+    for index in wanted(count):
+        label = task.label_space[index]
+        if not waiting[label]:
+            raise UserError(
+                f"task '{task.name}' has too few examples labelled {label!r} for {count} {balance} demonstrations "
+                "beside the queries; ask for fewer with --shots or --queries, or draw them as they come with "
+                "--balance as-drawn."
+            )
+        chosen.append(waiting[label].pop())
     return chosen

@@ -11,9 +11,11 @@ from icl.prompts.demonstrations import Demonstrations
 
 __all__ = [
     "LABEL_MODES",
+    "LABEL_MODE_MEANINGS",
     "RANDOM_WORDS",
     "SYMBOLS",
     "LabelMode",
+    "fits_choices",
     "label_words",
     "parse_label_mode",
     "relabel",
@@ -32,111 +34,149 @@ RANDOM_WORDS = (
 
 type Labels = tuple[str, ...]
 
+type Argument = float | tuple[int, ...] | None
+"""A share, a number of demonstrations, or a permutation by positions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelMode:
-    """A label mode by name, with its argument where it has one: a share of correct labels, or a number of them."""
+    """A label mode by name, with its argument where it has one."""
 
     name: str
-    argument: float | None = None
+    argument: Argument = None
 
     def __str__(self) -> str:
-        return self.name if self.argument is None else f"{self.name}({self.argument:g})"
+        if self.argument is None:
+            return self.name
+        if isinstance(self.argument, tuple):
+            return f"{self.name}({'-'.join(map(str, self.argument))})"
+        return f"{self.name}({self.argument:g})"
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether drawing the labels once more may show others."""
+        return self.name in _DRAWN or (self.name == "permuted" and self.argument is None)
+
+    @property
+    def depends_on_places(self) -> bool:
+        """Whether a demonstration's shown label depends on where it stands."""
+        return self.name == "flip_after"
 
 
-def _gold(gold, space, frequencies, argument, rng):
-    """The gold labels."""
-    return gold
+def _random(gold, spaces, frequencies, argument, rng):
+    """Independent uniform draws from the label space (multiple choice: from the demonstration's own options)."""
+    if not gold:
+        return ()
+    return tuple(space[i] for space, i in zip(spaces, rng.integers(len(spaces[0]), size=len(gold))))
 
 
-def _random(gold, space, frequencies, argument, rng):
-    """Independent uniform draws from the label space."""
-    return tuple(space[i] for i in rng.integers(len(space), size=len(gold)))
-
-
-def _random_marginal(gold, space, frequencies, argument, rng):
+def _random_marginal(gold, spaces, frequencies, argument, rng):
     """Independent draws from the label frequencies of the pool."""
-    weights = np.array([frequencies[label] for label in space])
-    return tuple(space[i] for i in rng.choice(len(space), size=len(gold), p=weights / weights.sum()))
+    if not gold:
+        return ()
+    weights = np.array([frequencies[label] for label in spaces[0]], dtype=float)
+    return tuple(spaces[0][i] for i in rng.choice(len(weights), size=len(gold), p=weights / weights.sum()))
 
 
-def _shuffled(gold, space, frequencies, argument, rng):
+def _shuffled(gold, spaces, frequencies, argument, rng):
     """A permutation of the gold labels among the demonstrations: counts kept exactly."""
     return tuple(gold[i] for i in rng.permutation(len(gold)))
 
 
-def _fraction_correct(gold, space, frequencies, argument, rng):
+def _fraction_correct(gold, spaces, frequencies, argument, rng):
     """Exactly round(a·n) labels correct, the others drawn uniformly from the wrong ones."""
     wrong = set(rng.permutation(len(gold))[round(argument * len(gold)) :].tolist())
     return tuple(
         str(rng.choice([other for other in space if other != label])) if i in wrong else label
-        for i, label in enumerate(gold)
+        for i, (label, space) in enumerate(zip(gold, spaces))
     )
 
 
-def _flipped(gold, space, frequencies, argument, rng):
+def _identity(space: Labels, argument: Argument, rng: np.random.Generator) -> dict[str, str]:
+    """The gold labels."""
+    return dict(zip(space, space))
+
+
+def _next(space: Labels, argument: Argument, rng: np.random.Generator) -> dict[str, str]:
     """Each label replaced by the next of the label space: a consistent, learnable mapping, not noise."""
-    following = dict(zip(space, (*space[1:], space[0])))
-    return tuple(following[label] for label in gold)
+    return dict(zip(space, (*space[1:], space[0])))
 
 
-def _flip_after(gold, space, frequencies, argument, rng):
-    """The first j labels gold, each later one replaced by the next of the label space (Kossen)."""
-    kept = int(argument)
-    return (*gold[:kept], *_flipped(gold[kept:], space, frequencies, None, rng))
-
-
-def _permuted(gold, space, frequencies, argument, rng):
-    """A random permutation of the label space without fixed point: consistent and learnable, not noise."""
+def _permutation(space: Labels, argument: Argument, rng: np.random.Generator) -> dict[str, str]:
+    """A permutation π of the label space without fixed point, drawn or given: consistent and learnable, not noise."""
+    if isinstance(argument, tuple):
+        if len(argument) != len(space):
+            raise UserError(
+                f"permuted({'-'.join(map(str, argument))}) permutes {len(argument)} labels, but the task has "
+                f"{len(space)}; give one position a label, counted from 0, or write just 'permuted'."
+            )
+        return {label: space[i] for label, i in zip(space, argument)}
     while True:
         permutation = rng.permutation(len(space))
         if (permutation != np.arange(len(space))).all():
-            break
-    mapping = {label: space[i] for label, i in zip(space, permutation)}
-    return tuple(mapping[label] for label in gold)
+            return {label: space[i] for label, i in zip(space, permutation)}
 
 
-def _none(gold, space, frequencies, argument, rng):
-    """No labels: the inputs alone."""
-    return None
-
-
-LABEL_MODES: dict[str, Callable] = {
-    "gold": _gold,
+_DRAWN: dict[str, Callable] = {
     "random": _random,
     "random_marginal": _random_marginal,
     "shuffled": _shuffled,
     "fraction_correct": _fraction_correct,
-    "flipped": _flipped,
-    "flip_after": _flip_after,
-    "permuted": _permuted,
-    "symbols": _gold,
     "random_words": _random,
-    "none": _none,
-    "zero_shot": _gold,
 }
-"""Mode name → (gold labels, label space, label frequencies, argument, rng) → shown labels."""
+"""Modes that draw: name → (gold labels, each one's label space, label frequencies, argument, rng) → shown labels."""
 
-LABEL_MODE_MEANINGS: dict[str, str] = {name: (make.__doc__ or "") for name, make in LABEL_MODES.items()} | {
+_MAPPED: dict[str, Callable[[Labels, Argument, np.random.Generator], dict[str, str]]] = {
+    "gold": _identity,
+    "symbols": _identity,
+    "flipped": _next,
+    "flip_after": _next,
+    "permuted": _permutation,
+}
+"""Modes that follow one mapping of labels: name → (label space, argument, rng) → how each gold label is shown."""
+
+LABEL_MODE_MEANINGS: dict[str, str] = {
+    "gold": _identity.__doc__ or "",
+    "random": _random.__doc__ or "",
+    "random_marginal": _random_marginal.__doc__ or "",
+    "shuffled": _shuffled.__doc__ or "",
+    "fraction_correct": _fraction_correct.__doc__ or "",
+    "flipped": _next.__doc__ or "",
+    "permuted": _permutation.__doc__ or "",
+    "flip_after": "The first j labels gold, each later one replaced by the next of the label space (Kossen).",
     "symbols": "The gold labels, written as unrelated words (foo, bar, …) in demonstrations and candidates.",
     "random_words": "Drawn words that are no labels, one a label at random, in the demonstrations only (Min §5.2).",
+    "none": "No labels: the inputs alone.",
     "zero_shot": "No demonstrations at all.",
 }
+"""Mode → what it shows, one line."""
+
+LABEL_MODES = tuple(LABEL_MODE_MEANINGS)
+
+_OF_CHOICES = ("gold", "random", "shuffled", "fraction_correct", "flipped", "none", "zero_shot")
+"""Modes that make sense where every question has options of its own."""
+
+
+def fits_choices(text: str) -> bool:
+    """Tell whether a label mode makes sense where every question has options of its own."""
+    return parse_label_mode(text).name in _OF_CHOICES
 
 
 def parse_label_mode(text: str) -> LabelMode:
-    """Read a label mode as the user writes it: `shuffled`, `fraction_correct(0.75)`.
+    """Read a label mode as the user writes it: `shuffled`, `fraction_correct(0.75)`, `permuted(1-2-0)`.
 
     Raises
     ------
     UserError
-        If the name is unknown, or the share is missing, misplaced or outside [0, 1].
+        If the name is unknown, or its argument is missing, misplaced or does not fit.
     """
     match = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^)]*)\))?\s*", text)
     name = match.group(1).replace("-", "_") if match else text.strip()
     if name not in LABEL_MODES:
         raise unknown_name("label mode", name, LABEL_MODES)
     argument = match.group(2) if match else None
+    if name == "permuted" and argument is not None:
+        return LabelMode(name=name, argument=_parse_permutation(argument))
     if name not in _ARGUMENTS:
         if argument is not None:
             raise UserError(f"label mode '{name}' takes no argument, got '{text.strip()}'; write just '{name}'.")
@@ -149,6 +189,25 @@ def parse_label_mode(text: str) -> LabelMode:
     if not fits(value):
         raise UserError(f"{name} needs {meaning}, got '{text.strip()}'; write for example {example}.")
     return LabelMode(name=name, argument=value)
+
+
+def _parse_permutation(text: str) -> tuple[int, ...]:
+    """Read positions such as ``1-2-0``: label i is shown as the label at the i-th of them."""
+    written = [part.strip() for part in text.split("-")]
+    if not all(part.isdigit() for part in written) or sorted(map(int, written)) != list(range(len(written))):
+        raise UserError(
+            f"permuted({text}) is no permutation; write every position from 0 once with dashes between, e.g. "
+            "permuted(1-2-0)."
+        )
+    permutation = tuple(map(int, written))
+    if len(permutation) == 1:
+        raise UserError("permuted(0) permutes one label, which leaves it as it is; a permutation needs at least two.")
+    if kept := [i for i, j in enumerate(permutation) if i == j]:
+        raise UserError(
+            f"permuted({text}) leaves label {kept[0]} as it is; a permutation must move every label, e.g. "
+            f"permuted({'-'.join(str((i + 1) % len(permutation)) for i in range(len(permutation)))})."
+        )
+    return permutation
 
 
 _ARGUMENTS: dict[str, tuple[str, str, Callable[[float], bool]]] = {
@@ -174,10 +233,45 @@ def relabel(
     label_frequencies: Mapping[str, float | int],
     rng: np.random.Generator,
 ) -> Demonstrations:
-    """Show labels made by `label_mode` on the same inputs; the gold labels stay beside them."""
-    make = LABEL_MODES[label_mode.name]
-    shown = make(demonstrations.gold_labels, label_space, label_frequencies, label_mode.argument, rng)
-    return replace(demonstrations, shown_labels=shown, label_mode=str(label_mode))
+    """Show labels made by `label_mode` on the same inputs; the gold labels stay beside them.
+
+    Parameters
+    ----------
+    label_space
+        The task's labels; empty for multiple choice, where each demonstration has its own options.
+
+    Raises
+    ------
+    UserError
+        If the mode needs one label space for all, and the task is multiple choice.
+    """
+    name, argument, gold = label_mode.name, label_mode.argument, demonstrations.gold_labels
+    if demonstrations.options and name not in _OF_CHOICES:
+        raise UserError(
+            f"label mode '{name}' needs one label space for all questions, but this task is multiple choice; use one "
+            f"of {', '.join(_OF_CHOICES)}."
+        )
+    spaces = demonstrations.options or (label_space,) * len(gold)
+    shown: Labels | None
+    mapping: dict[str, str] | None = None
+    if name == "none":
+        shown = None
+    elif name in _MAPPED and demonstrations.options:
+        shown = tuple(_MAPPED[name](space, argument, rng)[label] for label, space in zip(gold, spaces))
+    elif name in _MAPPED:
+        mapping = _MAPPED[name](label_space, argument, rng)
+        kept = int(argument) if name == "flip_after" and isinstance(argument, float) else 0
+        shown = (*gold[:kept], *(mapping[label] for label in gold[kept:]))
+    elif name in _DRAWN:
+        shown = _DRAWN[name](gold, spaces, label_frequencies, argument, rng)
+    else:  # zero_shot
+        shown = gold
+    return replace(
+        demonstrations,
+        shown_labels=shown,
+        label_mode=str(label_mode),
+        mapping=None if mapping is None else tuple(mapping.items()),
+    )
 
 
 def shown_words(label_mode: LabelMode, words: Mapping[str, str], *, rng: np.random.Generator) -> dict[str, str]:

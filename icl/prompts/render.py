@@ -33,10 +33,12 @@ LABEL_PREFIX_ALONE = "label prefix alone"
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Queries without content, for contextual calibration (Zhao §4)."""
 
+_CONTENT_FREE_ID = "content-free "
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a prompt's text and what it is: instruction, prefix, input, separator or label."""
+    """A stretch of a prompt's text and what it is: instruction, item, prefix, input, option, separator or label."""
 
     kind: str
     text: str
@@ -65,17 +67,16 @@ class Prompt:
     parts : tuple of Part
         Joined they are the text; it ends where the query's label would stand, without trailing spaces.
     candidates : tuple of Candidate
-        One a label of the label space, in its order; a candidate's text carries the space that precedes it.
+        One a label of the label space, in its order (multiple choice: one an option, in the order they are listed); a
+        candidate's text carries the space that precedes it.
     gold_label : str
         The query's gold label; no label mode changes it.
     demonstrations : Demonstrations
         As shown.
     query_id : str
         Which query.
-    input_mode : str
-        Where the shown inputs came from.
-    order : int
-        Order of the demonstrations; 0 as drawn.
+    option_order : int
+        Multiple choice: in which order the query's options are listed; 0 as the task has them.
     method : "direct" or "channel"
         What is scored: the label behind the input, or the input behind the label.
     example_length : int or None
@@ -91,8 +92,7 @@ class Prompt:
     gold_label: str
     demonstrations: Demonstrations
     query_id: str
-    input_mode: str = "task"
-    order: int = 0
+    option_order: int = 0
     method: str = "direct"
     example_length: int | None = None
     probes: tuple[str, ...] = ()
@@ -116,9 +116,19 @@ class Prompt:
 
     @property
     def shown_indices(self) -> tuple[int, ...]:
-        """Position among the candidates of each shown label, in the order of the demonstrations."""
+        """Position among the candidates of each shown label, in the order of the demonstrations.
+
+        Left out where what is shown is no candidate: random words, or the options of another question.
+        """
+        if self.demonstrations.label_mode == "random_words":
+            return ()
         position = {candidate.label: i for i, candidate in enumerate(self.candidates)}
-        return tuple(position[label] for label in self.demonstrations.shown_labels or ())
+        return tuple(position[label] for label in self.demonstrations.shown_labels or () if label in position)
+
+    @property
+    def is_content_free(self) -> bool:
+        """Whether the query's input was taken away or replaced by words without content."""
+        return self.query_id.startswith(_CONTENT_FREE_ID) or self.query_id == LABEL_PREFIX_ALONE
 
 
 def render(
@@ -139,29 +149,32 @@ def render(
     task
         Task's name.
     words
-        How each label of the label space is written, before the format's casing; its order is the candidates'.
+        How each label of the label space is written, before the format's casing; its order is the candidates'. Empty
+        for multiple choice, whose candidates are the query's options.
     shown
         How labels are written in demonstrations, where that differs.
     **provenance
-        `input_mode`, `order`, `example_length`, `probes` of the prompt.
+        `option_order`, `example_length`, `probes` of the prompt.
     """
-    shown = {label: format.write_label(word) for label, word in (shown or words).items()}
-    words = {label: format.write_label(word) for label, word in words.items()}
     parts = [Part("instruction", format.instruction)]
-    labels = demonstrations.shown_labels or (None,) * len(demonstrations)
-    for text, label in zip(demonstrations.inputs, labels):
-        parts += _input_parts(format, text)
+    for position, demonstration in enumerate(_shown(demonstrations, format, shown or words), start=1):
+        label = demonstration.label
+        parts += [Part("item", format.number(position))]
+        parts += [] if demonstration.input is None else _input_parts(format, demonstration.input)
         if label is not None:
-            parts += [Part("separator", format.field_separator), *_label_parts(format, shown[label])]
+            if demonstration.input is not None:
+                parts += [Part("separator", format.field_separator), *_option_parts(format, demonstration.options)]
+            parts += _label_parts(format, label)
         parts += [Part("separator", format.demonstration_separator)]
-    parts += _input_parts(format, query.input)
-    parts += [Part("separator", format.field_separator), Part("prefix", format.label_prefix)]
+    parts += [Part("item", format.number(len(demonstrations) + 1)), *_input_parts(format, query.input)]
+    parts += [Part("separator", format.field_separator), *_option_parts(format, query.options)]
+    parts += [Part("prefix", format.label_prefix)]
     finished, space = _without_trailing_space([part for part in parts if part.text])
     return Prompt(
         task=task,
         format=format.name,
         parts=finished,
-        candidates=tuple(Candidate(label, space + word) for label, word in words.items()),
+        candidates=tuple(Candidate(label, space + word) for label, word in _candidates(query, format, words)),
         gold_label=query.label,
         demonstrations=demonstrations,
         query_id=query_id,
@@ -184,15 +197,16 @@ def render_channel(
 
     Takes what `render` takes; a demonstration reads ``label_prefix label field_separator input_prefix input``.
     """
-    shown = {label: format.write_label(word) for label, word in (shown or words).items()}
-    words = {label: format.write_label(word) for label, word in words.items()}
     parts = [Part("instruction", format.instruction)]
-    labels = demonstrations.shown_labels or (None,) * len(demonstrations)
-    for text, label in zip(demonstrations.inputs, labels):
-        if label is not None:
-            parts += [*_label_parts(format, shown[label]), Part("separator", format.field_separator)]
-        parts += [*_input_parts(format, text), Part("separator", format.demonstration_separator)]
-    parts += [Part("prefix", format.label_prefix)]
+    for position, demonstration in enumerate(_shown(demonstrations, format, shown or words), start=1):
+        parts += [Part("item", format.number(position))]
+        if demonstration.label is not None:
+            parts += _label_parts(format, demonstration.label)
+        if demonstration.input is not None:
+            parts += [] if demonstration.label is None else [Part("separator", format.field_separator)]
+            parts += _input_parts(format, demonstration.input)
+        parts += [Part("separator", format.demonstration_separator)]
+    parts += [Part("item", format.number(len(demonstrations) + 1)), Part("prefix", format.label_prefix)]
     finished, space = _without_trailing_space([part for part in parts if part.text] or [Part("prefix", "")])
     behind = format.field_separator + format.input_prefix
     bare = behind.rstrip(" ")
@@ -201,13 +215,48 @@ def render_channel(
         task=task,
         format=format.name,
         parts=finished,
-        candidates=tuple(Candidate(label, text, given=space + word + bare) for label, word in words.items()),
+        candidates=tuple(
+            Candidate(label, text, given=space + word + bare) for label, word in _candidates(query, format, words)
+        ),
         gold_label=query.label,
         demonstrations=demonstrations,
         query_id=query_id,
         method="channel",
         **provenance,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """One demonstration as it is written; None where the input or the label is not shown."""
+
+    input: str | None
+    label: str | None
+    options: tuple[str, ...]
+
+
+def _shown(demonstrations: Demonstrations, format: Format, words: Mapping[str, str]) -> list[_Shown]:
+    count = len(demonstrations)
+    inputs = demonstrations.inputs if demonstrations.input_mode != "none" else (None,) * count
+    labels = demonstrations.shown_labels or (None,) * count
+    options = demonstrations.options or ((),) * count
+    return [
+        _Shown(input=text, label=None if label is None else _answer(format, label, words, of), options=of)
+        for text, label, of in zip(inputs, labels, options)
+    ]
+
+
+def _answer(format: Format, label: str, words: Mapping[str, str], options: tuple[str, ...]) -> str:
+    """Write an answer: a label's word, an option's text, or the mark under which the option is listed."""
+    if format.answer == "mark" and label in options:
+        return format.option_mark(options.index(label) + 1)
+    return format.write_label(words.get(label, label) if options else words[label])
+
+
+def _candidates(query: Example, format: Format, words: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each label with how it is written as an answer to the query."""
+    labels = query.options or tuple(words)
+    return [(label, _answer(format, label, words, query.options)) for label in labels]
 
 
 def content_free(prompt: Prompt) -> tuple[Prompt, ...]:
@@ -217,7 +266,7 @@ def content_free(prompt: Prompt) -> tuple[Prompt, ...]:
         replace(
             prompt,
             parts=(*prompt.parts[:last], *([Part("input", text)] if text else []), *prompt.parts[last + 1 :]),
-            query_id=f"content-free {text!r}",
+            query_id=f"{_CONTENT_FREE_ID}{text!r}",
         )
         for text in CONTENT_FREE
     )
@@ -253,6 +302,12 @@ def check_words(format: Format, words: Mapping[str, str], task: str) -> None:
 
 def _input_parts(format: Format, text: str) -> list[Part]:
     return [Part("prefix", format.input_prefix), Part("input", format.write_input(text))]
+
+
+def _option_parts(format: Format, options: tuple[str, ...]) -> list[Part]:
+    if not format.option:
+        return []
+    return [Part("option", format.write_option(place, option)) for place, option in enumerate(options, start=1)]
 
 
 def _label_parts(format: Format, word: str) -> list[Part]:

@@ -1,12 +1,37 @@
 """All probes by name."""
 
 from icl.errors import unknown_name
-from probes.designs import format, label_correctness, shots
+from probes.designs import (
+    bias,
+    calibration,
+    consistency,
+    flip,
+    format,
+    format_components,
+    format_search,
+    input_distribution,
+    label_correctness,
+    label_modes,
+    label_space,
+    ladder,
+    option_order,
+    order,
+    prompt_variance,
+    shots,
+    task_recognition,
+)
 from probes.designs.design import Probe
 
 __all__ = ["PROBES", "get_probe"]
 
-PROBES: dict[str, Probe] = {probe.name: probe for probe in (label_correctness.PROBE, format.PROBE, shots.PROBE)}
+_FILES = (
+    *(label_correctness, label_modes, label_space, input_distribution, format_components, ladder),
+    *(format, format_search, order, option_order, bias),
+    *(task_recognition, flip, calibration, consistency, shots, prompt_variance),
+)
+
+PROBES: dict[str, Probe] = {file.PROBE.name: file.PROBE for file in _FILES}
+"""Name → probe."""
 
 
 def get_probe(name: str) -> Probe:

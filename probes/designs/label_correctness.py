@@ -1,4 +1,4 @@
-"""Do the labels in the demonstrations have to be right? (Min §4, Yoo)"""
+"""Do the labels in the demonstrations have to be right? The curve from all right to none (Min §4, Yoo)."""
 
 from probes.designs.design import Grid, Probe
 
@@ -7,6 +7,7 @@ _MODES = ("gold", "random", "shuffled", "fraction_correct(0.75)", "fraction_corr
 PROBE = Probe(
     name="label-correctness",
     question="Do the labels in the demonstrations have to be right?",
-    text=Grid(label_modes=_MODES, formats=("input-output",), shots=(0, 4, 16)),
-    ginc=Grid(label_modes=_MODES, formats=("ginc",), shots=(0, 4, 16), example_lengths=(5,)),
+    metrics=("gap", "label_correctness_slope", "GLER", "gain_retained"),
+    text=(Grid(label_modes=_MODES, formats=("input-output",), shots=(0, 4, 16)),),
+    ginc=(Grid(label_modes=_MODES, formats=("ginc",), shots=(0, 4, 16), example_lengths=(5,)),),
 )

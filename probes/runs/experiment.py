@@ -21,15 +21,20 @@ class Experiment:
         Names; every probe is run on every model.
     task : str
         Built-in name, file or Hub id.
-    input_column, label_column : str
-        Columns of a file or Hub data set.
-    label_modes, formats, shots, example_lengths : tuple, or None
-        Override the grids of all probes.
+    input_column, label_column, options_column : str
+        Columns of a file or Hub data set; the last for multiple choice.
+    label_modes, input_modes, balances, formats, shots, example_lengths : tuple, or None
+        Override the grids of all probes. A format `sampled(16)` stands for so many drawn from the grammar.
+    orders, label_draws, option_orders : int, or None
+        Override the grids of all probes: in how many orders demonstrations are asked (0 for all), how often labels are
+        drawn, by how many places listed options are rotated.
+    corpus : str or None
+        File of the sentences of input mode "ood"; None is the built-in corpus.
+    budget : int or None
+        Prompts that a format search may ask of a model; None is ten a format.
     queries, demonstration_sets : int
         On GINC every query has demonstrations of its own, so there are queries · demonstration_sets
         prompts a condition.
-    balanced : bool
-        Whether demonstrations are drawn with equal label counts.
     curve : bool
         Ask at every shot count of one prompt: its next demonstration is the query, so `queries` does not count and
         demonstrations are drawn as they come.
@@ -57,12 +62,19 @@ class Experiment:
     input_column: str = "input"
     label_column: str = "label"
     label_modes: tuple[str, ...] | None = None
+    input_modes: tuple[str, ...] | None = None
+    balances: tuple[str, ...] | None = None
     formats: tuple[str, ...] | None = None
     shots: tuple[int, ...] | None = None
     example_lengths: tuple[int, ...] | None = None
+    orders: int | None = None
+    label_draws: int | None = None
+    option_orders: int | None = None
+    options_column: str | None = None
+    corpus: str | None = None
+    budget: int | None = None
     queries: int = 64
     demonstration_sets: int = 3
-    balanced: bool = True
     curve: bool = False
     methods: tuple[str, ...] = ("direct",)
     calibrate: bool = True
@@ -84,9 +96,13 @@ class Experiment:
         for name in ("queries", "demonstration_sets"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("models", "probes", "label_modes", "formats", "shots", "example_lengths", "methods"):
-            if getattr(self, name) is not None and not getattr(self, name):
-                raise UserError(f"{name} is empty; name at least one, or leave it out for the default.")
+        for field in fields(self):
+            if getattr(self, field.name) == ():
+                raise UserError(f"{field.name} is empty; name at least one, or leave it out for the default.")
+        for name, least in (("label_draws", 1), ("option_orders", 1), ("orders", 0), ("budget", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UserError(f"{name} must be at least {least}, got {value}; leave it out for the default.")
         for name in ("seed", "seed_selection", "seed_labels", "seed_order", "seed_format"):
             if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name} cannot be negative, got {getattr(self, name)}; use 0 or more.")

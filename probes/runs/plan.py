@@ -1,7 +1,6 @@
 """From an experiment to the prompts of each task: the grid, checked before anything is scored."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,12 +8,14 @@ from icl.errors import UserError
 from icl.ginc.family import default_family, load_family
 from icl.ginc.task import GincTask
 from icl.prompts.build import Condition, Selection, build_prompts
+from icl.prompts.grammar import expand_formats
 from icl.prompts.render import Prompt, content_free, label_prior
-from icl.prompts.seeds import Seeds
+from icl.prompts.seeds import Seeds, stream
+from icl.tasks.corpus import load_corpus
 from icl.tasks.catalogue import load_task
 from icl.tasks.task import Task
 from probes.designs.catalogue import get_probe
-from probes.designs.design import Grid
+from probes.designs.design import Grid, Probe, conditions
 from probes.runs.experiment import Experiment
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.scorer import Scorer
@@ -117,12 +118,12 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     selection = Selection(
         num_queries=experiment.queries,
         num_demonstration_sets=experiment.demonstration_sets,
-        balanced=experiment.balanced,
         seeds=seeds,
         curve=experiment.curve,
+        corpus=load_corpus(experiment.corpus) if experiment.corpus else None,
     )
     prompts: list[Prompt] = []
-    for example_length, conditions in _conditions(experiment, task).items():
+    for example_length, conditions in _conditions(experiment, task, seeds).items():
         asked = task
         if isinstance(task, GincTask) and example_length is not None:
             asked = replace(task, example_length=example_length)
@@ -201,6 +202,7 @@ def load_named_task(experiment: Experiment) -> Task | GincTask:
         experiment.task,
         input_column=experiment.input_column,
         label_column=experiment.label_column,
+        options_column=experiment.options_column,
         also_known=(GINC,),
     )
 
@@ -212,25 +214,37 @@ def make_seeds(experiment: Experiment) -> Seeds:
     return Seeds(**{source: experiment.seed if seed is None else seed for source, seed in given.items()})
 
 
-def _conditions(experiment: Experiment, task: Task | GincTask) -> dict[int | None, dict[Condition, tuple[str, ...]]]:
+def _conditions(
+    experiment: Experiment, task: Task | GincTask, seeds: Seeds
+) -> dict[int | None, dict[Condition, tuple[str, ...]]]:
     """Unite the grids of all probes: example length → condition → the probes that ask for it."""
     united: dict[int | None, dict[Condition, tuple[str, ...]]] = {}
-    for grid_name, grid in _grids(experiment, task):
-        for example_length in grid.example_lengths:
-            conditions = united.setdefault(example_length, {})
-            for condition in grid.conditions():
-                conditions[condition] = (*conditions.get(condition, ()), grid_name)
+    for name in dict.fromkeys(experiment.probes):
+        grids = _grids(get_probe(name), experiment, task, seeds)
+        for example_length in dict.fromkeys(length for grid in grids for length in grid.example_lengths):
+            here = united.setdefault(example_length, {})
+            for condition in conditions(grid for grid in grids if example_length in grid.example_lengths):
+                here[condition] = (*here.get(condition, ()), name)
     return united
 
 
-def _grids(experiment: Experiment, task: Task | GincTask) -> Iterable[tuple[str, Grid]]:
-    for name in dict.fromkeys(experiment.probes):
-        probe = get_probe(name)
-        grid = (probe.text if isinstance(task, Task) else probe.ginc).override(
-            label_modes=experiment.label_modes,
-            formats=experiment.formats,
-            shots=experiment.shots,
-            example_lengths=experiment.example_lengths,
-            methods=experiment.methods,
+def _grids(probe: Probe, experiment: Experiment, task: Task | GincTask, seeds: Seeds) -> list[Grid]:
+    """A probe's grids for this task, with what the user chose and sampled formats drawn."""
+    grids = probe.grids_for(task)
+    if not grids:
+        raise UserError(
+            f"probe '{probe.name}' makes no sense on task '{task.name}' ({probe.meant_for}); choose another --task or "
+            "--probe."
         )
-        yield name, grid.as_curve() if experiment.curve else grid
+    chosen = [grid.override(**{name: getattr(experiment, name) for name in _OVERRIDDEN}) for grid in grids]
+    chosen = [
+        replace(grid, formats=expand_formats(grid.formats, rng=stream(seeds.format, "formats"))) for grid in chosen
+    ]
+    return [grid.as_curve() for grid in chosen] if experiment.curve else chosen
+
+
+_OVERRIDDEN = (
+    *("label_modes", "input_modes", "balances", "formats", "shots", "example_lengths", "methods"),
+    *("orders", "label_draws", "option_orders"),
+)
+"""Entries of an experiment that replace those of every probe's grid."""

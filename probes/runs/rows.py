@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from icl.prompts.render import Prompt
-from icl.scores import CONTENT_FREE_COLUMNS, SCORE_COLUMNS
+from icl.scores import CONTENT_FREE_COLUMNS, PROMPT_KEYS, SCORE_COLUMNS
 from probes.runs.plan import Plan
 from probes.scorers.scorer import Answer
 
@@ -16,10 +16,7 @@ __all__ = ["Answers", "prompt_key", "score_rows", "stored_answers", "stored_keys
 type Answers = dict[str, list[Answer]]
 """Prompt's identity → what was said of each candidate."""
 
-_KEYS = (
-    *("task", "label_mode", "input_mode", "format", "order", "method", "num_shots", "example_length"),
-    *("query_id", "demonstration_set_id", "prompt_id"),
-)
+_KEYS = (*(name for name in PROMPT_KEYS if name != "model"), "prompt_id")
 
 _COMPANION_COLUMNS = ("logprob_prior", *CONTENT_FREE_COLUMNS)
 """Where the answers to `Plan.companions` stand, in their order."""
@@ -40,6 +37,9 @@ def score_rows(prompts: Mapping[int, Prompt], answers: Answers, plan: Plan, *, m
             "number": number,
             "num_wrong_shown": prompt.demonstrations.num_wrong_shown,
         } | dict(zip(_KEYS, prompt_key(prompt)))
+        shown = prompt.shown_indices
+        counts = np.bincount(shown, minlength=len(prompt.candidates)) if shown else [None] * len(prompt.candidates)
+        mapped = prompt.demonstrations.shown_for(prompt.gold_label)
         beside = [answers.get(one.prompt_id) for one in plan.companions(prompt)]
         for index, (candidate, answer) in enumerate(zip(prompt.candidates, answers[prompt.prompt_id])):
             failed = math.isnan(answer.logprob)
@@ -49,6 +49,9 @@ def score_rows(prompts: Mapping[int, Prompt], answers: Answers, plan: Plan, *, m
                     "candidate": candidate.label,
                     "candidate_text": candidate.text,
                     "is_gold": candidate.label == prompt.gold_label,
+                    "is_mapped": None if mapped is None else candidate.label == mapped,
+                    "times_shown": counts[index],
+                    "is_last_shown": index == shown[-1] if shown else None,
                     "num_label_tokens": answer.num_tokens,
                     "num_label_bytes": len(candidate.text.strip().encode()),
                     "logprob": answer.logprob,
@@ -66,19 +69,24 @@ def score_rows(prompts: Mapping[int, Prompt], answers: Answers, plan: Plan, *, m
 
 def prompt_key(prompt: Prompt) -> tuple:
     """Name a prompt as the score table does."""
-    return (
-        prompt.task,
-        prompt.demonstrations.label_mode if len(prompt.demonstrations) else "zero_shot",
-        prompt.input_mode,
-        prompt.format,
-        prompt.order,
-        prompt.method,
-        len(prompt.demonstrations),
-        prompt.example_length,
-        prompt.query_id,
-        prompt.demonstrations.set_id,
-        prompt.prompt_id,
-    )
+    shown = prompt.demonstrations
+    named = {
+        "task": prompt.task,
+        "label_mode": shown.label_mode if len(shown) else "zero_shot",
+        "input_mode": shown.input_mode,
+        "balance": shown.balance,
+        "label_draw": shown.label_draw,
+        "format": prompt.format,
+        "order": shown.order,
+        "option_order": prompt.option_order,
+        "method": prompt.method,
+        "num_shots": len(shown),
+        "example_length": prompt.example_length,
+        "query_id": prompt.query_id,
+        "demonstration_set_id": shown.set_id,
+        "prompt_id": prompt.prompt_id,
+    }
+    return tuple(named[key] for key in _KEYS)
 
 
 def stored_keys(stored: pd.DataFrame) -> set[tuple]:

@@ -1,0 +1,151 @@
+"""What the model answers whatever the query is: the label shown last, the label shown most often (Zhao §3)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Integer
+from numpy import ndarray
+
+from icl.metrics.labels import NOISE_MODES
+from icl.metrics.outcomes import CHANNEL
+from icl.metrics.table import metric_row, settings
+from icl.metrics.uncertainty import Estimate, clustered_mean
+
+__all__ = ["bias_effects"]
+
+_COVARIATES = ("recency_bias", "majority_bias")
+
+_PRIOR_SD = 5.0
+"""Nats: slopes of choices are held by Normal(0, 5²), so that a model that always copies has one."""
+
+_MOST_CONSTANTS = 10
+"""With more labels than this no constant is fitted for each of them."""
+
+_KEYS = ("model", "task", "label_mode", "input_mode", "format", "num_shots", "example_length")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choices:
+    """Prompts with equally many candidates: what is known of each candidate, what was chosen, how it was scored."""
+
+    covariates: Float[ndarray, "num_prompts num_candidates num_covariates"]
+    chosen: Integer[ndarray, " num_prompts"]
+    logprob: Float[ndarray, "num_prompts num_candidates"]
+    sets: ndarray
+    queries: ndarray
+
+
+def bias_effects(scores: pd.DataFrame) -> list[dict]:
+    """Slopes of the answer on what was shown last, and on how often each label was shown.
+
+    `recency_bias` and `majority_bias` are slopes of a multinomial logit of the prediction: nats of log-odds for being
+    the last label shown, and for one more demonstration with the label; the gold label and each label's own constant
+    stand beside them. `recency_bias_logprob` and `majority_bias_logprob` are their continuous twins, the same slopes of
+    the labels' log-probabilities by least squares. Prompts of all balances and orders are pooled; a mode whose labels
+    follow another mapping is left out.
+
+    Parameters
+    ----------
+    scores
+        A score table.
+    """
+    found = []
+    noisy = scores["label_mode"].isin(NOISE_MODES) | scores["label_mode"].str.startswith("fraction_correct")
+    known = scores[noisy & scores["times_shown"].notna() & (scores["status"] == "ok") & (scores["num_shots"] > 0)]
+    channel = known["method"] == "channel"
+    known = known.assign(model=known["model"].where(~channel, known["model"] + CHANNEL))
+    for rows in settings(known, *_KEYS):
+        choices = _choices(rows)
+        if choices is None:
+            continue
+        prompts = rows[rows["is_gold"]]
+        names: dict[str, Any] = {"label_mode": rows["label_mode"].iloc[0], "balance": "", "unit": "nats"}
+        for place, metric in enumerate(_COVARIATES):
+            if not _varies(choices, place):
+                continue
+            about = "for the label shown last" if place == 0 else "for each more demonstration that shows the label"
+            step = {"resolution": 1 / len(choices.chosen)}
+            choice, smooth = _logit_slope(choices, place), _linear_slope(choices, place)
+            found.append(metric_row(prompts, metric, choice, contrast=about, **step, **names))
+            found.append(metric_row(prompts, f"{metric}_logprob", smooth, contrast=about, **names))
+    return found
+
+
+def _choices(rows: pd.DataFrame) -> _Choices | None:
+    """Lay prompts out as arrays; None where they differ in their candidates or are too few to fit anything."""
+    keys = ["query_id", "demonstration_set_id", "order", "option_order", "label_draw", "balance"]
+    number = rows.groupby(keys, sort=False).ngroup().to_numpy()
+    _, sizes = np.unique(number, return_counts=True)
+    if len(set(sizes.tolist())) != 1 or len(sizes) < 10:
+        return None
+    ordered = rows.iloc[np.lexsort((rows["candidate"].astype(str).to_numpy(), number))]
+    shape = (len(sizes), int(sizes[0]))
+    columns = ["is_last_shown", "times_shown", "is_gold"]
+    values = [ordered[name].to_numpy(dtype=float).reshape(shape) for name in columns]
+    if shape[1] <= _MOST_CONSTANTS and ordered["candidate"].nunique() == shape[1]:
+        values += [np.broadcast_to(np.arange(shape[1]) == label, shape).astype(float) for label in range(1, shape[1])]
+    covariates = np.stack(values, axis=-1)
+    logprob = ordered["logprob"].to_numpy(dtype=float).reshape(shape)
+    if not np.isfinite(logprob).all():
+        return None
+    first = ordered.iloc[:: shape[1]]
+    return _Choices(
+        covariates=covariates - covariates.mean(axis=1, keepdims=True),
+        chosen=logprob.argmax(axis=1),
+        logprob=logprob - logprob.mean(axis=1, keepdims=True),
+        sets=first["demonstration_set_id"].to_numpy(),
+        queries=first["query_id"].to_numpy(),
+    )
+
+
+def _varies(choices: _Choices, place: int) -> bool:
+    """Whether the other covariates leave anything of this one, so that its slope is identified."""
+    flat = choices.covariates.reshape(-1, choices.covariates.shape[-1])
+    others = np.delete(flat, place, axis=1)
+    left = flat[:, place] - others @ np.linalg.lstsq(others, flat[:, place], rcond=None)[0]
+    return float((left**2).mean()) > 1e-6
+
+
+def _linear_slope(choices: _Choices, place: int) -> Estimate:
+    """Least squares of centred log-probabilities, errors clustered both ways."""
+    x, y = choices.covariates, choices.logprob
+    curvature = np.einsum("pci,pcj->ij", x, x)
+    inverse = np.linalg.pinv(curvature)
+    slopes = inverse @ np.einsum("pci,pc->i", x, y)
+    influence = np.einsum("pci,pc->pi", x, y - x @ slopes) @ inverse
+    return _estimate(slopes[place], influence[:, place], choices)
+
+
+def _logit_slope(choices: _Choices, place: int) -> Estimate:
+    """Multinomial logit of the choices by Newton's method, errors clustered both ways (sandwich)."""
+    x = choices.covariates
+    slopes = np.zeros(x.shape[-1])
+    penalty = np.eye(len(slopes)) / _PRIOR_SD**2
+    for gradient, curvature in _newton(x, choices.chosen, slopes):
+        step = np.linalg.solve(curvature + penalty, gradient.sum(axis=0) - penalty @ slopes)
+        slopes += step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
+        if np.abs(step).max() < 1e-10:
+            break
+    gradient, curvature = next(_newton(x, choices.chosen, slopes))
+    influence = gradient @ np.linalg.inv(curvature + penalty)
+    return _estimate(slopes[place], influence[:, place], choices)
+
+
+def _newton(x: ndarray, chosen: ndarray, slopes: ndarray, rounds: int = 100) -> Iterator[tuple[ndarray, ndarray]]:
+    """Yield each prompt's gradient and the curvature of the log-likelihood at the current slopes."""
+    for _ in range(rounds):
+        utility = x @ slopes
+        weights = np.exp(utility - utility.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        mean = np.einsum("pc,pci->pi", weights, x)
+        gradient = x[np.arange(len(x)), chosen] - mean
+        centred = x - mean[:, None]
+        yield gradient, np.einsum("pc,pci,pcj->ij", weights, centred, centred)
+
+
+def _estimate(slope: float, influence: Float[ndarray, " num_prompts"], choices: _Choices) -> Estimate:
+    spread = clustered_mean(len(influence) * (influence - influence.mean()), choices.sets, choices.queries)
+    return replace(spread, estimate=float(slope), low=slope + spread.low, high=slope + spread.high)

@@ -1,0 +1,52 @@
+"""What contextual calibration changes: the same prompts before and after (Zhao §4)."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from icl.metrics.labels import differences
+from icl.metrics.levels import expected_calibration_error
+from icl.metrics.normalise import normalise, possible_normalisations
+from icl.metrics.outcomes import prompt_outcomes
+from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
+from icl.metrics.uncertainty import jackknife
+
+__all__ = ["calibration_effects"]
+
+_KEYS = ("model", "task", "label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
+
+
+def calibration_effects(scores: pd.DataFrame) -> list[dict]:
+    """Compare answers calibrated by content-free queries with those that are not, prompt by prompt.
+
+    `calibration_gain` is each score after minus before; `calibration_error_change` is the change of the expected
+    calibration error. None where the content-free queries were not asked.
+    """
+    direct = scores[scores["method"] == "direct"]
+    if "calibrated" not in possible_normalisations(direct) or direct.empty:
+        return []
+    before, after = (as_drawn(prompt_outcomes(table)) for table in (direct, normalise(direct, "calibrated")))
+    found = []
+    both = before.assign(
+        confidence_after=after["confidence"],
+        accuracy_after=after["accuracy"],
+        gold_probability_after=after["gold_probability"],
+        log_score_after=after["log_score"],
+    )
+    for asked in settings(both, *_KEYS):
+        rows = asked_once(asked)
+        calibrated = rows.assign(
+            **{name: rows[f"{name}_after"] for name in ("accuracy", "gold_probability", "log_score")}
+        )
+        names: dict[str, Any] = {"contrast": "calibrated − sum", "label_mode": rows["label_mode"].iloc[0]}
+        found += differences("calibration_gain", calibrated, rows, **names)
+
+        def change(sure: np.ndarray, right: np.ndarray, sure_after: np.ndarray, right_after: np.ndarray) -> float:
+            return expected_calibration_error(sure_after, right_after) - expected_calibration_error(sure, right)
+
+        columns = ("confidence", "accuracy", "confidence_after", "accuracy_after")
+        estimate = jackknife(change, tuple(rows[name].to_numpy() for name in columns), *clusters(rows))
+        units: dict[str, Any] = {"unit": "probability", "resolution": resolution(rows)}
+        found.append(metric_row(rows, "calibration_error_change", estimate, **units, **names))
+    return found

@@ -1,0 +1,186 @@
+"""What the order of the demonstrations does: spread within a set, agreement, and entropies that pick an order (Lu)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
+
+from icl.metrics.formats import agreement
+from icl.metrics.labels import PAIRED_SCORES
+from icl.metrics.outcomes import SCORES
+from icl.metrics.spread import posterior_sd, posterior_spread
+from icl.metrics.table import clusters, metric_row, settings, without_search
+from icl.metrics.uncertainty import Estimate, clustered_mean, jackknife
+
+__all__ = ["entropy", "global_entropy", "order_effects"]
+
+_KEYS = ("model", "task", "label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
+
+_FEWEST_QUERIES = 5
+"""A demonstration set whose orders were asked of fewer queries has no accuracy to compare."""
+
+
+def order_effects(outcomes: pd.DataFrame) -> list[dict]:
+    """Compare the orders of the demonstrations of each set, on the same queries.
+
+    `order_sd_query` is the standard deviation over orders of the answer to one query (with every order asked it has no
+    noise). Of accuracies over queries: `order_spread_posterior` (best − worst) and `order_sd_posterior` are inferred set
+    by set and averaged over sets, `order_spread` is the raw range, `order_worst` the lowest of the orders minus their
+    mean. `order_consistency` is the share of pairs of orders that predict alike, `order_overlap` its continuous twin.
+    `global_entropy` is the entropy of the predicted labels over the queries, `global_entropy_soft` that of the average
+    answer, `local_entropy` the average entropy of an answer (GlobalE and LocalE, Lu §3); `global_entropy_gain` is the
+    score of the order with the largest GlobalE minus that of an average order.
+    """
+    found = []
+    for rows in settings(_several_orders(outcomes), *_KEYS):
+        names: dict[str, Any] = {"label_mode": rows["label_mode"].iloc[0]}
+        found += _within_queries(rows, names)
+        found += agreement(rows, "order", ("order_consistency", "order_overlap"), "orders", **names)
+        first_draw = rows[rows["label_draw"] == 0]
+        tables = _tables(first_draw)
+        if tables:
+            found += _within_sets(first_draw, tables, names)
+            found += _entropies(first_draw, names)
+    return found
+
+
+def entropy(probabilities: Float[ndarray, "... num_outcomes"]) -> Float[ndarray, "..."]:
+    """Entropy in nats."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(probabilities > 0, probabilities * np.log(probabilities), 0.0)
+    return -terms.sum(axis=-1)
+
+
+def global_entropy(predictions: ndarray) -> float:
+    """Entropy in nats of how often each label is predicted; biased downward where queries are few."""
+    _, counts = np.unique(predictions.astype(str), return_counts=True)
+    return float(entropy(counts / counts.sum()))
+
+
+def _several_orders(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the settings whose demonstrations were asked in more than one order."""
+    shown = without_search(outcomes)
+    shown = shown[(shown["num_shots"] > 1) & (shown["option_order"] == 0)]
+    orders = shown.groupby(list(_KEYS), dropna=False, sort=False)["order"].transform("nunique")
+    return shown[orders > 1]
+
+
+def _within_queries(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
+    """Standard deviation over the orders of one set, for each query by itself."""
+    found = []
+    prompts = rows.groupby(["demonstration_set_id", "query_id", "label_draw"], sort=False)
+    for score in PAIRED_SCORES:
+        deviation = prompts[score].std(ddof=0).reset_index()
+        estimate = clustered_mean(deviation[score].to_numpy(), *clusters(deviation))
+        estimate = replace(estimate, low=max(0.0, estimate.low) if not np.isnan(estimate.low) else np.nan)
+        step = 0.0 if score != "accuracy" else 1 / len(rows)
+        found.append(
+            metric_row(rows, "order_sd_query", estimate, unit=SCORES[score], score=score, resolution=step, **names)
+        )
+    return found
+
+
+type _Tables = dict[str, dict[str, Float[ndarray, "num_queries num_orders"]]]
+"""Demonstration set → score → one row a query, one column an order."""
+
+
+def _tables(rows: pd.DataFrame) -> _Tables:
+    tables: _Tables = {}
+    for name, block in rows.groupby("demonstration_set_id", sort=False):
+        wide = block.pivot(index="query_id", columns="order", values=list(PAIRED_SCORES)).dropna()
+        if len(wide) >= _FEWEST_QUERIES:
+            tables[str(name)] = {score: wide[score].to_numpy(dtype=float) for score in PAIRED_SCORES}
+    return tables
+
+
+def _within_sets(rows: pd.DataFrame, tables: _Tables, names: dict[str, Any]) -> list[dict]:
+    found = []
+    for score in PAIRED_SCORES:
+        values = [table[score] for table in tables.values()]
+        steps = 1 / sum(value.size for value in values) if score == "accuracy" else 0.0
+        units: dict[str, Any] = {"unit": SCORES[score], "score": score, "resolution": steps}
+        units["contrast"] = f"{values[0].shape[1]} orders of each of {len(values)} demonstration sets"
+        raw = np.mean([np.ptp(value.mean(axis=0)) for value in values])
+        biased = "max − min of noisy means is biased upward"
+        found.append(
+            metric_row(rows, "order_spread", Estimate(estimate=float(raw), reason=biased), **units, **names)
+        )
+        for metric, infer in (("order_spread_posterior", posterior_spread), ("order_sd_posterior", posterior_sd)):
+            found.append(metric_row(rows, metric, _over_sets(values, infer), **units, **names))
+        worst = np.mean([value.mean(axis=0).min() - value.mean() for value in values])
+        lowest = Estimate(estimate=float(worst), reason="min of noisy means is biased downward")
+        found.append(metric_row(rows, "order_worst", lowest, **units, **names))
+    return found
+
+
+def _over_sets(values: list[ndarray], infer: Callable[[ndarray, ndarray, ndarray], Estimate]) -> Estimate:
+    """Infer set by set, and average over sets with the error between them."""
+    each = [infer(value, np.zeros(len(value)), np.arange(len(value))) for value in values]
+    known = np.array([one.estimate for one in each if not np.isnan(one.estimate)])
+    if len(each) == 1:
+        return replace(each[0], reason=each[0].reason or "one demonstration set: the interval speaks of its orders alone")
+    if not len(known):
+        return each[0]
+    average = clustered_mean(known, np.arange(len(known)), np.zeros(len(known)))
+    if np.isnan(average.low):
+        return replace(average, reason="the orders of one demonstration set only are known")
+    return replace(average, low=max(0.0, average.low), reason="")
+
+
+def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
+    sets, queries = clusters(rows)
+    local = entropy_of(rows["distribution"])
+    prompt = rows.groupby(["demonstration_set_id", "order"], sort=False).ngroup().to_numpy()
+    predictions = rows["prediction"].to_numpy()
+    answers = np.stack(rows["distribution"].to_list()) if rows["num_candidates"].nunique() == 1 else None
+    units: dict[str, Any] = {"unit": "nats", **names}
+    steps: dict[str, Any] = {"resolution": 1 / len(rows)}
+
+    def hard(prompt: ndarray, predictions: ndarray) -> float:
+        return float(np.mean([global_entropy(predictions[prompt == one]) for one in np.unique(prompt)]))
+
+    found = [metric_row(rows, "local_entropy", clustered_mean(local, sets, queries), **units)]
+    found.append(
+        metric_row(rows, "global_entropy", jackknife(hard, (prompt, predictions), sets, queries), **units, **steps)
+    )
+    if answers is not None:
+
+        def soft(prompt: ndarray, answers: ndarray) -> float:
+            return float(np.mean([entropy(answers[prompt == one].mean(axis=0)) for one in np.unique(prompt)]))
+
+        estimate = jackknife(soft, (prompt, answers), sets, queries)
+        found.append(metric_row(rows, "global_entropy_soft", estimate, **units))
+    for score in ("accuracy", "gold_probability"):
+        gains = _picked(rows, score)
+        apart = np.arange(len(gains))
+        gain = clustered_mean(gains, apart, np.zeros(len(gains)))
+        if len(gains) < 2:
+            gain = Estimate(estimate=float(gains.mean()), reason="one demonstration set, so no interval")
+        else:
+            gain = replace(gain, reason="")
+        step = 1 / len(rows) if score == "accuracy" else 0.0
+        more: dict[str, Any] = {"score": score, "unit": SCORES[score], "resolution": step}
+        contrast = "order of the largest GlobalE − average order"
+        found.append(metric_row(rows, "global_entropy_gain", gain, contrast=contrast, **more, **names))
+    return found
+
+
+def entropy_of(distributions: pd.Series) -> Float[ndarray, " num_prompts"]:
+    """Entropy of each answer, nats."""
+    return np.array([float(entropy(one)) for one in distributions])
+
+
+def _picked(rows: pd.DataFrame, score: str) -> Float[ndarray, " num_sets"]:
+    """Score of the order with the largest GlobalE minus the average over orders, for each set."""
+    gains = []
+    for _, block in rows.groupby("demonstration_set_id", sort=False):
+        orders = block.groupby("order", sort=False)
+        entropies = orders["prediction"].apply(lambda predictions: global_entropy(predictions.to_numpy()))
+        means = orders[score].mean()
+        best = entropies.index[entropies >= entropies.max() - 1e-12]
+        gains.append(float(means.loc[best].mean() - means.mean()))
+    return np.array(gains)

@@ -1,0 +1,30 @@
+"""What demonstrations do at all: each shot count against none."""
+
+import pandas as pd
+
+from icl.metrics.labels import differences
+from icl.metrics.table import as_drawn, matched, settings
+
+__all__ = ["shots_effects"]
+
+
+def shots_effects(outcomes: pd.DataFrame) -> list[dict]:
+    """Compare each shot count with zero shots (or the fewest that were run) on the same queries."""
+    found = []
+    keys = ("model", "task", "format", "example_length")
+    for rows in settings(as_drawn(outcomes), *keys):
+        fewest = int(rows["num_shots"].min())
+        kinds = ("label_mode", "input_mode", "balance")
+        for block in settings(rows[rows["num_shots"] > fewest], *kinds, "num_shots"):
+            base = rows[rows["num_shots"] == fewest]
+            if fewest > 0:
+                for kind in kinds:
+                    base = base[base[kind] == block[kind].iloc[0]]
+            if base.empty:
+                continue
+            more, few = matched(block, base)
+            if not more.empty:
+                contrast = f"{int(block['num_shots'].iloc[0])} shots − {fewest} shots"
+                mode = block["label_mode"].iloc[0]
+                found += differences("shots_gain", more, few, contrast=contrast, label_mode=mode)
+    return found
