@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from icl.metrics.multiplicity import with_p_values
 from icl.metrics.uncertainty import Estimate
 
 __all__ = [
@@ -41,6 +42,9 @@ METRIC_COLUMNS: dict[str, str] = {
     "standard_error": "clustered by demonstration set and query",
     "low": "lower end of the 90 % interval",
     "high": "upper end of the 90 % interval",
+    "degrees": "degrees of freedom of the t distribution behind the interval; missing where it has another source",
+    "p_value": "two-sided test of no difference; missing where 0 does not mean that, see icl.metrics.multiplicity",
+    "p_holm": "p_value after Holm's correction over all rows of its model, task, metric, score and normalisation",
     "unit": "unit of the estimate",
     "resolution": "smallest step that the metric can take; 0 where it is continuous",
     "num_prompts": "prompts that it rests on",
@@ -68,6 +72,7 @@ def metric_row(
         "standard_error": estimate.standard_error,
         "low": estimate.low,
         "high": estimate.high,
+        "degrees": estimate.degrees,
         "unit": unit,
         "resolution": resolution,
         "num_prompts": len(rows),
@@ -79,15 +84,15 @@ def metric_row(
 
 
 def metrics_table(rows: list[dict]) -> pd.DataFrame:
-    """Collect rows into a table with the declared columns and types."""
+    """Collect rows into a table with the declared columns and types, p-values filled in."""
     table = pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
     text = ["model", "task", "metric", "score", "contrast", "normalisation", "label_mode", "format", "input_mode"]
     text += ["balance"]
     text += ["unit", "reason"]
     whole = ["num_shots", "example_length", "num_prompts", "num_queries", "num_demonstration_sets"]
-    return table.astype(dict.fromkeys(text, "str") | dict.fromkeys(whole, "Int64")).astype(
-        {name: "float64" for name in ("estimate", "standard_error", "low", "high", "resolution")}
-    )
+    real = ["estimate", "standard_error", "low", "high", "degrees", "p_value", "p_holm", "resolution"]
+    types = dict.fromkeys(text, "str") | dict.fromkeys(whole, "Int64") | dict.fromkeys(real, "float64")
+    return with_p_values(table.astype(types))
 
 
 def settings(outcomes: pd.DataFrame, *keys: str) -> Iterator[pd.DataFrame]:

@@ -27,12 +27,16 @@ LEVEL = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A number with its interval; NaN with a reason where there is none."""
+    """A number with its interval; NaN with a reason where there is none.
+
+    `degrees` are the degrees of freedom of the t distribution behind the interval; NaN where it has another source.
+    """
 
     estimate: float
     standard_error: float = np.nan
     low: float = np.nan
     high: float = np.nan
+    degrees: float = np.nan
     reason: str = ""
 
     @classmethod
@@ -175,7 +179,14 @@ def _interval(estimate: float, error: float, degrees: int, reason: str, *, level
     if degrees < 1:
         return Estimate(estimate=estimate, reason=reason)
     half = float(stats.t.ppf((1 + level) / 2, degrees)) * error
-    return Estimate(estimate=estimate, standard_error=error, low=estimate - half, high=estimate + half, reason=reason)
+    return Estimate(
+        estimate=estimate,
+        standard_error=error,
+        low=estimate - half,
+        high=estimate + half,
+        degrees=float(degrees),
+        reason=reason,
+    )
 
 
 def clustered_error(
