@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--queries", type=int, default=None, help="prompts a condition (default: 100)")
 
     list_ = commands.add_parser("list", help="what there is: tasks, labels, formats, probes, models")
-    list_.add_argument("what", nargs="?", metavar="WHAT", help="tasks, labels, formats, probes, models, normalisations")
+    list_.add_argument("what", nargs="?", metavar="WHAT", help="tasks, labels, inputs, formats, probes, …")
     _add_json(list_)
 
     show = commands.add_parser("show", help="the exact text that a model would see for one condition")
@@ -80,7 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--shots", type=int, default=4, help="demonstrations (default: %(default)s)")
     show.add_argument("--model", default=None, help="also show this model's tokens")
     show.add_argument("--colour", choices=("auto", "always", "never"), default="auto", help="colour the prompt's parts")
-    show.add_argument("--unbalanced", action="store_true", help="draw demonstrations as they come")
+    show.add_argument("--input-mode", default="task", help="task, ood or none (default: %(default)s)")
+    show.add_argument("--corpus", default=None, help="sentences for input mode ood (default: the built-in corpus)")
+    show.add_argument("--balance", default="balanced", help="balanced, as-drawn or skewed(p) (default: %(default)s)")
+    show.add_argument("--order", type=int, default=0, help="number of the order of the demonstrations (default: 0)")
+    show.add_argument("--option-order", type=int, default=0, help="places by which listed options are rotated")
     show.add_argument("--method", default="direct", help="direct, or channel: the input scored behind each label")
     show.add_argument("--chat", action="store_true", help="with --model: its chat template around the prompt")
     _add_json(show)
@@ -127,6 +131,7 @@ def _add_task(parser: argparse.ArgumentParser, *, required: bool = True) -> None
     parser.add_argument("--task", required=required, help="built-in name, .jsonl/.csv/.parquet file, or Hub data set")
     parser.add_argument("--input-column", default=None, help="column of the inputs (default: input)")
     parser.add_argument("--label-column", default=None, help="column of the labels (default: label)")
+    parser.add_argument("--options-column", default=None, help="column of the options, for multiple choice")
     parser.add_argument("--seed", type=int, default=None, help="seed of every source without its own (default: 0)")
     for source in ("selection", "labels", "order", "format"):
         parser.add_argument(f"--seed-{source}", type=int, default=None, help=f"seed of {source}")
@@ -149,11 +154,17 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--probe", dest="probes", type=_names, default=None, help="probes, comma-separated")
     parser.add_argument("--label-modes", type=_names, default=None, help="e.g. gold,random,fraction_correct(0.5)")
-    parser.add_argument("--formats", type=_names, default=None, help="e.g. qa,arrow")
+    parser.add_argument("--formats", type=_names, default=None, help="e.g. qa,arrow, or sampled(16) of the grammar")
     parser.add_argument("--shots", type=_whole_numbers, default=None, help="e.g. 0,4,16")
     parser.add_argument("--queries", type=int, default=None, help="queries a demonstration set (default: 64)")
     parser.add_argument("--demonstration-sets", type=int, default=None, help="drawn sets (default: 3)")
-    parser.add_argument("--unbalanced", dest="balanced", action="store_false", default=None, help="draw as they come")
+    parser.add_argument("--balances", type=_names, default=None, help="balanced, as-drawn, skewed(0.75)")
+    parser.add_argument("--input-modes", type=_names, default=None, help="inputs of demonstrations: task, ood, none")
+    parser.add_argument("--corpus", default=None, help="file of sentences for input mode ood (default: built in)")
+    parser.add_argument("--orders", type=_orders, default=None, help="orders of the demonstrations: a number, or all")
+    parser.add_argument("--label-draws", type=int, default=None, help="how often labels that are drawn are drawn")
+    parser.add_argument("--option-orders", type=int, default=None, help="multiple choice: rotations of listed options")
+    parser.add_argument("--budget", type=int, default=None, help="prompts that a format search may ask of a model")
     parser.add_argument(
         "--curve", action="store_true", default=None, help="ask each demonstration behind those before it; no --queries"
     )
@@ -275,6 +286,13 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
         return tuple(int(number) for number in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"takes whole numbers such as 0,4,16, got {text!r}") from None
+
+
+def _orders(text: str) -> int:
+    try:
+        return 0 if text == "all" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes a whole number, or all, got {text!r}") from None
 
 
 def _count(text: str) -> int:

@@ -24,7 +24,7 @@ from probes.runs.experiment import Experiment, read_experiment
 from probes.runs.folder import RunFolder, create_run, open_run
 from probes.runs.plan import GINC, Plan, Resources, make_plan
 from probes.runs.words import account_of_reading
-from probes.scorers.catalogue import ORACLE, REFERENCES
+from probes.scorers.catalogue import ORACLE, is_reference
 from probes.scorers.controls import CONTROLS
 from probes.scorers.huggingface_source import describe_shipped, shipped_models
 from probes.show import show
@@ -40,7 +40,7 @@ DEMO = Experiment(
 )
 """The experiment of `probe demo`: everything in it comes with the lab."""
 
-_KINDS = ("tasks", "labels", "formats", "probes", "models", "normalisations")
+_KINDS = ("tasks", "labels", "inputs", "balances", "formats", "probes", "models", "normalisations")
 
 
 def demo(options: Namespace) -> None:
@@ -201,7 +201,7 @@ COMMANDS = {
 """Command's name → function of the parsed options."""
 
 
-_FLAGS = {"models": "--model", "probes": "--probe", "balanced": "--unbalanced", "calibrate": "--no-calibration"}
+_FLAGS = {"models": "--model", "probes": "--probe", "calibrate": "--no-calibration"}
 """Entries of an experiment whose flag has another name."""
 
 
@@ -274,8 +274,8 @@ def _print_metrics(metrics: pd.DataFrame) -> None:
     print("\naccuracy in percent, by number of shots")
     print((100 * wide.loc[list(order.itertuples(index=False, name=None))]).round(1).to_string(na_rep=""))
     gaps = metrics[(metrics["metric"] == "gap") & (metrics["score"] == "accuracy")]
-    if not gaps["model"].isin(REFERENCES).all():
-        gaps = gaps[~gaps["model"].isin(REFERENCES)]
+    references = gaps["model"].map(is_reference).astype(bool)
+    gaps = gaps if references.all() else gaps[~references]
     for gap in gaps.itertuples():
         print(
             f"{gap.model}, {gap.format}, {gap.num_shots} shots: {gap.contrast} = {100 * gap.estimate:+.1f} points "
@@ -343,6 +343,10 @@ def _catalogue(kind: str) -> dict[str, str]:
             name + {"fraction_correct": "(a)", "flip_after": "(j)"}.get(name, ""): text
             for name, text in LABEL_MODE_MEANINGS.items()
         }
+    if kind == "inputs":
+        return INPUT_MODES
+    if kind == "balances":
+        return BALANCES
     if kind == "formats":
         return {name: repr(f"{f.example()}{f.demonstration_separator}…") for name, f in FORMATS.items()}
     if kind == "normalisations":

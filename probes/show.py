@@ -6,8 +6,8 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from icl.errors import UserError, unknown_name
-from icl.ginc.task import GincTask
 from icl.prompts.build import Condition, Selection, build_prompts
+from icl.tasks.corpus import load_corpus
 from icl.prompts.render import METHODS, Candidate, Prompt
 from probes.designs.catalogue import PROBES
 from probes.runs.experiment import Experiment
@@ -15,7 +15,7 @@ from probes.runs.plan import load_named_task, make_seeds
 
 __all__ = ["show"]
 
-_COLOURS = {"instruction": 35, "prefix": 90, "input": 0, "separator": 90, "label": 32}
+_COLOURS = {"instruction": 35, "item": 90, "prefix": 90, "input": 0, "option": 36, "separator": 90, "label": 32}
 
 
 def show(options: Namespace) -> None:
@@ -26,14 +26,27 @@ def show(options: Namespace) -> None:
     chosen = {name: value for name, value in given.items() if value is not None}
     experiment = Experiment(models=("none",), shots=(options.shots,), **chosen)
     task = load_named_task(experiment)
-    grid = PROBES["label-correctness"].ginc if isinstance(task, GincTask) else PROBES["label-correctness"].text
+    (grid,) = PROBES["label-correctness"].grids_for(task)
     if options.method not in METHODS:
         raise unknown_name("method", options.method, METHODS)
-    condition = Condition.of(options.label_mode, options.format or grid.formats[0], options.shots, options.method)
-    selection = Selection(
-        num_queries=1, num_demonstration_sets=1, balanced=not options.unbalanced, seeds=make_seeds(experiment)
+    condition = Condition.of(
+        options.label_mode,
+        options.format or grid.formats[0],
+        options.shots,
+        options.method,
+        input_mode=options.input_mode,
+        balance=options.balance,
+        orders=1 if options.order == 0 else 0,
+        option_order=options.option_order,
     )
-    (prompt,) = build_prompts(task, {condition: ("show",)}, selection)
+    corpus = load_corpus(options.corpus) if options.corpus else None
+    selection = Selection(num_queries=1, num_demonstration_sets=1, seeds=make_seeds(experiment), corpus=corpus)
+    prompts = {one.demonstrations.order: one for one in build_prompts(task, {condition: ("show",)}, selection)}
+    if options.order not in prompts:
+        raise UserError(
+            f"{options.shots} demonstrations have orders 0 to {len(prompts) - 1}, got --order {options.order}."
+        )
+    prompt = prompts[options.order]
     if options.json:
         print(json.dumps(_as_data(prompt), indent=1))
         return
@@ -45,7 +58,7 @@ def show(options: Namespace) -> None:
     notes = [
         f"candidates: {candidates}{more}",
         f"gold: {prompt.gold_label!r}; {len(prompt.demonstrations)} demonstrations, "
-        + (f"{wrong} with a wrong label" if wrong is not None else "no labels shown"),
+        + (f"{wrong} with a wrong label" if wrong is not None else "no label of a shown input"),
     ]
     if options.model:
         notes += _tokens(prompt, options.model, task, chat=options.chat)

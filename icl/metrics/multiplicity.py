@@ -13,7 +13,12 @@ from icl.metrics.uncertainty import LEVEL
 __all__ = ["FAMILY", "NULL_IS_ZERO", "holm", "with_p_values"]
 
 NULL_IS_ZERO: frozenset[str] = frozenset(
-    {"gap", "shots_gain", "label_correctness_slope", "task_recognition", "bayes_accuracy_gap"}
+    {
+        *("gap", "shots_gain", "label_correctness_slope", "task_recognition", "task_learning", "bayes_accuracy_gap"),
+        *("label_space_effect", "input_distribution_effect", "labels_only_effect", "inputs_only_effect"),
+        *("recency_bias", "majority_bias", "recency_bias_logprob", "majority_bias_logprob"),
+        *("calibration_gain", "calibration_error_change", "global_entropy_gain"),
+    }
 )
 """Metrics whose value is 0 where nothing differs, and which can lie on either side of it."""
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from icl.metrics.outcomes import CHANNEL
+from probes.scorers.catalogue import is_reference
 
 __all__ = [
-    "REFERENCES",
     "Setting",
     "at",
     "gold_levels",
@@ -20,12 +19,6 @@ __all__ = [
     "panel_settings",
     "split_models",
 ]
-
-REFERENCES = (
-    *("oracle", "uniform", "majority", "copy-last-label", "recency", "label-prior", "gold-follower"),
-    "mapping-learner",
-)
-"""Models whose behaviour is known: ceiling and floor of a report, never its subject."""
 
 _WRONG_MODES = ("random", "random_marginal", "fraction_correct(0)", "shuffled")
 
@@ -52,7 +45,7 @@ class Setting:
 def split_models(metrics: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Tell the subjects from the references, in the order they stand in; both lists may be empty."""
     names = list(dict.fromkeys(metrics["model"]))
-    known = {name for name in names if name.removesuffix(CHANNEL) in REFERENCES}
+    known = {name for name in names if is_reference(name)}
     return [n for n in names if n not in known], [n for n in names if n in known]
 
 

@@ -17,6 +17,7 @@ from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
 from probes.runs.manifest import make_manifest
 from probes.runs.plan import Plan, make_plan
+from probes.runs.search import Search, is_right
 from probes.runs.rows import Answers, prompt_key, score_rows, stored_answers, stored_keys
 from probes.scorers.scorer import Answer, Progress, Scorer
 
@@ -89,15 +90,48 @@ def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, pr
     shuffled may come out as the gold ones.
     """
     done = stored_keys(stored)
-    waiting = {number: prompt for number, prompt in enumerate(plan.prompts) if prompt_key(prompt) not in done}
-    if not waiting:
+    held = {number: prompt for number, prompt in enumerate(plan.prompts) if prompt_key(prompt) in done}
+    searched = set(plan.search.places) if plan.search else set()
+    waiting = {n: prompt for n, prompt in enumerate(plan.prompts) if n not in held and n not in searched}
+    if not waiting and not searched - set(held):
         return 0
-    answers = stored_answers(stored, [prompt for prompt in plan.prompts if prompt_key(prompt) in done], plan)
+    answers = stored_answers(stored, list(held.values()), plan)
     with answer_cache(scorer, use=plan.use_cache) as cache:
-        writer = _Writer(folder, plan, scorer, answers, cache)
-        questions = writer.expect(waiting)
+        reader = _Reader(scorer, _Writer(folder, plan, scorer, answers, cache), answers, cache)
+        reader.read(waiting, progress)
+        if plan.search:
+            _search(plan, plan.search, reader, answers, [number for number in held if number in searched])
+    return reader.num_from_cache
+
+
+def _search(plan: Plan, search: Search, reader: "_Reader", answers: Answers, asked: list[int]) -> None:
+    """Ask what a search chooses, batch by batch, going on from what was asked before."""
+
+    def right(number: int) -> bool:
+        prompt = plan.prompts[number]
+        found = answers.get(prompt.prompt_id)
+        return found is not None and is_right(prompt, [answer.logprob for answer in found])
+
+    answered = {number: right(number) for number in asked}
+    while chosen := search.next_prompts(answered):
+        reader.read({number: plan.prompts[number] for number in chosen}, None)
+        answered |= {number: right(number) for number in chosen}
+
+
+class _Reader:
+    """Asks a scorer each question once, after the folder's own answers and the cache's."""
+
+    def __init__(self, scorer: Scorer, writer: "_Writer", answers: Answers, cache: AnswerCache):
+        self._scorer, self._writer, self._answers, self._cache = scorer, writer, answers, cache
+        self.num_from_cache = 0
+
+    def read(self, prompts: dict[int, Prompt], progress: Progress | None) -> None:
+        """Answer prompts, given by their position in the plan, and write their rows."""
+        writer, answers, cache, scorer = self._writer, self._answers, self._cache, self._scorer
+        questions = writer.expect(prompts)
         known = cache.look_up([prompt_id for prompt_id in questions if prompt_id not in answers])
         answers |= known
+        self.num_from_cache += len(known)
         new = [prompt for prompt_id, prompt in questions.items() if prompt_id not in answers]
         for prompt_id in questions:
             if prompt_id in answers:
@@ -114,7 +148,6 @@ def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, pr
                     writer.arrived(prompt_id)
         finally:
             writer.write()
-    return len(known)
 
 
 class _Writer:
@@ -132,7 +165,7 @@ class _Writer:
     def expect(self, prompts: dict[int, Prompt]) -> dict[str, Prompt]:
         """Take the prompts that rows are wanted of; return every distinct question that this asks."""
         questions: dict[str, Prompt] = {}
-        self._prompts = prompts
+        self._prompts |= prompts
         for number, prompt in prompts.items():
             if reason := self._skipped.get(prompt.prompt_id):
                 self._answers[prompt.prompt_id] = [Answer(math.nan, reason=reason)] * len(prompt.candidates)

@@ -7,6 +7,7 @@ from pathlib import Path
 from icl.errors import UserError
 from icl.ginc.family import default_family, load_family
 from icl.ginc.task import GincTask
+from icl.metrics.table import FORMAT_SEARCH
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.grammar import expand_formats
 from icl.prompts.render import Prompt, content_free, label_prior
@@ -17,6 +18,7 @@ from icl.tasks.task import Task
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
 from probes.runs.experiment import Experiment
+from probes.runs.search import Search, make_search
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.scorer import Scorer
 
@@ -80,6 +82,8 @@ class Plan:
         Whether each prompt is accompanied by what PMI and contextual calibration compare with.
     use_cache : bool
         Whether answers of other runs are used.
+    search : Search or None
+        Which of the prompts a budgeted search chooses among; the others are all asked.
     """
 
     task: Task | GincTask
@@ -89,6 +93,7 @@ class Plan:
     skipped: dict[str, dict[str, str]] = field(default_factory=dict)
     calibrate: bool = False
     use_cache: bool = False
+    search: Search | None = None
 
     def companions(self, prompt: Prompt) -> tuple[Prompt, ...]:
         """List what is asked beside a prompt, so that PMI and contextual calibration need no second run.
@@ -136,7 +141,10 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
         seeds=seeds,
         calibrate=experiment.calibrate and isinstance(task, Task),
         use_cache=resources.use_cache,
+        search=make_search(prompts, FORMAT_SEARCH, budget=experiment.budget, seed=seeds.format),
     )
+    if experiment.budget is not None and plan.search is None:
+        raise UserError("a budget belongs to probe 'format-search', which this run does not ask; leave out --budget.")
     questions = list(plan.questions().values())
     for scorer in scorers:
         scorer.check(questions)

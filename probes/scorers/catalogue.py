@@ -1,21 +1,21 @@
 """From a model's name to its scorer."""
 
+import math
 from typing import Any
 
 from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.task import GincTask
+from icl.metrics.outcomes import CHANNEL
 from icl.tasks.task import Task
-from probes.scorers.controls import CONTROLS, ControlScorer
-from probes.scorers.oracle import OracleScorer
+from probes.scorers.controls import CONTROLS, ControlScorer, is_control
+from probes.scorers.oracle import ORACLE, TEMPERED, OracleScorer
 from probes.scorers.scorer import Scorer
 
-__all__ = ["ORACLE", "REFERENCES", "make_scorer"]
+__all__ = ["ORACLE", "REFERENCES", "is_reference", "make_scorer"]
 
-ORACLE = OracleScorer.name
-
-REFERENCES = (ORACLE, *CONTROLS)
-"""Scorers that other models are compared with."""
+REFERENCES = (ORACLE, TEMPERED, *CONTROLS)
+"""Scorers whose behaviour is known: ceiling and floor of a report, never its subject."""
 
 _SERVER = ("http://", "https://")
 _VLLM = "vllm:"
@@ -27,7 +27,7 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
     Parameters
     ----------
     model
-        `oracle`, a control's name, ``http…#name`` of a completions server, ``vllm:name``, or anything that
+        `oracle`, ``tempered(τ)``, a control's name, ``http…#name`` of a completions server, ``vllm:name``, or anything that
         `HuggingFaceScorer` takes.
     task
         The oracle and the shipped models belong to a GINC family; it must be the task's.
@@ -42,14 +42,14 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
     UserError
         If the model does not exist, does not fit the task, or cannot follow an option.
     """
-    if model in CONTROLS:
+    if is_control(model):
         return ControlScorer(model)
-    if model == ORACLE:
+    if model == ORACLE or model.startswith(f"{TEMPERED}("):
         if not isinstance(task, GincTask):
             raise UserError(
                 f"the exact Bayes scorer knows GINC only, got task '{task.name}'; use --task ginc, or another --model."
             )
-        return OracleScorer(task.family, smoothing=smoothing)
+        return OracleScorer(task.family, smoothing=smoothing, temperature=_temperature(model))
     if model.startswith(_SERVER):
         from probes.scorers.completions import CompletionsScorer
 
@@ -67,6 +67,24 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
     scorer = HuggingFaceScorer(model, **taken)
     scorer.check_family(task)
     return scorer
+
+
+def is_reference(model: str) -> bool:
+    """Tell whether a model's name, as it stands in tables, is that of a reference."""
+    return model.removesuffix(CHANNEL).partition("(")[0] in REFERENCES
+
+
+def _temperature(model: str) -> float:
+    """τ of a Bayesian by its name."""
+    if model == ORACLE:
+        return 1.0
+    try:
+        temperature = float(model.removeprefix(f"{TEMPERED}(").removesuffix(")"))
+    except ValueError:
+        temperature = -1.0
+    if not 0 <= temperature < math.inf:
+        raise UserError(f"{TEMPERED} needs a share τ of 0 or more, got '{model}'; write for example {TEMPERED}(0.2).")
+    return temperature
 
 
 def _taken(options: dict[str, Any], *names: str) -> dict[str, Any]:

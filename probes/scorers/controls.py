@@ -1,15 +1,18 @@
 """Control scorers, whose behaviour is known: what a probe must read off them is known as well."""
 
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from icl.errors import UserError
 from icl.prompts.render import Prompt
 from probes.scorers.scorer import Scorer
 
-__all__ = ["CONTROLS", "ControlScorer"]
+__all__ = ["CONTROLS", "ControlScorer", "is_control"]
 
 
 def _uniform(prompt: Prompt) -> np.ndarray:
@@ -32,11 +35,11 @@ def _copy_last_label(prompt: Prompt) -> np.ndarray:
     return probabilities
 
 
-def _recency(prompt: Prompt) -> np.ndarray:
-    """The last label shown is preferred by 2 nats, whatever it is; uniform where none is shown."""
+def _recency(prompt: Prompt, strength: float = 2.0) -> np.ndarray:
+    """The last label shown is preferred by 2 nats (or `recency(s)` by s), whatever it is; uniform where none is."""
     odds = np.ones(len(prompt.candidates))
     if prompt.shown_indices:
-        odds[prompt.shown_indices[-1]] = np.exp(2.0)
+        odds[prompt.shown_indices[-1]] = np.exp(strength)
     return odds / odds.sum()
 
 
@@ -48,6 +51,8 @@ def _label_prior(prompt: Prompt) -> np.ndarray:
 
 def _gold_follower(prompt: Prompt) -> np.ndarray:
     """The gold label with probability 0.9, the rest alike: it knows the task and ignores the demonstrations."""
+    if prompt.is_content_free:
+        return _uniform(prompt)
     probabilities = np.full(len(prompt.candidates), 0.1 / (len(prompt.candidates) - 1))
     probabilities[prompt.gold_index] = 0.9
     return probabilities
@@ -59,6 +64,8 @@ def _mapping_learner(prompt: Prompt) -> np.ndarray:
     It tells the kinds of inputs apart perfectly and knows nothing of their names but what is shown.
     """
     counts = np.ones(len(prompt.candidates))
+    if prompt.is_content_free or prompt.demonstrations.input_mode != "task":
+        return _uniform(prompt)
     for gold, shown in zip(prompt.demonstrations.gold_labels, prompt.shown_indices):
         counts[shown] += gold == prompt.gold_label
     return counts / counts.sum()
@@ -76,12 +83,31 @@ CONTROLS: dict[str, Callable[[Prompt], np.ndarray]] = {
 """Control's name → (prompt) → probability of each candidate."""
 
 
+def is_control(model: str) -> bool:
+    """Tell whether a model's name is a control's, an argument included."""
+    return model.partition("(")[0] in CONTROLS
+
+
 class ControlScorer(Scorer):
-    """A scorer that answers by a rule of `CONTROLS`."""
+    """A scorer that answers by a rule of `CONTROLS`.
+
+    Parameters
+    ----------
+    name
+        A control's name; ``recency(1.5)`` sets the strength of its bias in nats.
+
+    Raises
+    ------
+    UserError
+        If the strength is no number, or the control takes none.
+    """
 
     def __init__(self, name: str):
         self.name = name
-        self._rule = CONTROLS[name]
+        bare, _, argument = name.partition("(")
+        self._rule = CONTROLS[bare]
+        if argument:
+            self._rule = partial(_recency, strength=_strength(name, bare, argument.removesuffix(")")))
 
     def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
         """Apply the rule to each prompt; nats."""
@@ -90,3 +116,15 @@ class ControlScorer(Scorer):
     def identity(self) -> dict[str, str]:
         """The rule's name is all that the scores depend on."""
         return {"scorer": "control", "rule": self.name}
+
+
+def _strength(name: str, control: str, argument: str) -> float:
+    if control != "recency":
+        raise UserError(f"control '{control}' has no strength to set, got '{name}'; write just '{control}'.")
+    try:
+        strength = float(argument)
+    except ValueError:
+        strength = math.nan
+    if not math.isfinite(strength):
+        raise UserError(f"recency needs a strength in nats, got '{name}'; write for example recency(1.5).")
+    return strength

@@ -1,4 +1,4 @@
-"""Exact Bayes as a scorer: the ceiling of every GINC plot."""
+"""Exact Bayes as a scorer: the ceiling of every GINC plot; tempered, a known floor below it."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,17 @@ from numpy import ndarray
 
 from icl.ginc.exact import DEFAULT_SMOOTHING, infer
 from icl.ginc.family import GincFamily
+from icl.ginc.implied import tempered_predictive
 from icl.ginc.task import read_tokens, token_words
 from icl.prompts.render import Prompt
 from probes.scorers.scorer import Scorer
 
-__all__ = ["OracleScorer"]
+__all__ = ["ORACLE", "TEMPERED", "OracleScorer"]
+
+ORACLE = "oracle"
+
+TEMPERED = "tempered"
+"""With a share τ in brackets: a Bayesian that uses so much of each nat of evidence."""
 
 
 class OracleScorer(Scorer):
@@ -24,13 +30,15 @@ class OracleScorer(Scorer):
         The world; it must be the task's.
     smoothing
         ε of the transitions, see `icl.ginc.exact`.
+    temperature
+        τ: the share of each nat of evidence that is used; exact Bayes at 1, the prior at 0.
     """
 
-    name = "oracle"
-
-    def __init__(self, family: GincFamily, *, smoothing: float = DEFAULT_SMOOTHING):
+    def __init__(self, family: GincFamily, *, smoothing: float = DEFAULT_SMOOTHING, temperature: float = 1.0):
         self.family = family
         self.smoothing = smoothing
+        self.temperature = temperature
+        self.name = ORACLE if temperature == 1.0 else f"{TEMPERED}({temperature:g})"
 
     def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
         """Log-probabilities in nats; prompts of one length are inferred together."""
@@ -41,7 +49,10 @@ class OracleScorer(Scorer):
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)
             inference = infer(self.family, np.array([tokens[row] for row in rows]), smoothing=self.smoothing)
-            for row, log_predictive in zip(rows.tolist(), inference.log_predictive[:, -1]):
+            predictive = (
+                inference.log_predictive if self.temperature == 1 else tempered_predictive(inference, self.temperature)
+            )
+            for row, log_predictive in zip(rows.tolist(), predictive[:, -1]):
                 chosen = [position[candidate.text.strip()] for candidate in prompts[row].candidates]
                 scores[row] = log_predictive[chosen]
         return scores
@@ -52,5 +63,7 @@ class OracleScorer(Scorer):
             read_tokens(prompt.text, self.family)
 
     def identity(self) -> dict[str, str]:
-        """Family and ε."""
-        return {"scorer": "exact Bayes", "family": self.family.fingerprint, "smoothing": f"{self.smoothing:g}"}
+        """Family, ε, and τ where it is not 1."""
+        tempered = {} if self.temperature == 1 else {"temperature": f"{self.temperature:g}"}
+        known = {"scorer": "exact Bayes", "family": self.family.fingerprint, "smoothing": f"{self.smoothing:g}"}
+        return known | tempered

@@ -1,0 +1,103 @@
+"""Posteriors of spreads against limits that are known exactly and simulations whose truth is known."""
+
+import numpy as np
+import pytest
+
+from icl.errors import UserError
+from icl.metrics.spread import posterior_sd, posterior_spread, sd_of_means, spread_of_means
+
+OWN = np.arange(60)
+
+
+def covers(estimate, truth: float) -> bool:
+    return estimate.low <= truth <= estimate.high
+
+
+def asked_by_a_bandit(true_means: np.ndarray, *, budget: int, rng: np.random.Generator):
+    """Mean, standard error and count of each arm when the arms that look extreme are asked again and again."""
+    answers = [list(mean + rng.normal(size=10)) for mean in true_means]
+    while (asked := sum(map(len, answers))) < budget:
+        means, counts = np.array([np.mean(a) for a in answers]), np.array([len(a) for a in answers])
+        doubt = np.sqrt(2 * np.log(asked) / counts)
+        arm = int(np.argmax(means + doubt) if asked % 2 else np.argmin(means - doubt))
+        answers[arm] += list(true_means[arm] + rng.normal(size=5))
+    counts = np.array([len(a) for a in answers])
+    return np.array([np.mean(a) for a in answers]), np.array([np.std(a, ddof=1) for a in answers]) / counts**0.5, counts
+
+
+def test_equal_errors_give_the_posterior_of_paired_values(rng):
+    """Both know the same: means, one noise and its degrees of freedom."""
+    values = np.array([0.0, 0.1, 0.2, 0.5]) + rng.normal(size=(60, 1)) + 0.7 * rng.normal(size=(60, 4))
+    own = values - values.mean(axis=1, keepdims=True)
+    noise = np.sqrt((own - own.mean(axis=0)).var(axis=0).sum() / 59 / 3)
+    errors = np.full(4, noise)
+    for paired, of_means in ((posterior_spread, spread_of_means), (posterior_sd, sd_of_means)):
+        first, second = paired(values, OWN, OWN), of_means(values.mean(axis=0), errors, 3 * 59.0)
+        assert second.estimate == pytest.approx(first.estimate, rel=0.02)
+        assert (second.low, second.high) == pytest.approx((first.low, first.high), rel=0.05)
+
+
+def test_small_errors_leave_the_spread_of_the_means():
+    means = np.array([0.1, 0.4, 0.9])
+    spread, deviation = spread_of_means(means, np.full(3, 1e-6)), sd_of_means(means, np.full(3, 1e-6))
+    assert (spread.low, spread.estimate, spread.high) == pytest.approx((0.8, 0.8, 0.8), abs=1e-5)
+    assert deviation.estimate == pytest.approx(means.std(ddof=1), abs=1e-5)
+    exact = spread_of_means(means, np.zeros(3))
+    assert exact.estimate == pytest.approx(0.8, rel=1e-12)
+    assert np.isnan(exact.low)
+    assert exact.reason
+
+
+def test_a_condition_that_nobody_could_measure_takes_no_part():
+    """Its mean is arbitrary; the posterior puts it among the others."""
+    alone = spread_of_means(np.array([0.0, 0.3, 0.6]), np.full(3, 0.01))
+    wild = spread_of_means(np.array([0.0, 0.3, 0.6, 50.0]), np.array([0.01, 0.01, 0.01, 1e4]))
+    assert alone.low < wild.estimate < 3 * alone.high
+
+
+def test_unequal_errors_with_few_degrees_widen_the_interval(rng):
+    means, errors = rng.normal(size=6), np.array([0.1, 0.1, 0.4, 0.4, 0.8, 0.8])
+    known, pooled, apart = (spread_of_means(means, errors, degrees) for degrees in (None, 4.0, np.full(6, 4.0)))
+    assert known.high - known.low < min(pooled.high - pooled.low, apart.high - apart.low)
+
+
+def test_the_same_numbers_give_the_same_answer():
+    means, errors = np.array([0.0, 0.5]), np.array([0.1, 0.2])
+    assert spread_of_means(means, errors, 5.0) == spread_of_means(means, errors, 5.0)
+
+
+@pytest.mark.parametrize(("num_conditions", "deviation"), [(4, 0.3), (8, 0.02), (8, 1.0)])
+def test_intervals_cover_where_a_bandit_chose_whom_to_ask(rng, num_conditions, deviation):
+    covered = {"spread": 0, "these": 0, "all": 0}
+    raw, inferred = [], []
+    for _ in range(150):
+        truth = deviation * rng.normal(size=num_conditions)
+        means, errors, counts = asked_by_a_bandit(truth, budget=50 * num_conditions, rng=rng)
+        spread = spread_of_means(means, errors, counts - 1.0)
+        covered["spread"] += covers(spread, np.ptp(truth))
+        covered["these"] += covers(sd_of_means(means, errors, counts - 1.0), truth.std(ddof=1))
+        covered["all"] += covers(sd_of_means(means, errors, counts - 1.0, sampled=True), deviation)
+        raw.append(np.ptp(means) - np.ptp(truth))
+        inferred.append(spread.estimate - np.ptp(truth))
+    assert all(0.83 <= count / 150 <= 0.97 for count in covered.values()), covered
+    assert abs(np.mean(inferred)) < abs(np.mean(raw)) + 0.02
+
+
+def test_posterior_sd_covers_the_deviation_of_crossed_data(rng):
+    """10 sets × 20 queries × 6 conditions: conditions differ in general, per set and per query."""
+    sets, queries = (index.ravel() for index in np.meshgrid(np.arange(10), np.arange(20), indexing="ij"))
+    covered = 0
+    for _ in range(200):
+        truth = 0.4 * rng.normal(size=6)
+        values = truth + 0.3 * rng.normal(size=(10, 6))[sets] + 0.5 * rng.normal(size=(20, 6))[queries]
+        covered += covers(posterior_sd(values + rng.normal(size=(200, 6)), sets, queries), truth.std(ddof=1))
+    assert 0.84 <= covered / 200 <= 0.97
+
+
+def test_what_cannot_be_known_is_said():
+    assert "too few" in posterior_sd(np.zeros((2, 3)), OWN[:2], OWN[:2]).reason
+    assert "no spread" in spread_of_means(np.array([0.5]), np.array([0.1])).reason
+    with pytest.raises(UserError, match="must be 0 or more, got nan; leave out"):
+        spread_of_means(np.array([0.1, 0.2]), np.array([0.1, np.nan]))
+    with pytest.raises(UserError, match="degrees of freedom must be 1 or more, got 0"):
+        spread_of_means(np.array([0.1, 0.2]), np.array([0.1, 0.1]), np.array([0.0, 3.0]))
