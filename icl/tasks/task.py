@@ -1,5 +1,6 @@
-"""What is asked: a label space and a pool of labelled inputs."""
+"""What is asked: labelled inputs with their answers, of one label space or to be chosen from options."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from icl.errors import UserError
@@ -9,15 +10,26 @@ __all__ = ["Example", "Task"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One labelled input."""
+    """One labelled input.
+
+    Attributes
+    ----------
+    input : str
+        Text that is asked about.
+    label : str
+        Gold label; in multiple choice the right option.
+    options : tuple of str
+        Answers to choose from, in multiple choice; empty in classification.
+    """
 
     input: str
     label: str
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A classification task in words.
+    """A classification or multiple-choice task in words.
 
     Attributes
     ----------
@@ -26,17 +38,22 @@ class Task:
     description : str
         One line of what is asked.
     label_space : tuple of str
-        All labels, each non-empty, none a prefix of another.
+        All labels, each non-empty, none a prefix of another; empty in multiple choice.
     pool : tuple of Example
-        Labelled inputs, all distinct, from which demonstrations and queries are drawn.
+        Labelled inputs, all distinct, from which demonstrations are drawn, and queries where `query_pool` is empty.
+        In multiple choice each has options of its own, equally many; they may begin one another.
     source : str
         Where the pool comes from: "built-in", a file with its hash, or a Hub data set with its revision.
+    query_pool : tuple of Example
+        Where it is not empty, queries are drawn from it; it shares no input with `pool`.
 
     Raises
     ------
     UserError
-        If there are fewer than two labels, a label is empty or a prefix of another (its probability would contain
-        the other's), an example's label is unknown, or inputs repeat.
+        If inputs repeat, or some examples have options and some have none. In classification: if there are fewer than
+        two labels, a label is empty or a prefix of another (its probability would contain the other's), or an example's
+        label is unknown. In multiple choice: if there is a label space, the number of options varies or is below two,
+        or an example's options are empty, repeated or without its label.
     """
 
     name: str
@@ -44,34 +61,99 @@ class Task:
     label_space: tuple[str, ...]
     pool: tuple[Example, ...]
     source: str
+    query_pool: tuple[Example, ...] = ()
 
     def __post_init__(self):
-        labels = self.label_space
-        if any(not label.strip() for label in labels):
-            raise UserError(f"task '{self.name}' has an empty label; give every example a label word.")
-        if len(set(labels)) < 2:
+        examples = (*self.pool, *self.query_pool)
+        without = sum(not example.options for example in examples)
+        if 0 < without < len(examples):
             raise UserError(
-                f"task '{self.name}' has one class only ({labels[0]!r}); a probe needs at least two."
-                if labels
-                else f"task '{self.name}' has no labels at all; a probe needs at least two."
+                f"task '{self.name}' mixes multiple choice and classification: {without} of its {len(examples)} "
+                "examples have no options; give options to all or to none."
             )
-        for first in labels:
-            for second in labels:
-                if first is not second and second.startswith(first):
-                    raise UserError(
-                        f"label {first!r} of task '{self.name}' is a prefix of label {second!r}, so its probability "
-                        "would include the other's; rename one of them."
-                    )
-        if strangers := {example.label for example in self.pool} - set(labels):
-            raise UserError(f"task '{self.name}' has examples labelled {sorted(strangers)}, not in its label space.")
-        inputs = [example.input for example in self.pool]
-        if len(set(inputs)) < len(inputs):
-            raise UserError(
-                f"{len(inputs) - len(set(inputs))} inputs of task '{self.name}' stand in its pool more than once; "
-                "keep one of each, or a demonstration may give the query's answer away."
-            )
+        if self.is_multiple_choice:
+            _check_options(self, examples)
+        else:
+            _check_labels(self, examples)
+        _check_inputs(self)
+
+    @property
+    def is_multiple_choice(self) -> bool:
+        """Whether each example brings its own options."""
+        return any(example.options for example in (*self.pool[:1], *self.query_pool[:1]))
+
+    @property
+    def num_options(self) -> int:
+        """Answers that a query is scored against: an example's options, or the labels."""
+        return len(self.pool[0].options) if self.is_multiple_choice else len(self.label_space)
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """What is scored as an answer: the labels."""
+        """What is scored as an answer to every query: the labels; empty in multiple choice."""
         return self.label_space
+
+
+def _check_labels(task: Task, examples: Sequence[Example]) -> None:
+    """Refuse labels that cannot compete by their probabilities, and labels out of the space."""
+    labels = task.label_space
+    if any(not label.strip() for label in labels):
+        raise UserError(f"task '{task.name}' has an empty label; give every example a label word.")
+    if len(set(labels)) < 2:
+        raise UserError(
+            f"task '{task.name}' has one class only ({labels[0]!r}); a probe needs at least two."
+            if labels
+            else f"task '{task.name}' has no labels at all; a probe needs at least two."
+        )
+    for first in labels:
+        for second in labels:
+            if first is not second and second.startswith(first):
+                raise UserError(
+                    f"label {first!r} of task '{task.name}' is a prefix of label {second!r}, so its probability "
+                    "would include the other's; rename one of them."
+                )
+    if strangers := {example.label for example in examples} - set(labels):
+        raise UserError(f"task '{task.name}' has examples labelled {sorted(strangers)}, not in its label space.")
+
+
+def _check_options(task: Task, examples: Sequence[Example]) -> None:
+    """Refuse options that are no choice, and a label space beside them."""
+    if task.label_space:
+        raise UserError(
+            f"task '{task.name}' has options and a label space ({' / '.join(task.label_space)}); leave the label "
+            "space empty, or the options."
+        )
+    numbers = {len(example.options) for example in examples}
+    if len(numbers) > 1:
+        raise UserError(
+            f"task '{task.name}' has {min(numbers)} to {max(numbers)} options for an example; give every example "
+            "equally many, so that chance is the same for all."
+        )
+    if min(numbers) < 2:
+        raise UserError(f"task '{task.name}' has one option for an example; a choice needs at least two.")
+    for example in examples:
+        options, start = example.options, example.input[:40]
+        if any(not option.strip() for option in options):
+            raise UserError(f"task '{task.name}' has an empty option at {start!r}; write every option out.")
+        if len(set(options)) < len(options):
+            raise UserError(f"task '{task.name}' has the same option twice at {start!r}; make the options differ.")
+        if example.label not in options:
+            raise UserError(
+                f"label {example.label!r} at {start!r} of task '{task.name}' is none of its options "
+                f"({' / '.join(options)}); give the text of one of them."
+            )
+
+
+def _check_inputs(task: Task) -> None:
+    """Refuse inputs that stand more than once."""
+    for place, pool in (("pool", task.pool), ("query pool", task.query_pool)):
+        repeats = len(pool) - len({example.input for example in pool})
+        if repeats:
+            raise UserError(
+                f"{repeats} inputs of task '{task.name}' stand in its {place} more than once; keep one of each, or a "
+                "demonstration may give the query's answer away."
+            )
+    if shared := {example.input for example in task.pool} & {example.input for example in task.query_pool}:
+        raise UserError(
+            f"{len(shared)} inputs of task '{task.name}' stand both in its pool and in its query pool; take them out "
+            "of one, or a demonstration may give the query's answer away."
+        )
