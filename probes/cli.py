@@ -117,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_json(fit)
 
+    selftest = commands.add_parser("selftest", help="every probe on every control: does each read what it must?")
+    _add_json(selftest)
+
     report = commands.add_parser("report", help="figures and one self-contained HTML page")
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
 

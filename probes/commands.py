@@ -1,10 +1,12 @@
 """What each command does: call the rooms, print what came of it."""
 
 import json
+import sys
 import time
 from argparse import Namespace
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,15 @@ import pandas as pd
 
 from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import DEFAULT_NORMALISATION, NORMALISATIONS, normalisation_of
+from icl.prompts.build import INPUT_MODES
+from icl.prompts.demonstrations import BALANCES
 from icl.prompts.formats import FORMATS
 from icl.prompts.label_modes import LABEL_MODE_MEANINGS
 from icl.prompts.render import Prompt
 from icl.tasks.builtin import BUILTIN_TASKS
 from probes import ginc_commands
 from probes.designs.catalogue import PROBES
+from probes.headlines import headlines
 from probes.progress import duration, progress_interval
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment, read_experiment
@@ -85,7 +90,7 @@ def plan(options: Namespace) -> None:
         costs[scorer.name] = (tokens, scorer.estimated_seconds(tokens))
     too_long = {name: _too_long(planned, reasons) for name, reasons in planned.skipped.items()}
     if options.json:
-        names = ("method", "label_mode", "format", "example_length", "shots")
+        names = ("method", "label_mode", "input_mode", "balance", "format", "example_length", "shots")
         grid = [dict(zip(names, cell)) | {"prompts": count} for cell, count in cells.items()]
         models = {
             name: {"tokens": tokens, "seconds": seconds, "too_long": list(too_long[name].values())}
@@ -106,9 +111,13 @@ def plan(options: Namespace) -> None:
     print("Nothing was run; use `probe run` with the same flags and --out.")
 
 
+_CELL = ("method", "label mode", "inputs", "balance", "format", "k", "shots")
+
+
 def _cell(prompt: Prompt) -> tuple:
     shown = prompt.demonstrations
-    return (prompt.method, shown.label_mode, prompt.format, prompt.example_length, len(shown))
+    where = (shown.input_mode, shown.balance, prompt.format, prompt.example_length, len(shown))
+    return (prompt.method, shown.label_mode, *where)
 
 
 def _too_long(planned: Plan, reasons: dict[str, str]) -> dict[tuple, str]:
@@ -119,9 +128,10 @@ def _too_long(planned: Plan, reasons: dict[str, str]) -> dict[tuple, str]:
             found.setdefault(_cell(prompt), []).append(prompt)
     lines = {}
     for cell, prompts in found.items():
-        method, label_mode, format, example_length, shots = cell
+        method, label_mode, inputs, _, format, example_length, shots = cell
         longest = max(prompts, key=lambda prompt: len(prompt.text))
-        named = ", ".join([label_mode, format, *([f"k={example_length}"] if example_length else [])])
+        named = ", ".join([label_mode, *([f"{inputs} inputs"] if inputs != "task" else []), format])
+        named += f", k={example_length}" if example_length else ""
         named += f", {shots} shots" + (", channel" if method == "channel" else "")
         reason = reasons[longest.prompt_id].replace("it has", "the longest has")
         lines[cell] = f"{named}: {len(prompts)} prompts, {reason}"
@@ -129,11 +139,9 @@ def _too_long(planned: Plan, reasons: dict[str, str]) -> dict[tuple, str]:
 
 
 def _grid(cells: Counter) -> pd.DataFrame:
-    """Lay the numbers of prompts out by condition and shots; example lengths only where there are any."""
-    names = ["method", "label mode", "format", "k", "shots"]
-    table = pd.Series(cells).rename_axis(names).rename("prompts").reset_index()
-    keys = ["label mode", "format", *(["k"] if table["k"].notna().any() else [])]
-    keys = [*(["method"] if table["method"].nunique() > 1 else []), *keys]
+    """Lay the numbers of prompts out by condition and shots; of the rarer factors those that vary."""
+    table = pd.Series(cells).rename_axis(list(_CELL)).rename("prompts").reset_index()
+    keys = [name for name in _CELL[:-1] if name in ("label mode", "format") or table[name].nunique() > 1]
     return table.pivot_table(index=keys, columns="shots", values="prompts", aggfunc="sum", fill_value=0, sort=False)
 
 
@@ -159,7 +167,7 @@ def measure(options: Namespace) -> None:
         print(metrics.to_json(orient="records", indent=1))
     else:
         print(f"{folder.path}: metrics under normalisation '{options.normalisation}'")
-        _print_metrics(metrics)
+        _print_metrics(metrics, folder.experiment.probes)
 
 
 def fit(options: Namespace) -> None:
@@ -184,6 +192,32 @@ def report(options: Namespace) -> None:
     _report(open_run(options.run))
 
 
+def selftest(options: Namespace) -> None:
+    """Run every probe on every control and print what was compared."""
+    from probes.selftest.run import selftest as read_controls
+    from probes.selftest.run import selftest_table
+
+    began = time.perf_counter()
+    readings = []
+    for reading in read_controls():
+        readings.append(reading)
+        for failure in reading.failures if not options.json else ():
+            print(f"{reading.probe} ({reading.task}) on {reading.control}: {failure}", file=sys.stderr)
+    failed = [reading for reading in readings if not reading.passed]
+    if options.json:
+        print(json.dumps([asdict(reading) for reading in readings], indent=1))
+    else:
+        print(selftest_table(readings).to_string())
+        checked = sum(reading.checked for reading in readings)
+        print(
+            f"\n{checked:,} numbers of {len(readings)} probes × controls compared with what they must be in "
+            f"{time.perf_counter() - began:.0f} s: "
+            + (f"{len(failed)} pairs fail." if failed else "all agree. (·: the control does not belong to the task.)")
+        )
+    if failed:
+        raise SystemExit(1)
+
+
 COMMANDS = {
     "demo": demo,
     "list": list_,
@@ -193,6 +227,7 @@ COMMANDS = {
     "measure": measure,
     "fit": fit,
     "report": report,
+    "selftest": selftest,
     "reproduce": ginc_commands.reproduce,
     "ledger": ginc_commands.ledger,
     "family": ginc_commands.family,
@@ -258,29 +293,24 @@ def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool
         for bar in bars.values():
             bar.close()
     if not quiet:
-        _print_metrics(metrics)
+        _print_metrics(metrics, experiment.probes)
         for sentence in account_of_reading(folder.manifest):
             print(sentence)
     return folder
 
 
-def _print_metrics(metrics: pd.DataFrame) -> None:
-    """Print accuracy by condition, and how gold labels compare with the others."""
+def _print_metrics(metrics: pd.DataFrame, probes: Sequence[str]) -> None:
+    """Print accuracy by condition, and what each probe asks for."""
     accuracy = metrics[metrics["metric"] == "accuracy"]
-    keys = ["model", "example_length", "format", "label_mode"]
-    keys = [key for key in keys if accuracy[key].notna().any()]
+    keys = ["model", "example_length", "input_mode", "balance", "format", "label_mode"]
+    keys = [key for key in keys if key in ("model", "format", "label_mode") or accuracy[key].nunique() > 1]
     wide = accuracy.pivot(index=keys, columns="num_shots", values="estimate")
     order = accuracy[keys].drop_duplicates()
     print("\naccuracy in percent, by number of shots")
     print((100 * wide.loc[list(order.itertuples(index=False, name=None))]).round(1).to_string(na_rep=""))
-    gaps = metrics[(metrics["metric"] == "gap") & (metrics["score"] == "accuracy")]
-    references = gaps["model"].map(is_reference).astype(bool)
-    gaps = gaps if references.all() else gaps[~references]
-    for gap in gaps.itertuples():
-        print(
-            f"{gap.model}, {gap.format}, {gap.num_shots} shots: {gap.contrast} = {100 * gap.estimate:+.1f} points "
-            f"(90 % interval {100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
-        )
+    references = metrics["model"].map(is_reference).astype(bool)
+    for line in headlines(metrics if references.all() else metrics[~references], probes):
+        print(line)
 
 
 def _fit(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.build import Condition, Selection, build_prompts
+from icl.prompts.demonstrations import EXACT_ORDERS
 from icl.tasks.corpus import load_corpus
 from icl.prompts.render import METHODS, Candidate, Prompt
 from probes.designs.catalogue import PROBES
@@ -36,7 +37,7 @@ def show(options: Namespace) -> None:
         options.method,
         input_mode=options.input_mode,
         balance=options.balance,
-        orders=1 if options.order == 0 else 0,
+        orders=_orders(options.order, options.shots),
         option_order=options.option_order,
     )
     corpus = load_corpus(options.corpus) if options.corpus else None
@@ -44,7 +45,8 @@ def show(options: Namespace) -> None:
     prompts = {one.demonstrations.order: one for one in build_prompts(task, {condition: ("show",)}, selection)}
     if options.order not in prompts:
         raise UserError(
-            f"{options.shots} demonstrations have orders 0 to {len(prompts) - 1}, got --order {options.order}."
+            f"{options.shots} demonstrations have the orders 0 to {max(prompts)}, got --order {options.order}; choose "
+            "one of these."
         )
     prompt = prompts[options.order]
     if options.json:
@@ -63,6 +65,13 @@ def show(options: Namespace) -> None:
     if options.model:
         notes += _tokens(prompt, options.model, task, chat=options.chat)
     print("\n".join(["―" * 40, *notes]), file=sys.stderr)
+
+
+def _orders(number: int, num_shots: int) -> int:
+    """How many orders have to be written for the one of this number to be among them."""
+    if number == 0:
+        return 1
+    return 0 if num_shots <= EXACT_ORDERS else number + 1
 
 
 def _spell(candidate: Candidate) -> str:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from icl.errors import UserError
 from icl.tasks.builtin import BUILTIN_TASKS, POOL_SIZE
 from icl.tasks.catalogue import load_task
+from icl.tasks.cells import as_text
 from icl.tasks.files import load_file
 from icl.tasks.hub import HubName, load_hub, parse_hub_name, task_from_dataset
-from icl.tasks.rows import Rows, as_text, task_from_rows
+from icl.tasks.rows import Rows, task_from_rows
 from icl.tasks.task import Task
 from icl.tasks.wordlists import PLACES, REVIEW_ADJECTIVES, REVIEW_FEELINGS, REVIEW_VERDICTS
 
@@ -403,7 +404,10 @@ def test_hub_columns_and_hidden_labels(datasets, dataset):
     ("error", "message"),
     [
         (ConnectionError("Couldn't reach 'a/b' on the Hub"), "could not be reached: .*; run where there is a network"),
-        (ValueError("Config name is missing.\nPick one of ['x']"), r"could not be loaded: .*\['x'\]; check owner/name"),
+        (
+            ValueError("Config name is missing.\nPick one of ['x']"),
+            r"could not be loaded: .*\['x'\]; check its name",
+        ),
         (FileNotFoundError(), "could not be loaded: FileNotFoundError; check"),
     ],
 )
@@ -445,7 +449,7 @@ def test_load_task_finds_each_kind(tmp_path, monkeypatch, records):
     monkeypatch.setattr("icl.tasks.catalogue.load_hub", load_hub)
     assert load_task("parity").name == "parity"
     assert pairs(load_task(str(write_lines(tmp_path, records)))) == ROWS
-    columns = {"input_column": "text", "label_column": "y"}
+    columns = {"input_column": "text", "label_column": "y", "options_column": "z"}
     load_task("owner/data-v1.0:config@test", **columns)
     assert asked == [("owner/data-v1.0:config@test", columns)]
 

@@ -21,7 +21,7 @@ _COVARIATES = ("recency_bias", "majority_bias")
 _PRIOR_SD = 5.0
 """Nats: slopes of choices are held by Normal(0, 5²), so that a model that always copies has one."""
 
-_MOST_CONSTANTS = 10
+_MOST_CONSTANTS = 64
 """With more labels than this no constant is fitted for each of them."""
 
 _KEYS = ("model", "task", "label_mode", "input_mode", "format", "num_shots", "example_length")

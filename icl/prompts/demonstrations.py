@@ -12,7 +12,7 @@ from icl.errors import UserError, unknown_name
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example, Task
 
-__all__ = ["BALANCES", "Demonstrations", "Episode", "draw_curves", "draw_episodes", "draw_orders", "parse_balance"]
+__all__ = ["BALANCES", "EXACT_ORDERS", "Demonstrations", "Episode", "draw_curves", "draw_episodes", "draw_orders", "parse_balance"]
 
 EXACT_ORDERS = 5
 """Up to so many demonstrations an order's number is its rank among all of them."""

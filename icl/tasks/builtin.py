@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from itertools import product
+from itertools import combinations, product
 
 from icl.tasks.task import Example, Task
 from icl.tasks.wordlists import (
+    KINDS,
     PLACE_FRAMES,
     PLACES,
     REVIEW_ADJECTIVES,
@@ -17,7 +18,7 @@ from icl.tasks.wordlists import (
     TOPIC_FRAMES,
 )
 
-__all__ = ["BUILTIN_TASKS", "continent", "parity", "sentiment", "topic"]
+__all__ = ["BUILTIN_TASKS", "continent", "kinds", "parity", "sentiment", "topic"]
 
 POOL_SIZE = 600
 POOL_SEED = 0
@@ -55,8 +56,35 @@ def continent() -> Task:
     )
 
 
+def kinds() -> Task:
+    """Which of four words belongs with the two that are named (multiple choice)?"""
+    pool = []
+    for kind, words in KINDS.items():
+        others = [other for other in KINDS if other != kind]
+        for number, (first, second) in enumerate(combinations(words, 2)):
+            if number % 3:  # a third of the pairs is enough
+                continue
+            place = _hash(f"{first} {second}")
+            left = [word for word in words if word not in (first, second)]
+            right = left[place % len(left)]
+            wrong = sorted(others, key=lambda other: _hash(f"{first} {second} {other}"))[:3]
+            options = [right, *(KINDS[other][place % len(KINDS[other])] for other in wrong)]
+            options.sort(key=lambda option: _hash(f"{first} {second} {option}"))
+            pool.append(
+                Example(input=f"Which belongs with {first} and {second}?", label=right, options=tuple(options))
+            )
+    return Task(
+        name="kinds",
+        description=(kinds.__doc__ or "").strip(),
+        label_space=(),
+        pool=tuple(sorted(pool, key=lambda example: _hash(example.input))[:POOL_SIZE]),
+        source="built-in",
+    )
+
+
 BUILTIN_TASKS: dict[str, Callable[[], Task]] = {
     "continent": continent,
+    "kinds": kinds,
     "parity": parity,
     "sentiment": sentiment,
     "topic": topic,

@@ -13,7 +13,12 @@ __all__ = ["load_task"]
 
 
 def load_task(
-    name: str, *, input_column: str = "input", label_column: str = "label", also_known: Iterable[str] = ()
+    name: str,
+    *,
+    input_column: str = "input",
+    label_column: str = "label",
+    options_column: str | None = None,
+    also_known: Iterable[str] = (),
 ) -> Task:
     """Find a task by name.
 
@@ -23,7 +28,9 @@ def load_task(
         A built-in name; else the path of a ``.jsonl``, ``.csv`` or ``.parquet`` file; else a Hub data set, written
         ``owner/name:config@split``.
     input_column, label_column
-        Names of the columns of a file or Hub data set; built-in tasks have none.
+        Names of the columns of a file or Hub data set; other tasks have none.
+    options_column
+        The column of a file or Hub data set that holds the options of multiple choice; None for classification.
     also_known
         Names that the caller resolves, for the message when `name` is unknown.
 
@@ -35,9 +42,9 @@ def load_task(
     if name in BUILTIN_TASKS:
         return BUILTIN_TASKS[name]()
     if _looks_like_file(name):
-        return load_file(name, input_column=input_column, label_column=label_column)
+        return load_file(name, input_column=input_column, label_column=label_column, options_column=options_column)
     if "/" in name:
-        return load_hub(name, input_column=input_column, label_column=label_column)
+        return load_hub(name, input_column=input_column, label_column=label_column, options_column=options_column)
     raise unknown_name("task", name, [*BUILTIN_TASKS, *also_known])
 
 

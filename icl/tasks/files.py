@@ -16,7 +16,9 @@ from icl.tasks.task import Task
 __all__ = ["READERS", "load_file"]
 
 
-def load_file(path: str | Path, *, input_column: str = "input", label_column: str = "label") -> Task:
+def load_file(
+    path: str | Path, *, input_column: str = "input", label_column: str = "label", options_column: str | None = None
+) -> Task:
     """Read a task from a file with one labelled input per row.
 
     Parameters
@@ -25,12 +27,15 @@ def load_file(path: str | Path, *, input_column: str = "input", label_column: st
         A ``.jsonl``, ``.csv`` (comma-separated, with a header, UTF-8) or ``.parquet`` file.
     input_column, label_column
         Names of the columns to read.
+    options_column
+        For multiple choice, the column with each row's list of options (in CSV a JSON list); the label is then an
+        option's text, its position from 0 or its letter (see `icl.tasks.cells.find_answers`).
 
     Returns
     -------
     Task
         Named by the file's stem; its source is the file's name and the beginning of its SHA-256. See
-        `icl.tasks.rows.task_from_rows` for what is dropped.
+        `icl.tasks.rows.clean_rows` for what is dropped.
 
     Raises
     ------
@@ -47,12 +52,13 @@ def load_file(path: str | Path, *, input_column: str = "input", label_column: st
         raise UserError(f"'{path.name}' is empty; give it rows with an input and a label.")
     names, read_column = READERS[path.suffix.lower()](path.name, content)
     origin = f"'{path.name}'"
-    check_columns(origin, names, input_column=input_column, label_column=label_column)
+    check_columns(origin, names, input_column=input_column, label_column=label_column, options_column=options_column)
     rows = Rows(
         origin=origin,
-        columns=(input_column, label_column),
+        columns=(input_column, label_column, *((options_column,) if options_column is not None else ())),
         inputs=read_column(input_column),
         labels=read_column(label_column),
+        options=None if options_column is None else read_column(options_column),
     )
     return task_from_rows(rows, name=path.stem, source=f"file:{path.name}#{sha256(content).hexdigest()[:12]}")
 

@@ -8,9 +8,11 @@ from icl.errors import UserError
 from icl.tasks.rows import Rows, check_columns, task_from_rows
 from icl.tasks.task import Task
 
-__all__ = ["HubName", "load_hub", "parse_hub_name", "task_from_dataset"]
+__all__ = ["HubName", "load_hub", "load_split", "parse_hub_name", "revision", "task_from_dataset"]
 
 DEFAULT_SPLIT = "train"
+PARQUET_EXPORT = "refs/convert/parquet"
+"""Branch in which the Hub keeps a copy of a set's rows as Parquet, one folder a configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +27,15 @@ class HubName:
         Configuration (subset); None for the set's only or default one.
     split : str
         One split of it.
+    exported : bool
+        Whether to read the Hub's own Parquet copy, because the set itself is a loading script, which `datasets` no
+        longer runs.
     """
 
     path: str
     config: str | None = None
     split: str = DEFAULT_SPLIT
+    exported: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}{f':{self.config}' if self.config else ''}@{self.split}"
@@ -58,7 +64,14 @@ def parse_hub_name(name: str, *, split: str | None = None) -> HubName:
     return HubName(path=found["path"], config=found["config"], split=found["split"] or split or DEFAULT_SPLIT)
 
 
-def load_hub(name: str, *, input_column: str = "input", label_column: str = "label", split: str | None = None) -> Task:
+def load_hub(
+    name: str,
+    *,
+    input_column: str = "input",
+    label_column: str = "label",
+    options_column: str | None = None,
+    split: str | None = None,
+) -> Task:
     """Read a task from a data set on the Hub (or in its local cache).
 
     Parameters
@@ -67,13 +80,16 @@ def load_hub(name: str, *, input_column: str = "input", label_column: str = "lab
         ``owner/name:config@split``; configuration and split may be left out.
     input_column, label_column
         Names of the columns to read; class numbers become class names.
+    options_column
+        For multiple choice, the column with each row's options: a list, or ``{"text": [...], "label": [...]}``; the
+        label is then an option's text, its key, position or letter (see `icl.tasks.cells.find_answers`).
     split
         The split where `name` has none; "train" when both have none.
 
     Returns
     -------
     Task
-        See `icl.tasks.rows.task_from_rows` for what is dropped.
+        See `icl.tasks.rows.clean_rows` for what is dropped.
 
     Raises
     ------
@@ -81,29 +97,63 @@ def load_hub(name: str, *, input_column: str = "input", label_column: str = "lab
         If `datasets` is not installed, the Hub or the data set is not to be had, or it makes no task.
     """
     hub_name = parse_hub_name(name, split=split)
+    return task_from_dataset(
+        load_split(hub_name, origin=f"Hub data set '{name}'"),
+        hub_name,
+        input_column=input_column,
+        label_column=label_column,
+        options_column=options_column,
+    )
+
+
+def load_split(hub_name: HubName, *, origin: str) -> Any:
+    """Load one split of a data set from the Hub (or its local cache).
+
+    Parameters
+    ----------
+    hub_name
+        Where it stands.
+    origin
+        How messages call it.
+
+    Returns
+    -------
+    datasets.Dataset
+
+    Raises
+    ------
+    UserError
+        If `datasets` is not installed, or the Hub or the data set is not to be had.
+    """
     try:
         import datasets
     except ImportError:
         raise UserError(
-            f"Hub data set '{name}' needs the package datasets, which is not installed; run "
-            "`pip install icl-probe-lab[hub]`, or save the data as a .jsonl and name that file."
+            f"{origin} needs the package datasets, which is not installed; run `pip install icl-probe-lab[hub]`, or "
+            "save the data as a .jsonl and name that file."
         ) from None
+    where = (
+        {"data_dir": hub_name.config or "default", "revision": PARQUET_EXPORT}
+        if hub_name.exported
+        else {"name": hub_name.config}
+    )
     try:
-        dataset = datasets.load_dataset(hub_name.path, name=hub_name.config, split=hub_name.split)
+        return datasets.load_dataset(hub_name.path, split=hub_name.split, **where)
     except ConnectionError as error:
         raise UserError(
-            f"Hub data set '{name}' could not be reached: {_reason(error)}; run where there is a network, or "
-            "save it as a .jsonl and name that file."
+            f"{origin} could not be reached: {_reason(error)}; run where there is a network, or save it as a .jsonl "
+            "and name that file."
         ) from None
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise UserError(
-            f"Hub data set '{name}' could not be loaded: {_reason(error)}; check owner/name:config@split, or "
-            "save it as a .jsonl and name that file."
+            f"{origin} could not be loaded: {_reason(error)}; check its name, configuration and split at "
+            f"huggingface.co/datasets/{hub_name.path}, or save it as a .jsonl and name that file."
         ) from None
-    return task_from_dataset(dataset, hub_name, input_column=input_column, label_column=label_column)
 
 
-def task_from_dataset(dataset: Any, hub_name: HubName, *, input_column: str, label_column: str) -> Task:
+def task_from_dataset(
+    dataset: Any, hub_name: HubName, *, input_column: str, label_column: str, options_column: str | None = None
+) -> Task:
     """Make a task of a loaded split.
 
     Parameters
@@ -114,6 +164,8 @@ def task_from_dataset(dataset: Any, hub_name: HubName, *, input_column: str, lab
         Where it came from.
     input_column, label_column
         Names of the columns to read; class numbers become class names, class number −1 is a missing label.
+    options_column
+        For multiple choice, the column of options.
 
     Returns
     -------
@@ -127,15 +179,22 @@ def task_from_dataset(dataset: Any, hub_name: HubName, *, input_column: str, lab
         If a column is missing or the rows make no task.
     """
     origin = f"Hub data set '{hub_name}'"
-    check_columns(origin, dataset.column_names, input_column=input_column, label_column=label_column)
+    check_columns(
+        origin,
+        dataset.column_names,
+        input_column=input_column,
+        label_column=label_column,
+        options_column=options_column,
+    )
     rows = Rows(
         origin=origin,
-        columns=(input_column, label_column),
+        columns=(input_column, label_column, *((options_column,) if options_column is not None else ())),
         inputs=_column_values(dataset, input_column),
         labels=_column_values(dataset, label_column),
+        options=None if options_column is None else _column_values(dataset, options_column),
     )
     name = hub_name.path.rpartition("/")[2] + (f"-{hub_name.config}" if hub_name.config else "")
-    return task_from_rows(rows, name=name, source=f"hub:{hub_name}#{_revision(dataset)[:12]}")
+    return task_from_rows(rows, name=name, source=f"hub:{hub_name}#{revision(dataset)}")
 
 
 def _column_values(dataset: Any, column: str) -> list[object]:
@@ -147,14 +206,14 @@ def _column_values(dataset: Any, column: str) -> list[object]:
     return [names[value] if value is not None and value >= 0 else None for value in values]
 
 
-def _revision(dataset: Any) -> str:
-    """Return the commit that the data's files were downloaded from, else the fingerprint of the data."""
+def revision(dataset: Any) -> str:
+    """Begin of the commit that the data's files were downloaded from, else of the fingerprint of the data."""
     commits = {
         found[1]
         for url in dataset.info.download_checksums or {}
         if (found := re.search(r"(?:@|/resolve/)([0-9a-f]{40})/", str(url)))
     }
-    return commits.pop() if len(commits) == 1 else f"{dataset._fingerprint}"
+    return (commits.pop() if len(commits) == 1 else f"{dataset._fingerprint}")[:12]
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """Words and sentence parts of the built-in tasks; every frame is a product of its slots."""
 
 __all__ = [
+    "KINDS",
     "PLACES",
     "PLACE_FRAMES",
     "REVIEW_ADJECTIVES",
@@ -201,3 +202,15 @@ _PLACES = {
 }
 PLACES = {continent: tuple(" ".join(names.split()).split(", ")) for continent, names in _PLACES.items()}
 """Countries, regions and cities of one continent only; none carries a continent's name."""
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "bird": ("robin", "heron", "sparrow", "falcon", "pigeon", "swallow", "ostrich", "parrot", "magpie", "penguin"),
+    "fruit": ("apple", "pear", "cherry", "banana", "peach", "plum", "lemon", "mango", "apricot", "melon"),
+    "tool": ("hammer", "chisel", "pliers", "spanner", "saw", "screwdriver", "wrench", "drill", "file", "mallet"),
+    "metal": ("iron", "copper", "silver", "zinc", "nickel", "gold", "lead", "tin", "titanium", "chromium"),
+    "instrument": ("violin", "cello", "trumpet", "flute", "piano", "harp", "oboe", "guitar", "drum", "clarinet"),
+    "fish": ("salmon", "trout", "herring", "cod", "mackerel", "carp", "tuna", "pike", "haddock", "sardine"),
+    "garment": ("shirt", "skirt", "jacket", "coat", "scarf", "sweater", "trousers", "dress", "glove", "sock"),
+    "vehicle": ("bus", "lorry", "tram", "bicycle", "train", "tractor", "scooter", "van", "ferry", "motorcycle"),
+}
+"""Kinds of things of the multiple-choice task; no word belongs to two of them."""

@@ -1,6 +1,7 @@
 """From an experiment to the prompts of each task: the grid, checked before anything is scored."""
 
 import math
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from icl.ginc.family import default_family, load_family
 from icl.ginc.task import GincTask
 from icl.metrics.table import FORMAT_SEARCH
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.grammar import expand_formats
+from icl.prompts.grammar import GRAMMAR
 from icl.prompts.render import Prompt, content_free, label_prior
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.corpus import load_corpus
@@ -245,10 +246,22 @@ def _grids(probe: Probe, experiment: Experiment, task: Task | GincTask, seeds: S
             "--probe."
         )
     chosen = [grid.override(**{name: getattr(experiment, name) for name in _OVERRIDDEN}) for grid in grids]
-    chosen = [
-        replace(grid, formats=expand_formats(grid.formats, rng=stream(seeds.format, "formats"))) for grid in chosen
-    ]
+    chosen = [replace(grid, formats=_expand(grid.formats, seeds.format)) for grid in chosen]
     return [grid.as_curve() for grid in chosen] if experiment.curve else chosen
+
+
+def _expand(names: tuple[str, ...], seed: int) -> tuple[str, ...]:
+    """Draw the formats of the grammar that ``sampled(16)`` stands for; other names stay."""
+    found: dict[str, None] = {}
+    for name in names:
+        if not (written := re.fullmatch(r"sampled\(([^)]*)\)", name)):
+            found[name] = None
+            continue
+        if not written[1].isdigit() or int(written[1]) < 1:
+            raise UserError(f"sampled needs a number of formats, got '{name}'; write for example sampled(16).")
+        drawn = GRAMMAR.sample(int(written[1]), rng=stream(seed, "formats"))
+        found |= dict.fromkeys(format.name for format in drawn)
+    return tuple(found)
 
 
 _OVERRIDDEN = (

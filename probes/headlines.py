@@ -1,0 +1,48 @@
+"""What a run's probes asked for, a line a number: the metrics that each probe names, in words."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from probes.designs.catalogue import get_probe
+
+__all__ = ["headlines"]
+
+_MOST_LINES = 8
+
+
+def headlines(metrics: pd.DataFrame, probes: Sequence[str]) -> Iterator[str]:
+    """Write the numbers that answer each probe's question, those of accuracy where a metric has several scores."""
+    for name in probes:
+        probe = get_probe(name)
+        rows = metrics[metrics["metric"].isin(probe.metrics)]
+        rows = rows[rows["score"].isin(["", "accuracy"])]
+        rank = rows["metric"].map({metric: place for place, metric in enumerate(probe.metrics)})
+        rows = rows.assign(rank=rank).sort_values("rank", kind="stable")
+        if rows.empty:
+            continue
+        yield f"\n{probe.name}: {probe.question}"
+        row: Any
+        for row in rows.head(_MOST_LINES).itertuples():
+            yield f"  {row.metric}, {_where(row)}: {_value(row)}"
+        if len(rows) > _MOST_LINES:
+            yield f"  … and {len(rows) - _MOST_LINES} more in metrics.parquet"
+
+
+def _where(row: Any) -> str:
+    parts = [row.model, row.contrast or row.label_mode, row.format]
+    parts += [f"k = {row.example_length}"] if not pd.isna(row.example_length) else []
+    return ", ".join([part for part in parts if part] + [f"{row.num_shots} shots"])
+
+
+def _value(row: Any) -> str:
+    if pd.isna(row.estimate):
+        return f"not known, since {row.reason}"
+    points = row.unit.startswith("share") or row.unit == "probability"
+    scale, unit = (100, " points") if points else (1, f" {row.unit}" if row.unit not in ("ratio",) else "")
+    digits = 1 if points else 3
+    value = f"{scale * row.estimate:+.{digits}f}{unit}"
+    if pd.isna(row.low):
+        return f"{value}, no interval ({row.reason})"
+    return f"{value} (90 % interval {scale * row.low:+.{digits}f} to {scale * row.high:+.{digits}f})"

@@ -1,0 +1,97 @@
+"""Run every probe on every control in a folder that is thrown away, and compare what is read with what must be."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from icl.tasks.builtin import BUILTIN_TASKS
+from probes.designs.catalogue import PROBES
+from probes.designs.design import Probe
+from probes.runs.execute import execute
+from probes.runs.experiment import Experiment
+from probes.runs.folder import create_run
+from probes.runs.plan import GINC, Resources, make_plan
+from probes.scorers.controls import is_control
+from probes.selftest.expectations import EXPECTATIONS
+
+__all__ = ["Reading", "selftest", "selftest_table"]
+
+_TEXT_TASK, _CHOICE_TASK = "topic", "kinds"
+
+_QUERIES, _SETS = 16, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one probe read on one control.
+
+    Attributes
+    ----------
+    probe, control, task : str
+        Names.
+    checked : int
+        Numbers of the metrics table that were compared.
+    failures : tuple of str
+        Those that are not what they must be.
+    """
+
+    probe: str
+    control: str
+    task: str
+    checked: int
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was compared, and all of it was as it must be."""
+        return self.checked > 0 and not self.failures
+
+
+def selftest(*, progress: Callable[[str], None] | None = None) -> Iterator[Reading]:
+    """Yield a reading for each probe and control, on a task of sentences, of choices, and on GINC where they apply."""
+    with TemporaryDirectory() as scratch:
+        for name, probe in PROBES.items():
+            for task in _tasks(probe):
+                if progress:
+                    progress(f"{name} on {task}")
+                yield from _read(probe, task, Path(scratch) / f"{name}-{task}")
+
+
+def selftest_table(readings: list[Reading]) -> pd.DataFrame:
+    """Lay readings out: one row a probe and task, one column a control; numbers that agree, or how many do not."""
+    cells = {
+        (f"{reading.probe} ({reading.task})", reading.control): (
+            f"{reading.checked}" if reading.passed else f"{len(reading.failures) or 'no'} OF {reading.checked}"
+        )
+        for reading in readings
+    }
+    table = pd.Series(cells).unstack(sort=False).reindex(columns=list(EXPECTATIONS))
+    return table.fillna("·").rename_axis(index=None, columns=None)
+
+
+def _tasks(probe: Probe) -> list[str]:
+    tasks = [name for name in (_TEXT_TASK, _CHOICE_TASK) if probe.grids_for(BUILTIN_TASKS[name]())]
+    if probe.text and _CHOICE_TASK in tasks:
+        tasks.remove(_CHOICE_TASK)  # the same question, asked of sentences already
+    return tasks + ([GINC] if probe.ginc else [])
+
+
+def _read(probe: Probe, task: str, folder: Path) -> Iterator[Reading]:
+    controls = [name for name in EXPECTATIONS if is_control(name) or task == GINC]
+    experiment = Experiment(
+        models=tuple(controls), task=task, probes=(probe.name,), queries=_QUERIES, demonstration_sets=_SETS
+    )
+    plan = make_plan(experiment, Resources(use_cache=False))
+    metrics = execute(create_run(folder, experiment), plan)
+    metrics = metrics.assign(num_candidates=len(plan.prompts[0].candidates))
+    for control in controls:
+        mine = metrics[metrics["model"] == control]
+        checked, failures = 0, []
+        for expectation in EXPECTATIONS[control]:
+            rows = expectation.rows(mine)
+            checked += len(rows)
+            failures += expectation.failures(rows)
+        yield Reading(probe=probe.name, control=control, task=task, checked=checked, failures=tuple(failures))
