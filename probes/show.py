@@ -8,8 +8,8 @@ from dataclasses import asdict
 from icl.errors import UserError, unknown_name
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.demonstrations import EXACT_ORDERS
-from icl.tasks.corpus import load_corpus
 from icl.prompts.render import METHODS, Candidate, Prompt
+from icl.tasks.corpus import load_corpus
 from probes.designs.catalogue import PROBES
 from probes.runs.experiment import Experiment
 from probes.runs.plan import load_named_task, make_seeds

@@ -198,9 +198,7 @@ def conditions(*modes: str, shots=(0, 3, 6), formats=("qa", "arrow")) -> dict:
 
 
 def selection(**changes) -> Selection:
-    return Selection(
-        **{"num_queries": 5, "num_demonstration_sets": 2, "seeds": Seeds.same(0)} | changes
-    )
+    return Selection(**{"num_queries": 5, "num_demonstration_sets": 2, "seeds": Seeds.same(0)} | changes)
 
 
 def test_conditions_are_paired(colours):

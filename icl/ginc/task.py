@@ -125,9 +125,10 @@ def draw_ginc_curves(
 
 
 def draw_ginc_inputs(task: GincTask, inputs: tuple[str, ...], *, rng: np.random.Generator) -> tuple[str, ...]:
-    """Draw inputs that no concept made: as many tokens as each has, uniform over all but the delimiter."""
+    """Draw inputs that no concept made: as many tokens as each has, uniform over all that some state emits."""
     words = task.answers
-    return tuple(_write(words, rng.integers(DELIMITER + 1, len(words), size=len(text.split()))) for text in inputs)
+    tokens = np.setdiff1d(task.family.emission, [DELIMITER])
+    return tuple(_write(words, rng.choice(tokens, size=len(text.split()))) for text in inputs)
 
 
 def _draw_examples(task: GincTask, num_prompts: int, num_demonstrations: int, seeds: Seeds) -> GincExamples:

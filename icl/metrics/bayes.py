@@ -31,7 +31,8 @@ def bayes_gap(scores: pd.DataFrame) -> list[dict]:
             .merge(kl, on=keys)
             .merge(best[[*keys, "accuracy"]], on=keys, suffixes=("", "_bayes"))
         )
-        for asked in settings(as_drawn(outcomes), "task", "label_mode", "input_mode", "format", "num_shots", "example_length"):
+        keys_of_setting = ("task", "label_mode", "input_mode", "format", "num_shots", "example_length")
+        for asked in settings(as_drawn(outcomes), *keys_of_setting):
             rows = asked_once(asked)
             names: dict[str, Any] = {"contrast": "exact Bayes − model", "label_mode": rows["label_mode"].iloc[0]}
             estimate = clustered_mean(rows["kl"].to_numpy(), *clusters(rows))

@@ -1,6 +1,5 @@
 """What the model answers whatever the query is: the label shown last, the label shown most often (Zhao §3)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +22,8 @@ _PRIOR_SD = 5.0
 
 _MOST_CONSTANTS = 64
 """With more labels than this no constant is fitted for each of them."""
+
+_MOST_STEPS = 100
 
 _KEYS = ("model", "task", "label_mode", "input_mode", "format", "num_shots", "example_length")
 
@@ -63,14 +64,14 @@ def bias_effects(scores: pd.DataFrame) -> list[dict]:
             continue
         prompts = rows[rows["is_gold"]]
         names: dict[str, Any] = {"label_mode": rows["label_mode"].iloc[0], "balance": "", "unit": "nats"}
+        choice_slopes, smooth_slopes = _logit_slopes(choices), _linear_slopes(choices)
         for place, metric in enumerate(_COVARIATES):
             if not _varies(choices, place):
                 continue
             about = "for the label shown last" if place == 0 else "for each more demonstration that shows the label"
-            step = {"resolution": 1 / len(choices.chosen)}
-            choice, smooth = _logit_slope(choices, place), _linear_slope(choices, place)
-            found.append(metric_row(prompts, metric, choice, contrast=about, **step, **names))
-            found.append(metric_row(prompts, f"{metric}_logprob", smooth, contrast=about, **names))
+            step: dict[str, Any] = {"resolution": 1 / len(choices.chosen)}
+            found.append(metric_row(prompts, metric, choice_slopes[place], contrast=about, **step, **names))
+            found.append(metric_row(prompts, f"{metric}_logprob", smooth_slopes[place], contrast=about, **names))
     return found
 
 
@@ -109,43 +110,50 @@ def _varies(choices: _Choices, place: int) -> bool:
     return float((left**2).mean()) > 1e-6
 
 
-def _linear_slope(choices: _Choices, place: int) -> Estimate:
-    """Least squares of centred log-probabilities, errors clustered both ways."""
-    x, y = choices.covariates, choices.logprob
-    curvature = np.einsum("pci,pcj->ij", x, x)
-    inverse = np.linalg.pinv(curvature)
-    slopes = inverse @ np.einsum("pci,pc->i", x, y)
-    influence = np.einsum("pci,pc->pi", x, y - x @ slopes) @ inverse
-    return _estimate(slopes[place], influence[:, place], choices)
+def _linear_slopes(choices: _Choices) -> list[Estimate]:
+    """Least squares of centred log-probabilities on the covariates of interest, errors clustered both ways."""
+    x = choices.covariates
+    flat = x.reshape(-1, x.shape[-1])
+    inverse = np.linalg.pinv(flat.T @ flat)
+    slopes = inverse @ (flat.T @ choices.logprob.ravel())
+    influence = ((choices.logprob - x @ slopes)[..., None] * x).sum(axis=1) @ inverse
+    return _estimates(slopes, influence, choices)
 
 
-def _logit_slope(choices: _Choices, place: int) -> Estimate:
+def _logit_slopes(choices: _Choices) -> list[Estimate]:
     """Multinomial logit of the choices by Newton's method, errors clustered both ways (sandwich)."""
     x = choices.covariates
     slopes = np.zeros(x.shape[-1])
     penalty = np.eye(len(slopes)) / _PRIOR_SD**2
-    for gradient, curvature in _newton(x, choices.chosen, slopes):
+    for _ in range(_MOST_STEPS):
+        gradient, curvature = _derivatives(x, choices.chosen, slopes)
         step = np.linalg.solve(curvature + penalty, gradient.sum(axis=0) - penalty @ slopes)
         slopes += step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
-        if np.abs(step).max() < 1e-10:
+        if np.abs(step).max() < 1e-9:
             break
-    gradient, curvature = next(_newton(x, choices.chosen, slopes))
-    influence = gradient @ np.linalg.inv(curvature + penalty)
-    return _estimate(slopes[place], influence[:, place], choices)
+    gradient, curvature = _derivatives(x, choices.chosen, slopes)
+    return _estimates(slopes, gradient @ np.linalg.inv(curvature + penalty), choices)
 
 
-def _newton(x: ndarray, chosen: ndarray, slopes: ndarray, rounds: int = 100) -> Iterator[tuple[ndarray, ndarray]]:
-    """Yield each prompt's gradient and the curvature of the log-likelihood at the current slopes."""
-    for _ in range(rounds):
-        utility = x @ slopes
-        weights = np.exp(utility - utility.max(axis=1, keepdims=True))
-        weights /= weights.sum(axis=1, keepdims=True)
-        mean = np.einsum("pc,pci->pi", weights, x)
-        gradient = x[np.arange(len(x)), chosen] - mean
-        centred = x - mean[:, None]
-        yield gradient, np.einsum("pc,pci,pcj->ij", weights, centred, centred)
+def _derivatives(x: ndarray, chosen: ndarray, slopes: ndarray) -> tuple[ndarray, ndarray]:
+    """Each prompt's gradient and the curvature of the log-likelihood of a multinomial logit."""
+    utility = x @ slopes
+    weights = np.exp(utility - utility.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    mean = (weights[..., None] * x).sum(axis=1)
+    centred = (x - mean[:, None]).reshape(-1, x.shape[-1])
+    curvature = (weights.reshape(-1, 1) * centred).T @ centred
+    return x[np.arange(len(x)), chosen] - mean, curvature
 
 
-def _estimate(slope: float, influence: Float[ndarray, " num_prompts"], choices: _Choices) -> Estimate:
-    spread = clustered_mean(len(influence) * (influence - influence.mean()), choices.sets, choices.queries)
-    return replace(spread, estimate=float(slope), low=slope + spread.low, high=slope + spread.high)
+def _estimates(
+    slopes: Float[ndarray, " num_covariates"],
+    influence: Float[ndarray, "num_prompts num_covariates"],
+    choices: _Choices,
+) -> list[Estimate]:
+    """The slopes of `_COVARIATES` with their intervals."""
+    found = []
+    for slope, moved in zip(slopes[: len(_COVARIATES)].tolist(), influence.T):
+        spread = clustered_mean(len(moved) * (moved - moved.mean()), choices.sets, choices.queries)
+        found.append(replace(spread, estimate=slope, low=slope + spread.low, high=slope + spread.high))
+    return found

@@ -53,4 +53,4 @@ TWINS: dict[str, str] = {
     "majority_bias": "majority_bias_logprob",
     "bayes_accuracy_gap": "bayes_kl",
 }
-"""Metric that moves in steps → its continuous twin (Schaeffer); the others that do, have one in score gold_probability."""
+"""Metric that moves in steps → its continuous twin (Schaeffer); others have one in score gold_probability."""

@@ -10,8 +10,8 @@ import pandas as pd
 from icl.metrics.labels import PAIRED_SCORES
 from icl.metrics.outcomes import SCORES, total_variation
 from icl.metrics.spread import posterior_sd, posterior_spread, spread_of_means
-from icl.metrics.table import FORMAT_SEARCH, asked_once, clusters, metric_row, settings, without_search
-from icl.metrics.uncertainty import Estimate, clustered_error, clustered_mean, clustered_share
+from icl.metrics.table import FORMAT_SEARCH, asked_once, metric_row, settings, without_search
+from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
 
 __all__ = ["agreement", "format_effects", "option_effects", "search_effects", "set_effects", "spreads"]
 

@@ -16,7 +16,7 @@ from icl.metrics.uncertainty import (
     clustered_share_difference,
 )
 
-__all__ = ["CONTRASTS", "PAIRED_SCORES", "differences", "demonstration_effects", "label_effects", "label_slope"]
+__all__ = ["CONTRASTS", "PAIRED_SCORES", "demonstration_effects", "differences", "label_effects", "label_slope"]
 
 PAIRED_SCORES = ("accuracy", "gold_probability", "log_score")
 
@@ -64,7 +64,7 @@ def label_effects(outcomes: pd.DataFrame) -> list[dict]:
 
 
 def demonstration_effects(outcomes: pd.DataFrame) -> list[dict]:
-    """Compare demonstrations that differ in one part: label words, inputs, or one of the two taken away (`CONTRASTS`)."""
+    """Compare demonstrations that differ in one part: label words, inputs, or one of them taken away (`CONTRASTS`)."""
     found = []
     drawn = as_drawn(outcomes)
     keys = [name for name in SETTING if name != "input_mode"]
@@ -135,9 +135,7 @@ def _changed(gold: pd.DataFrame, other: pd.DataFrame, mode: str) -> list[dict]:
     shift = total_variation(gold["distribution"], other["distribution"])
     step = resolution(gold)
     return [
-        metric_row(
-            gold, "flip_rate", clustered_share(flips, *clusters(gold)), unit="share", resolution=step, **names
-        ),
+        metric_row(gold, "flip_rate", clustered_share(flips, *clusters(gold)), unit="share", resolution=step, **names),
         metric_row(gold, "prediction_shift", clustered_mean(shift, *clusters(gold)), unit="probability", **names),
     ]
 

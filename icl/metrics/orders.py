@@ -28,12 +28,12 @@ def order_effects(outcomes: pd.DataFrame) -> list[dict]:
     """Compare the orders of the demonstrations of each set, on the same queries.
 
     `order_sd_query` is the standard deviation over orders of the answer to one query (with every order asked it has no
-    noise). Of accuracies over queries: `order_spread_posterior` (best − worst) and `order_sd_posterior` are inferred set
-    by set and averaged over sets, `order_spread` is the raw range, `order_worst` the lowest of the orders minus their
-    mean. `order_consistency` is the share of pairs of orders that predict alike, `order_overlap` its continuous twin.
-    `global_entropy` is the entropy of the predicted labels over the queries, `global_entropy_soft` that of the average
-    answer, `local_entropy` the average entropy of an answer (GlobalE and LocalE, Lu §3); `global_entropy_gain` is the
-    score of the order with the largest GlobalE minus that of an average order.
+    noise). Of accuracies over queries: `order_spread_posterior` (best − worst) and `order_sd_posterior` are inferred
+    set by set and averaged over sets, `order_spread` is the raw range, `order_worst` the lowest of the orders minus
+    their mean. `order_consistency` is the share of pairs of orders that predict alike, `order_overlap` its continuous
+    twin. `global_entropy` is the entropy of the predicted labels over the queries, `global_entropy_soft` that of the
+    average answer, `local_entropy` the average entropy of an answer (GlobalE and LocalE, Lu §3);
+    `global_entropy_gain` is the score of the order with the largest GlobalE minus that of an average order.
     """
     found = []
     for rows in settings(_several_orders(outcomes), *_KEYS):
@@ -106,9 +106,7 @@ def _within_sets(rows: pd.DataFrame, tables: _Tables, names: dict[str, Any]) -> 
         units["contrast"] = f"{values[0].shape[1]} orders of each of {len(values)} demonstration sets"
         raw = np.mean([np.ptp(value.mean(axis=0)) for value in values])
         biased = "max − min of noisy means is biased upward"
-        found.append(
-            metric_row(rows, "order_spread", Estimate(estimate=float(raw), reason=biased), **units, **names)
-        )
+        found.append(metric_row(rows, "order_spread", Estimate(estimate=float(raw), reason=biased), **units, **names))
         for metric, infer in (("order_spread_posterior", posterior_spread), ("order_sd_posterior", posterior_sd)):
             found.append(metric_row(rows, metric, _over_sets(values, infer), **units, **names))
         worst = np.mean([value.mean(axis=0).min() - value.mean() for value in values])
@@ -122,7 +120,8 @@ def _over_sets(values: list[ndarray], infer: Callable[[ndarray, ndarray, ndarray
     each = [infer(value, np.zeros(len(value)), np.arange(len(value))) for value in values]
     known = np.array([one.estimate for one in each if not np.isnan(one.estimate)])
     if len(each) == 1:
-        return replace(each[0], reason=each[0].reason or "one demonstration set: the interval speaks of its orders alone")
+        alone = "one demonstration set: the interval speaks of its orders alone"
+        return replace(each[0], reason=each[0].reason or alone)
     if not len(known):
         return each[0]
     average = clustered_mean(known, np.arange(len(known)), np.zeros(len(known)))

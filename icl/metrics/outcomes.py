@@ -28,10 +28,10 @@ def prompt_outcomes(scores: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `PROMPT_KEYS`, probe, num_wrong_shown, gold, prediction, confidence, num_candidates, `SCORES`; distribution
-        (an array) over candidates (a tuple, in alphabetical order), mapped (what the demonstrations' mapping calls the gold label, None
-        where they follow none) and its mapped_probability. Probabilities are normalised over the candidates; ties go
-        to the first of them. A model that is asked by the channel method answers under a name of its own,
-        ``model (channel)``.
+        (an array) over candidates (a tuple, in alphabetical order); mapped (what the demonstrations' mapping calls the
+        gold label, None where they follow none) and its mapped_probability. Probabilities are normalised over the
+        candidates; ties go to the first of them. A model that is asked by the channel method answers under a name of
+        its own, ``model (channel)``.
     """
     number = scores.groupby(PROMPT_KEYS, dropna=False, sort=False).ngroup().to_numpy()
     failed = np.unique(number[(scores["status"] != "ok").to_numpy()])
@@ -85,8 +85,8 @@ def _tuples(candidate: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Candidates of each prompt; prompts that have the same share one tuple."""
     known: dict[tuple, tuple] = {}
     found = np.empty(len(starts), dtype=object)
-    for place, names in enumerate(np.split(candidate, starts[1:])):
-        names = tuple(names)
+    for place, part in enumerate(np.split(candidate, starts[1:])):
+        names = tuple(part)
         found[place] = known.setdefault(names, names)
     return found
 

@@ -266,7 +266,8 @@ def _check(condition: Condition, task: Task | GincTask, format: Format, selectio
         )
     if condition.option_order and not choices:
         raise UserError(
-            f"the order of answer options belongs to multiple choice, got task '{task.name}'; leave out --option-orders."
+            f"the order of answer options belongs to multiple choice, got task '{task.name}'; leave out "
+            "--option-orders."
         )
     if isinstance(task, Task) and condition.option_order >= max(task.num_options, 1):
         raise UserError(

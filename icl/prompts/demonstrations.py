@@ -12,7 +12,16 @@ from icl.errors import UserError, unknown_name
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example, Task
 
-__all__ = ["BALANCES", "EXACT_ORDERS", "Demonstrations", "Episode", "draw_curves", "draw_episodes", "draw_orders", "parse_balance"]
+__all__ = [
+    "BALANCES",
+    "EXACT_ORDERS",
+    "Demonstrations",
+    "Episode",
+    "draw_curves",
+    "draw_episodes",
+    "draw_orders",
+    "parse_balance",
+]
 
 EXACT_ORDERS = 5
 """Up to so many demonstrations an order's number is its rank among all of them."""
@@ -63,7 +72,7 @@ class Demonstrations:
 
     @property
     def num_wrong_shown(self) -> int | None:
-        """Shown labels that differ from gold; None where no labels of the label space, or no inputs of the task, are."""
+        """Shown labels that differ from gold; None where no labels of the task, or no inputs of it, are shown."""
         if self.shown_labels is None or self.label_mode == "random_words" or self.input_mode != "task":
             return None
         return sum(shown != gold for shown, gold in zip(self.shown_labels, self.gold_labels))

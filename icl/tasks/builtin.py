@@ -70,9 +70,7 @@ def kinds() -> Task:
             wrong = sorted(others, key=lambda other: _hash(f"{first} {second} {other}"))[:3]
             options = [right, *(KINDS[other][place % len(KINDS[other])] for other in wrong)]
             options.sort(key=lambda option: _hash(f"{first} {second} {option}"))
-            pool.append(
-                Example(input=f"Which belongs with {first} and {second}?", label=right, options=tuple(options))
-            )
+            pool.append(Example(input=f"Which belongs with {first} and {second}?", label=right, options=tuple(options)))
     return Task(
         name="kinds",
         description=(kinds.__doc__ or "").strip(),

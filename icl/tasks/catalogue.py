@@ -1,4 +1,4 @@
-"""One look-up for every way of naming a task: built in, a local file, a Hub data set."""
+"""One look-up for every way of naming a task: built in, a set of Min et al., a local file, a Hub data set."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,6 +7,8 @@ from icl.errors import unknown_name
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.files import READERS, load_file
 from icl.tasks.hub import load_hub
+from icl.tasks.min2022 import MIN_PREFIX, load_min_task
+from icl.tasks.min2022_sets import MIN_SETS
 from icl.tasks.task import Task
 
 __all__ = ["load_task"]
@@ -25,7 +27,8 @@ def load_task(
     Parameters
     ----------
     name
-        A built-in name; else the path of a ``.jsonl``, ``.csv`` or ``.parquet`` file; else a Hub data set, written
+        A built-in name; else ``min:`` and a data set of Min et al. 2022, with ``@manual`` behind it for their manual
+        template; else the path of a ``.jsonl``, ``.csv`` or ``.parquet`` file; else a Hub data set, written
         ``owner/name:config@split``.
     input_column, label_column
         Names of the columns of a file or Hub data set; other tasks have none.
@@ -41,11 +44,15 @@ def load_task(
     """
     if name in BUILTIN_TASKS:
         return BUILTIN_TASKS[name]()
+    if name.startswith(MIN_PREFIX):
+        set_name, _, template = name.partition("@")
+        return load_min_task(set_name, template=template or "minimal")
     if _looks_like_file(name):
         return load_file(name, input_column=input_column, label_column=label_column, options_column=options_column)
     if "/" in name:
         return load_hub(name, input_column=input_column, label_column=label_column, options_column=options_column)
-    raise unknown_name("task", name, [*BUILTIN_TASKS, *also_known])
+    meant = [MIN_PREFIX + name] if name in MIN_SETS else []
+    raise unknown_name("task", name, [*BUILTIN_TASKS, *also_known, *meant])
 
 
 def _looks_like_file(name: str) -> bool:

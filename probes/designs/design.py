@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from icl.ginc.task import GincTask
 from icl.prompts.build import Condition
@@ -54,7 +55,8 @@ class Grid:
 
     def override(self, **chosen: tuple | int | None) -> "Grid":
         """Replace what the user chose; None leaves the grid's own."""
-        return replace(self, **{name: value for name, value in chosen.items() if value is not None})
+        given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+        return replace(self, **given)
 
     def conditions(self) -> Iterable[Condition]:
         """List the conditions; all label modes share one zero-shot condition."""

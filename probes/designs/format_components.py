@@ -1,20 +1,19 @@
 """What is left of a demonstration when its labels or its inputs are taken away? (Min §5.3)"""
 
+from dataclasses import replace
+
 from probes.designs.design import Grid, Probe
 
-_WHERE = {"formats": ("input-output",), "shots": (0, 16)}
-_ON_GINC = {"formats": ("ginc",), "shots": (0, 16), "example_lengths": (5,)}
+_ALL = Grid(label_modes=("random",), input_modes=("task", "ood", "none"), formats=("input-output",), shots=(0, 16))
+_ON_GINC = replace(_ALL, formats=("ginc",), example_lengths=(5,))
 
 PROBE = Probe(
     name="format-components",
     question="What is left of the demonstrations when labels or inputs are taken away?",
     metrics=("labels_only_effect", "inputs_only_effect"),
     text=(
-        Grid(label_modes=("random",), input_modes=("task", "ood", "none"), **_WHERE),
-        Grid(label_modes=("random_words", "none"), **_WHERE),
+        _ALL,
+        replace(_ALL, label_modes=("random_words", "none"), input_modes=("task",)),
     ),
-    ginc=(
-        Grid(label_modes=("random",), input_modes=("task", "ood", "none"), **_ON_GINC),
-        Grid(label_modes=("none",), **_ON_GINC),
-    ),
+    ginc=(_ON_GINC, replace(_ON_GINC, label_modes=("none",), input_modes=("task",))),
 )

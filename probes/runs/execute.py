@@ -17,8 +17,8 @@ from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
 from probes.runs.manifest import make_manifest
 from probes.runs.plan import Plan, make_plan
-from probes.runs.search import Search, is_right
 from probes.runs.rows import Answers, prompt_key, score_rows, stored_answers, stored_keys
+from probes.runs.search import Search, is_right
 from probes.scorers.scorer import Answer, Progress, Scorer
 
 __all__ = ["execute", "run_experiment"]

@@ -13,8 +13,8 @@ from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.grammar import GRAMMAR
 from icl.prompts.render import Prompt, content_free, label_prior
 from icl.prompts.seeds import Seeds, stream
-from icl.tasks.corpus import load_corpus
 from icl.tasks.catalogue import load_task
+from icl.tasks.corpus import load_corpus
 from icl.tasks.task import Task
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
@@ -129,11 +129,11 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
         corpus=load_corpus(experiment.corpus) if experiment.corpus else None,
     )
     prompts: list[Prompt] = []
-    for example_length, conditions in _conditions(experiment, task, seeds).items():
+    for example_length, asked_for in _conditions(experiment, task, seeds).items():
         asked = task
         if isinstance(task, GincTask) and example_length is not None:
             asked = replace(task, example_length=example_length)
-        prompts += build_prompts(asked, conditions, selection)
+        prompts += build_prompts(asked, asked_for, selection)
     scorers = _make_scorers(experiment, resources, task)
     plan = Plan(
         task=task,

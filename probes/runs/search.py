@@ -56,9 +56,7 @@ class Search:
             Position of each prompt that was asked → whether it was answered right.
         """
         left = self.budget - len(answered)
-        open_arms = {
-            name: [place for place in places if place not in answered] for name, places in self.arms.items()
-        }
+        open_arms = {name: [place for place in places if place not in answered] for name, places in self.arms.items()}
         open_arms = {name: places for name, places in open_arms.items() if places}
         if left <= 0 or not open_arms:
             return ()

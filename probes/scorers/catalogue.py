@@ -27,8 +27,8 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
     Parameters
     ----------
     model
-        `oracle`, ``tempered(τ)``, a control's name, ``http…#name`` of a completions server, ``vllm:name``, or anything that
-        `HuggingFaceScorer` takes.
+        `oracle`, ``tempered(τ)``, a control's name, ``http…#name`` of a completions server, ``vllm:name``, or anything
+        that `HuggingFaceScorer` takes.
     task
         The oracle and the shipped models belong to a GINC family; it must be the task's.
     smoothing
