@@ -1,29 +1,32 @@
 """Formats: how a demonstration is written down, as data (after Sclar's grammar of descriptors and separators)."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from icl.errors import UserError, unknown_name
+from icl.prompts.numbering import NUMERALS
 
-__all__ = ["FORMATS", "Format", "get_format"]
+__all__ = ["CASINGS", "FORMATS", "Casing", "Format", "get_format"]
 
 type Casing = Literal["keep", "lower", "upper", "capitalised"]
 
-_CASINGS: dict[str, Callable[[str], str]] = {
+CASINGS: dict[str, Callable[[str], str]] = {
     "keep": str,
     "lower": str.lower,
     "upper": str.upper,
     "capitalised": lambda text: text[:1].upper() + text[1:],
 }
+"""What each casing does to a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """How a demonstration is written down.
 
-    A demonstration reads ``input_prefix input field_separator label_prefix label``; demonstrations are joined by
-    `demonstration_separator`, and the query ends where its label would stand.
+    A demonstration reads ``item input_prefix input field_separator options label_prefix label``; demonstrations are
+    joined by `demonstration_separator`, and the query ends where its label would stand.
 
     Attributes
     ----------
@@ -35,6 +38,19 @@ class Format:
         Stands once before everything, its separator included.
     input_casing, label_casing : "keep", "lower", "upper" or "capitalised"
         Applied to inputs and to label words.
+    item : str
+        Stands before each demonstration and the query; in it ``{1}``, ``{a}``, ``{A}``, ``{i}`` or ``{I}`` is its
+        number in digits, letters or Roman numerals.
+    option : str
+        How one answer option is listed where the options are shown, its separator included: ``{option}`` is its text,
+        and a number as in `item` is its mark. Empty where they are not shown.
+    answer : "text" or "mark"
+        Whether the answer is the option's text or its mark.
+
+    Raises
+    ------
+    UserError
+        If a template has an unknown field or more than one number, or the answer is to be a mark that `option` lacks.
     """
 
     name: str
@@ -46,19 +62,66 @@ class Format:
     demonstration_separator: str = "\n\n"
     input_casing: Casing = "keep"
     label_casing: Casing = "keep"
+    item: str = ""
+    option: str = ""
+    answer: Literal["text", "mark"] = "text"
+
+    def __post_init__(self):
+        _check_template(self.name, "item", self.item, set(NUMERALS))
+        _check_template(self.name, "option", self.option, {*NUMERALS, "option"})
+        if self.option and "{option}" not in self.option:
+            raise UserError(
+                f"the option {self.option!r} of format '{self.name}' does not show the option; put {{option}} into it."
+            )
+        if self.answer == "mark" and not _NUMBER.search(self.option):
+            raise UserError(
+                f"format '{self.name}' is to be answered by an option's mark, but its option {self.option!r} has none; "
+                "put a number such as {A} into it."
+            )
 
     def example(self) -> str:
         """One demonstration with the words "input" and "label" in their places, for catalogues."""
-        label = self.label_prefix + self.write_label("label")
-        return self.instruction + self.input_prefix + self.write_input("input") + self.field_separator + label
+        label = self.option_mark(1) if self.answer == "mark" else self.write_label("label")
+        options = "".join(self.write_option(position, word) for position, word in ((1, "label"), (2, "other")))
+        before = self.instruction + self.number(1) + self.input_prefix
+        return before + self.write_input("input") + self.field_separator + options + self.label_prefix + label
 
     def write_input(self, text: str) -> str:
         """Set the input's casing."""
-        return _CASINGS[self.input_casing](text)
+        return CASINGS[self.input_casing](text)
 
     def write_label(self, word: str) -> str:
         """Set the label word's casing."""
-        return _CASINGS[self.label_casing](word)
+        return CASINGS[self.label_casing](word)
+
+    def number(self, position: int) -> str:
+        """Write what stands before the demonstration or query at `position`, counted from 1."""
+        return _NUMBER.sub(lambda match: NUMERALS[match[1]](position), self.item)
+
+    def write_option(self, position: int, option: str) -> str:
+        """List the answer option at `position`, counted from 1, in the labels' casing; empty where none are listed."""
+        return _FIELD.sub(
+            lambda match: self.write_label(option) if match[1] == "option" else NUMERALS[match[1]](position),
+            self.option,
+        )
+
+    def option_mark(self, position: int) -> str:
+        """Write the mark alone of the answer option at `position`: "B" for the second of "({A}) {option}"."""
+        found = _NUMBER.search(self.option)
+        return NUMERALS[found[1]](position) if found else ""
+
+
+_FIELD = re.compile(r"\{([^{}]*)\}")
+_NUMBER = re.compile(r"\{([1aAiI])\}")
+
+
+def _check_template(name: str, kind: str, template: str, known: set[str]) -> None:
+    fields = _FIELD.findall(template)
+    listed = ", ".join(f"{{{field}}}" for field in sorted(known))
+    if unknown := set(fields) - known:
+        raise UserError(f"the {kind} of format '{name}' has the field '{{{min(unknown)}}}'; it can have {listed}.")
+    if len(fields) > len(set(fields)) or len(set(fields) & set(NUMERALS)) > 1:
+        raise UserError(f"the {kind} {template!r} of format '{name}' repeats a field or has two numbers; keep one.")
 
 
 _CATALOGUE = (
@@ -91,6 +154,10 @@ _CATALOGUE = (
         input_prefix="Text: ",
         label_prefix="Label: ",
     ),
+    # Each of these adds one thing to a format above: numbers to `input-output`, options to `qa`, letters to `options`.
+    Format(name="numbered", item="{1}. ", input_prefix="Input: ", label_prefix="Output: "),
+    Format(name="options", input_prefix="Q: ", option="- {option}\n", label_prefix="A: "),
+    Format(name="options-letters", input_prefix="Q: ", option="({A}) {option}\n", label_prefix="A: ", answer="mark"),
     # GINC: token 0 is the delimiter; every token is a word of digits.
     Format(name="ginc", world="ginc", field_separator=" ", demonstration_separator=" {delimiter} "),
     Format(name="ginc-no-delimiter", world="ginc", field_separator=" ", demonstration_separator=" "),
@@ -109,14 +176,21 @@ FORMATS: dict[str, Format] = {format.name: format for format in _CATALOGUE}
 def get_format(name: str, *, world: str) -> Format:
     """Look up a format for sentences (``world="text"``) or GINC tokens (``world="ginc"``).
 
+    Beside the catalogue's names, ``g17`` is the format of that number in `icl.prompts.grammar.GRAMMAR`.
+
     Raises
     ------
     UserError
         If there is no such format, or it belongs to the other world.
     """
+    from icl.prompts.grammar import GRAMMAR  # here, since it builds on this file
+
+    numbered = re.fullmatch(r"g(0|[1-9][0-9]*)", name)
+    format = GRAMMAR.format(int(numbered[1])) if numbered else FORMATS.get(name)
     known = [format.name for format in FORMATS.values() if format.world == world]
-    if name not in FORMATS:
+    known += [f"g0 to g{GRAMMAR.size - 1}"] if world == "text" else []
+    if format is None:
         raise unknown_name("format", name, known)
-    if name not in known:
+    if format.world != world:
         raise UserError(f"format '{name}' is not for {world} tasks; use one of {', '.join(known)}.")
-    return FORMATS[name]
+    return format

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ from icl.errors import UserError
 from icl.tasks.rows import Rows, check_columns, task_from_rows
 from icl.tasks.task import Task
 
-__all__ = ["READERS", "load_file"]
+__all__ = ["READERS", "decode", "load_file", "read_content"]
 
 
 def load_file(
@@ -43,13 +43,7 @@ def load_file(
         If the file does not exist, is empty, is not what its ending says, lacks a column, or makes no task.
     """
     path = Path(path).expanduser()
-    _check_path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"'{path}' could not be read: {error.strerror}; check the file and its permissions.") from None
-    if not content.strip():
-        raise UserError(f"'{path.name}' is empty; give it rows with an input and a label.")
+    content = read_content(path, endings=READERS, wanted="rows with an input and a label")
     names, read_column = READERS[path.suffix.lower()](path.name, content)
     origin = f"'{path.name}'"
     check_columns(origin, names, input_column=input_column, label_column=label_column, options_column=options_column)
@@ -63,10 +57,29 @@ def load_file(
     return task_from_rows(rows, name=path.stem, source=f"file:{path.name}#{sha256(content).hexdigest()[:12]}")
 
 
-def _check_path(path: Path) -> None:
+def read_content(path: Path, *, endings: Collection[str], wanted: str) -> bytes:
+    """Read a file that has one of `endings` and is not empty; `wanted` says what it should hold.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or it cannot be read or is empty.
+    """
+    _check_path(path, endings)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"'{path}' could not be read: {error.strerror}; check the file and its permissions.") from None
+    if not content.strip():
+        raise UserError(f"'{path.name}' is empty; give it {wanted}.")
+    return content
+
+
+def _check_path(path: Path, endings: Collection[str]) -> None:
     """Refuse what is not a file with a known ending."""
+    listed = ", ".join(endings)
     if path.is_dir():
-        raise UserError(f"'{path}' is a folder; name one {_ENDINGS} file in it.")
+        raise UserError(f"'{path}' is a folder; name one {listed} file in it.")
     if not path.exists():
         try:
             neighbours = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
@@ -76,14 +89,14 @@ def _check_path(path: Path) -> None:
         hint = f"did you mean '{path.parent / near[0]}'?" if near else "check the path."
         raise UserError(f"there is no file '{path}'; {hint}")
     if not path.suffix:
-        raise UserError(f"'{path.name}' has no ending, so it could be anything; save it as {_ENDINGS}.")
-    if path.suffix.lower() not in READERS:
-        raise UserError(f"'{path.name}' has the ending '{path.suffix}', not {_ENDINGS}; save it as one of these.")
+        raise UserError(f"'{path.name}' has no ending, so it could be anything; save it as {listed}.")
+    if path.suffix.lower() not in endings:
+        raise UserError(f"'{path.name}' has the ending '{path.suffix}', not {listed}; save it as one of these.")
 
 
 def _read_json_lines(name: str, content: bytes) -> tuple[list[str], Callable[[str], list[object]]]:
     records: list[dict[str, object]] = []
-    for number, line in enumerate(_decode(name, content).split("\n"), start=1):
+    for number, line in enumerate(decode(name, content).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -104,7 +117,7 @@ def _read_json_lines(name: str, content: bytes) -> tuple[list[str], Callable[[st
 
 
 def _read_csv(name: str, content: bytes) -> tuple[list[str], Callable[[str], list[object]]]:
-    reader = csv.reader(io.StringIO(_decode(name, content), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(decode(name, content), newline=""), strict=True)
     table: list[list[str]] = []
     try:
         for fields in reader:
@@ -146,7 +159,8 @@ def _read_parquet(name: str, content: bytes) -> tuple[list[str], Callable[[str],
     return table.column_names, lambda column: table.column(column).to_pylist()
 
 
-def _decode(name: str, content: bytes) -> str:
+def decode(name: str, content: bytes) -> str:
+    """Read bytes as UTF-8 text, or say where they are none."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -162,5 +176,3 @@ READERS: dict[str, Callable[[str, bytes], tuple[list[str], Callable[[str], list[
     ".parquet": _read_parquet,
 }
 """By ending: from a file's name (for messages) and its bytes to column names and a function that reads one column."""
-
-_ENDINGS = ", ".join(READERS)
