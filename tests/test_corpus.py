@@ -142,7 +142,11 @@ def test_missing_files_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("sentences", "message"),
-    [((), "has no sentences"), (("a", " "), "1 sentences of corpus 'c' are blank"), (("a", "a"), "are repeats")],
+    [
+        ((), "has no sentences"),
+        (("a", " "), r"corpus 'c' has blank sentences \(1 of 2\); leave them out"),
+        (("a", "a"), r"has repeats \(1 of 2 sentences\); keep one of each"),
+    ],
 )
 def test_a_corpus_holds_distinct_sentences(sentences, message):
     with pytest.raises(UserError, match=message):

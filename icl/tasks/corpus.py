@@ -49,9 +49,13 @@ class Corpus:
         if not self.sentences:
             raise UserError(f"corpus '{self.name}' has no sentences; give it at least one.")
         if blank := sum(not sentence.strip() for sentence in self.sentences):
-            raise UserError(f"{blank} sentences of corpus '{self.name}' are blank; leave them out.")
+            raise UserError(
+                f"corpus '{self.name}' has blank sentences ({blank} of {len(self.sentences)}); leave them out."
+            )
         if repeats := len(self.sentences) - len(set(self.sentences)):
-            raise UserError(f"{repeats} sentences of corpus '{self.name}' are repeats; keep one of each.")
+            raise UserError(
+                f"corpus '{self.name}' has repeats ({repeats} of {len(self.sentences)} sentences); keep one of each."
+            )
 
 
 def load_corpus(path: str | Path, *, text_column: str = "text") -> Corpus:
