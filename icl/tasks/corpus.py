@@ -9,10 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from icl.errors import UserError
+from icl.tasks.cells import as_text
 from icl.tasks.corpus_scenes import SCENES
 from icl.tasks.corpus_words import NOUNS, PHRASES
 from icl.tasks.files import READERS, decode, read_content
-from icl.tasks.rows import as_text
 
 __all__ = ["Corpus", "builtin_corpus", "load_corpus", "num_words"]
 

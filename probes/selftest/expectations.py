@@ -96,9 +96,9 @@ _DIFFERENCES = (
     *("inputs_only_effect", "label_correctness_slope"),
 )
 
-_SPREADS = ("format_spread", "option_spread", "order_spread", "order_sd_query")
+_SPREADS = ("format_spread", "order_spread", "order_sd_query")
 
-_AGREEMENTS = ("consistency", "overlap", "option_consistency", "option_overlap", "order_consistency", "order_overlap")
+_AGREEMENTS = ("consistency", "overlap", "order_consistency", "order_overlap")
 
 
 def _unmoved() -> tuple[Expectation, ...]:
@@ -117,7 +117,7 @@ def _unmoved() -> tuple[Expectation, ...]:
 
 def _only_demonstrations() -> tuple[Expectation, ...]:
     """Of the prompt's writing nothing moves the answer, and without demonstrations it is uniform."""
-    found = [_is(metric, 1) for metric in ("consistency", "overlap", "option_consistency", "option_overlap")]
+    found = [_is(metric, 1) for metric in ("consistency", "overlap", "option_overlap")]
     found += [_is(metric, 0, _SMOOTH) for metric in ("format_spread", "option_spread")]
     return (*found, _is(_SMOOTH, _chance, modes=("zero_shot", "none", "random_words")))
 
@@ -125,6 +125,8 @@ def _only_demonstrations() -> tuple[Expectation, ...]:
 EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
     "uniform": (
         *_unmoved(),
+        _is("option_overlap", 1),
+        _is("option_consistency", 0),  # ties go to the first that is listed
         _is(_SMOOTH, _chance),
         _is("follow_probability", _chance),
         _is("task_recognition", 0, _SMOOTH),
@@ -136,9 +138,13 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
     "label-prior": (
         *_unmoved(),
         _above("calibration_gain", 0, "log_score"),
+        _is("option_consistency", 0),  # it prefers what is listed first
+        _above("option_spread", 0.1, _SMOOTH),
     ),
     "gold-follower": (
         *_unmoved(),
+        _is("option_consistency", 1),
+        _is("option_overlap", 1),
         _is("accuracy", 1, "accuracy"),
         _is(_SMOOTH, 0.9),
         _is("follow_rate", 0),
@@ -155,7 +161,7 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         _is("order_consistency", 1),
         _is("order_overlap", 1),
         _above("majority_bias_logprob", 0.1),
-        _between("recency_bias_logprob", -0.2, 0.2),
+        _between("recency_bias_logprob", -0.5, 0.5),
     ),
     "copy-last-label": (
         *_only_demonstrations(),
@@ -179,7 +185,7 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         ),
         _is("gap", 0, _SMOOTH, modes=("symbols",)),
         _above("label_correctness_slope", 0.001, _SMOOTH),
-        _above("shots_gain", 0.001, _SMOOTH, modes=("gold", "symbols")),
+        _above("shots_gain", -1e-9, _SMOOTH, modes=("gold", "symbols")),
         _is("labels_only_effect", 0, _SMOOTH),
         _is("inputs_only_effect", 0, _SMOOTH),
         _between("input_distribution_effect", -0.2, 0.2, _SMOOTH),

@@ -1,7 +1,10 @@
 """Run every probe on every control in a folder that is thrown away, and compare what is read with what must be."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,7 +24,7 @@ __all__ = ["Reading", "selftest", "selftest_table"]
 
 _TEXT_TASK, _CHOICE_TASK = "topic", "kinds"
 
-_QUERIES, _SETS = 16, 3
+_QUERIES, _SETS = 8, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +53,20 @@ class Reading:
         return self.checked > 0 and not self.failures
 
 
-def selftest(*, progress: Callable[[str], None] | None = None) -> Iterator[Reading]:
-    """Yield a reading for each probe and control, on a task of sentences, of choices, and on GINC where they apply."""
-    with TemporaryDirectory() as scratch:
-        for name, probe in PROBES.items():
-            for task in _tasks(probe):
-                if progress:
-                    progress(f"{name} on {task}")
-                yield from _read(probe, task, Path(scratch) / f"{name}-{task}")
+def selftest(probes: Sequence[str] = tuple(PROBES), *, processes: int | None = None) -> Iterator[Reading]:
+    """Yield a reading for each probe and control, on a task of sentences, of choices, and on GINC where they apply.
+
+    Parameters
+    ----------
+    probes
+        Names.
+    processes
+        How many probes are read at a time; None is one a core.
+    """
+    pairs = [(name, task) for name in probes for task in _tasks(PROBES[name])]
+    with ProcessPoolExecutor(processes or os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        for readings in pool.map(_read, *zip(*pairs)):
+            yield from readings
 
 
 def selftest_table(readings: list[Reading]) -> pd.DataFrame:
@@ -79,7 +88,13 @@ def _tasks(probe: Probe) -> list[str]:
     return tasks + ([GINC] if probe.ginc else [])
 
 
-def _read(probe: Probe, task: str, folder: Path) -> Iterator[Reading]:
+def _read(name: str, task: str) -> list[Reading]:
+    """Run one probe on every control that belongs to the task."""
+    with TemporaryDirectory() as scratch:
+        return _read_in(Path(scratch) / "run", PROBES[name], task)
+
+
+def _read_in(folder: Path, probe: Probe, task: str) -> list[Reading]:
     controls = [name for name in EXPECTATIONS if is_control(name) or task == GINC]
     experiment = Experiment(
         models=tuple(controls), task=task, probes=(probe.name,), queries=_QUERIES, demonstration_sets=_SETS
@@ -87,6 +102,7 @@ def _read(probe: Probe, task: str, folder: Path) -> Iterator[Reading]:
     plan = make_plan(experiment, Resources(use_cache=False))
     metrics = execute(create_run(folder, experiment), plan)
     metrics = metrics.assign(num_candidates=len(plan.prompts[0].candidates))
+    readings = []
     for control in controls:
         mine = metrics[metrics["model"] == control]
         checked, failures = 0, []
@@ -94,4 +110,6 @@ def _read(probe: Probe, task: str, folder: Path) -> Iterator[Reading]:
             rows = expectation.rows(mine)
             checked += len(rows)
             failures += expectation.failures(rows)
-        yield Reading(probe=probe.name, control=control, task=task, checked=checked, failures=tuple(failures))
+        found = Reading(probe=probe.name, control=control, task=task, checked=checked, failures=tuple(failures))
+        readings.append(found)
+    return readings
