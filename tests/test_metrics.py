@@ -244,7 +244,7 @@ def test_label_effects_find_the_gap_that_was_put_in(rng):
     kept = select(rows, metric="gain_retained", score="accuracy")
     assert kept["estimate"] == pytest.approx(1 - gler["estimate"], rel=1e-9)
     assert gap["resolution"] == pytest.approx(1 / 1200)
-    recognition = select(rows, metric="task_recognition")
+    recognition = select(rows, metric="task_recognition", score="accuracy")
     assert recognition["estimate"] == pytest.approx(accuracy["random"] - 0.5, rel=1e-9)
 
 

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from icl.tasks.files import load_file
 from icl.tasks.hub import HubName, load_hub, parse_hub_name, task_from_dataset
 from icl.tasks.rows import Rows, task_from_rows
 from icl.tasks.task import Task
-from icl.tasks.wordlists import PLACES, REVIEW_ADJECTIVES, REVIEW_FEELINGS, REVIEW_VERDICTS
+from icl.tasks.wordlists import KINDS, PLACES, REVIEW_ADJECTIVES, REVIEW_FEELINGS, REVIEW_VERDICTS
 
 ROWS = [("a fine film", "good"), ("a dull film", "bad"), ("the best of all, she said", "good")]
 
@@ -57,12 +58,25 @@ def records() -> list[dict]:
 def test_builtin_pool_is_large_distinct_balanced_and_repeatable(name):
     task = BUILTIN_TASKS[name]()
     assert 400 <= len({example.input for example in task.pool}) == len(task.pool) <= POOL_SIZE
-    assert len(set(Counter(example.label for example in task.pool).values())) == 1
-    assert set(task.label_space) == {example.label for example in task.pool}
+    if not task.is_multiple_choice:
+        assert len(set(Counter(example.label for example in task.pool).values())) == 1
+        assert set(task.label_space) == {example.label for example in task.pool}
     assert (task.name, task.source) == (name, "built-in")
     assert task.description == BUILTIN_TASKS[name].__doc__
     assert task == BUILTIN_TASKS[name]()
-    assert len({example.label for example in task.pool[:20]}) == len(task.label_space), "labels come in blocks"
+    assert len({example.label for example in task.pool[:20]}) >= len(task.label_space), "labels come in blocks"
+
+
+def test_the_right_option_of_the_choice_task_stands_in_every_place_alike_and_is_one_of_the_kind_that_is_named():
+    pool = BUILTIN_TASKS["kinds"]().pool
+    kind_of = {word: kind for kind, words in KINDS.items() for word in words}
+    for example in pool:
+        named = example.input.removeprefix("Which belongs with ").removesuffix("?").replace(" and", ",").split(", ")
+        assert {kind_of[word] for word in named} == {kind_of[example.label]}
+        assert len({kind_of[option] for option in example.options}) == len(example.options) == 4
+        assert example.label not in named
+    places = Counter(example.options.index(example.label) for example in pool)
+    assert all(abs(places[place] - 150) < 4.5 * np.sqrt(600 * 3 / 16) for place in range(4))
 
 
 @pytest.mark.parametrize("name", BUILTIN_TASKS)

@@ -83,7 +83,8 @@ def search_effects(outcomes: pd.DataFrame) -> list[dict]:
             order = np.argsort(means)
             labels = list(blocks)
             contrast = f"{labels[order[-1]]} − {labels[order[0]]}"
-            units: dict[str, Any] = {"unit": SCORES[score], "score": score, "contrast": contrast}
+            step = 1 / len(rows) if score == "accuracy" else 0.0
+            units: dict[str, Any] = {"unit": SCORES[score], "score": score, "contrast": contrast, "resolution": step}
             if noise == 0 or counts.max() < 2:
                 spread = Estimate.missing("the answers within a format do not differ, so their noise is not known")
             else:
@@ -106,7 +107,8 @@ def spreads(rows: pd.DataFrame, factor: str, name: str, **names) -> list[dict]:
             estimate=float(means.iloc[-1] - means.iloc[0]), reason="max − min of noisy means is biased upward"
         )
         sets, queries = (table.index.get_level_values(level).to_numpy() for level in index[:2])
-        units: dict[str, Any] = {"unit": SCORES[score], "score": score, "contrast": contrast}
+        step = 1 / len(table) if score == "accuracy" else 0.0
+        units: dict[str, Any] = {"unit": SCORES[score], "score": score, "contrast": contrast, "resolution": step}
         for metric, estimate in (
             (f"{name}_spread", raw),
             (f"{name}_spread_posterior", posterior_spread(table.to_numpy(), sets, queries)),

@@ -52,7 +52,7 @@ def entropy(probabilities: Float[ndarray, "... num_outcomes"]) -> Float[ndarray,
     """Entropy in nats."""
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(probabilities > 0, probabilities * np.log(probabilities), 0.0)
-    return -terms.sum(axis=-1)
+    return np.asarray(-terms.sum(axis=-1))
 
 
 def global_entropy(predictions: ndarray) -> float:

@@ -115,14 +115,17 @@ def asked_once(rows: pd.DataFrame) -> pd.DataFrame:
 def matched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Line two conditions up by query, demonstration set and order, keeping the prompts that both have.
 
-    A prompt without demonstrations goes with every prompt of its query; labels drawn several times on one side alone
-    each go with the one prompt of the other side.
+    A prompt without demonstrations goes with every order of its query, and with every set where it was asked beside
+    other sets; labels drawn several times on one side alone each go with the one prompt of the other side.
     """
     keys = ["query_id", "option_order"]
-    if second["num_shots"].max() == 0:
+    bare = len(second) > 0 and second["num_shots"].max() == 0
+    if not bare or set(first["demonstration_set_id"]) <= set(second["demonstration_set_id"]):
+        keys += ["demonstration_set_id"]
+    if bare:
         second = second.drop_duplicates(keys)
     else:
-        keys += ["demonstration_set_id", "order"]
+        keys += ["order"]
     if first["label_draw"].nunique() > 1 and second["label_draw"].nunique() > 1:
         keys += ["label_draw"]
     left = first[keys].assign(left=np.arange(len(first)))

@@ -57,20 +57,19 @@ def continent() -> Task:
 
 
 def kinds() -> Task:
-    """Which of four words belongs with the two that are named (multiple choice)?"""
+    """Which of four words belongs with the three that are named (multiple choice)?"""
     pool = []
     for kind, words in KINDS.items():
         others = [other for other in KINDS if other != kind]
-        for number, (first, second) in enumerate(combinations(words, 2)):
-            if number % 3:  # a third of the pairs is enough
-                continue
-            place = _hash(f"{first} {second}")
-            left = [word for word in words if word not in (first, second)]
+        for named in combinations(words, 3):
+            text = "Which belongs with {}, {} and {}?".format(*named)
+            place = _hash(text)
+            left = [word for word in words if word not in named]
             right = left[place % len(left)]
-            wrong = sorted(others, key=lambda other: _hash(f"{first} {second} {other}"))[:3]
+            wrong = sorted(others, key=lambda other, text=text: _hash(text + other))[:3]
             options = [right, *(KINDS[other][place % len(KINDS[other])] for other in wrong)]
-            options.sort(key=lambda option: _hash(f"{first} {second} {option}"))
-            pool.append(Example(input=f"Which belongs with {first} and {second}?", label=right, options=tuple(options)))
+            options.sort(key=lambda option, text=text: _hash(text + option))
+            pool.append(Example(input=text, label=right, options=tuple(options)))
     return Task(
         name="kinds",
         description=(kinds.__doc__ or "").strip(),

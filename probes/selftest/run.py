@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -64,7 +65,7 @@ def selftest(probes: Sequence[str] = tuple(PROBES), *, processes: int | None = N
         How many probes are read at a time; None is one a core.
     """
     pairs = [(name, task) for name in probes for task in _tasks(PROBES[name])]
-    with ProcessPoolExecutor(processes or os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(processes or os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for readings in pool.map(_read, *zip(*pairs)):
             yield from readings
 
@@ -86,6 +87,22 @@ def _tasks(probe: Probe) -> list[str]:
     if probe.text and _CHOICE_TASK in tasks:
         tasks.remove(_CHOICE_TASK)  # the same question, asked of sentences already
     return tasks + ([GINC] if probe.ginc else [])
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let the processes that are started here use one thread for linear algebra: there is one for each core."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _read(name: str, task: str) -> list[Reading]:
