@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.errors import UserError
-from icl.metrics.uncertainty import LEVEL, Estimate, clustered_error, num_clusters
+from icl.metrics.uncertainty import LEVEL, Estimate, clustered_error
 
 __all__ = ["posterior_sd", "posterior_spread", "sd_of_means", "spread_of_means"]
 
@@ -120,11 +120,13 @@ def _of_values(
         return Estimate.missing(f"{num_prompts} prompts are too few to know their noise")
     own = values - values.mean(axis=1, keepdims=True)  # what all conditions share cannot move a spread
     means = own.mean(axis=0)
-    errors = np.array([clustered_error(column, sets, queries)[0] for column in (own - means).T])
+    found = [clustered_error(column, sets, queries) for column in (own - means).T]
+    errors, degrees = (np.array([one[place] for one in found], dtype=float) for place in (0, 1))
+    if np.isnan(errors).any():
+        return Estimate.missing("one query with one demonstration set is too little to know the noise")
     # The differences from the mean of all conditions have lost one of them: C − 1 hold the noise of C.
     noise = np.sqrt((errors**2).sum() / max(num_conditions - 1, 1))
-    degrees = (num_conditions - 1) * (num_clusters(sets, queries) - 1)
-    return _of_means(means, np.full(num_conditions, noise), float(degrees), statistic)
+    return _of_means(means, np.full(num_conditions, noise), float((num_conditions - 1) * degrees.mean()), statistic)
 
 
 def _of_means(

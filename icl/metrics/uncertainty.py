@@ -8,6 +8,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy import stats
 
+from icl.metrics.crossed import cells_of, degrees_of_freedom, residual_variance
+
 __all__ = [
     "LEVEL",
     "Estimate",
@@ -50,9 +52,10 @@ def clustered_mean(
 ) -> Estimate:
     """Average over prompts; sets and queries are crossed, so the error is clustered both ways.
 
-    V = V_set + V_query − V_prompt, and never less than V_set or V_query (Cameron, Gelbach & Miller 2011, eq. 2.11);
-    t quantiles with min(number of sets, number of queries) − 1 degrees of freedom. With one demonstration set the
-    interval speaks of queries alone, and says so.
+    V = V_set + V_query − V_both, and never less than V_set or V_query (Cameron, Gelbach & Miller 2011, eq. 2.11).
+    V_both is what neither sets nor queries explain; the plain variance of the prompts in its place would, with three
+    sets, take away a third of what queries add. The t quantiles have Satterthwaite's degrees of freedom (see
+    `icl.metrics.crossed`). With one demonstration set the interval speaks of queries alone, and says so.
     """
     mean = float(values.mean())
     error, degrees, reason = clustered_error(values - mean, sets, queries)
@@ -71,7 +74,7 @@ def clustered_share(values: Float[ndarray, " num_prompts"], sets: ndarray, queri
     worth = num_clusters(sets, queries)
     varies = plain.standard_error > 0
     trials = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else float(worth)
-    low, high = _wilson(plain.estimate, trials, worth - 1)
+    low, high = _wilson(plain.estimate, trials, plain.degrees)
     return replace(plain, low=low, high=high)
 
 
@@ -98,7 +101,7 @@ def _unseen_share(sets: ndarray, queries: ndarray) -> float:
     return _wilson(0.0, float(worth), worth - 1)[1]
 
 
-def _wilson(share: float, trials: float, degrees: int) -> tuple[float, float]:
+def _wilson(share: float, trials: float, degrees: float | int) -> tuple[float, float]:
     """Score interval of a share (Wilson 1927) with a t quantile."""
     t = float(stats.t.ppf((1 + LEVEL) / 2, degrees))
     centre = (share + t**2 / (2 * trials)) / (1 + t**2 / trials)
@@ -175,7 +178,7 @@ def _jackknife_variance(
     return float((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()), count
 
 
-def _interval(estimate: float, error: float, degrees: int, reason: str, *, level: float = LEVEL) -> Estimate:
+def _interval(estimate: float, error: float, degrees: float | int, reason: str, *, level: float = LEVEL) -> Estimate:
     if degrees < 1:
         return Estimate(estimate=estimate, reason=reason)
     half = float(stats.t.ppf((1 + level) / 2, degrees)) * error
@@ -191,25 +194,39 @@ def _interval(estimate: float, error: float, degrees: int, reason: str, *, level
 
 def clustered_error(
     residuals: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray
-) -> tuple[float, int, str]:
+) -> tuple[float, float, str]:
     """Standard error of a mean whose residuals are given, its degrees of freedom, and what to say about it."""
-    by_set, num_sets = _cluster_variance(residuals, sets)
-    by_query, num_queries = _cluster_variance(residuals, queries)
-    by_prompt, _ = _cluster_variance(residuals, np.arange(len(residuals)))
+    cells = cells_of(residuals, sets, queries)
+    by_set, by_query, by_cell = (
+        _cluster_variance(cells.values, group) for group in (cells.sets, cells.queries, np.arange(len(cells.values)))
+    )
+    num_sets, num_queries = cells.num_sets, cells.num_queries
     if num_sets < 2 and num_queries < 2:
-        return np.nan, 0, "one prompt only, so no interval"
+        return np.nan, 0.0, "one prompt only, so no interval"
     if num_sets < 2:
-        return float(np.sqrt(by_query)), num_queries - 1, "one demonstration set: the interval speaks of queries alone"
+        return (
+            float(np.sqrt(by_query)),
+            num_queries - 1.0,
+            "one demonstration set: the interval speaks of queries alone",
+        )
     if num_queries < 2:
-        return float(np.sqrt(by_set)), num_sets - 1, "one query: the interval speaks of demonstration sets alone"
-    variance = max(by_set + by_query - by_prompt, by_set, by_query)
-    return float(np.sqrt(variance)), min(num_sets, num_queries) - 1, ""
+        return float(np.sqrt(by_set)), num_sets - 1.0, "one query: the interval speaks of demonstration sets alone"
+    left = residual_variance(cells)
+    if left is None:  # not crossed: prompts that share nothing are clusters of their own
+        variance = max(by_set + by_query - by_cell, by_set, by_query)
+        return float(np.sqrt(variance)), min(num_sets, num_queries) - 1.0, ""
+    own = left / len(cells.values)
+    variance = max(by_set + by_query - own, by_set, by_query)
+    counts = {"num_sets": num_sets, "num_queries": num_queries}
+    return (
+        float(np.sqrt(variance)),
+        degrees_of_freedom(by_set=by_set, by_query=by_query, residual=own, total=variance, **counts),
+        "",
+    )
 
 
-def _cluster_variance(residuals: Float[ndarray, " num_prompts"], clusters: ndarray) -> tuple[float, int]:
-    _, cluster = np.unique(clusters, return_inverse=True)
+def _cluster_variance(residuals: Float[ndarray, " num_prompts"], cluster: ndarray) -> float:
+    """Variance of the mean from the sums of its clusters, numbered from 0; NaN for one cluster."""
     sums = np.bincount(cluster, weights=residuals)
     count = len(sums)
-    if count < 2:
-        return np.nan, count
-    return float(count / (count - 1) * (sums**2).sum() / len(residuals) ** 2), count
+    return float(count / (count - 1) * (sums**2).sum() / len(residuals) ** 2) if count > 1 else np.nan
