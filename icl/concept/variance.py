@@ -1,0 +1,276 @@
+"""The crossed hierarchical model: how much of what moves an answer is the query, and how much each part of the prompt.
+
+    score = mean[setting] + query + demonstrations + order + format + labels + combination + residual,
+
+every part but the first Normal(0, sd²) over its levels; orders and labels are levels within a demonstration set.
+Log-odds of the gold label are taken for normal; then all effects are integrated out exactly, and only the standard
+deviations are sampled. A right or wrong answer is Bernoulli with such log-odds; its effects are sampled, and its
+residual is the logistic distribution's own (π²/3; Nakagawa & Schielzeth 2010, Biological Reviews 85). Deliberately not
+expressed: that some queries are moved by formats or labels more than others, beyond the one residual; effects that
+come in clumps.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Float
+from numpy import ndarray
+
+from icl.concept.fit import _SAMPLE_STATS, _quiet
+from icl.concept.variance_design import FACTORS, PROMPT_FACTORS, VarianceDesign, design_of
+from icl.errors import UserError
+
+if TYPE_CHECKING:
+    import pymc
+
+__all__ = ["DEFAULT_VARIANCE_PRIORS", "VariancePriors", "build_variance_model", "fit_variance", "variance_shares"]
+
+LOGISTIC_SD = float(np.pi / np.sqrt(3))
+"""Standard deviation of the logistic distribution, in nats."""
+
+FEW_LEVELS = 5
+"""Below this many levels the prior shows in a standard deviation (Gelman 2006, Bayesian Analysis 1)."""
+
+_LOWER, _UPPER = 0.05, 0.95  # ends of every 90 % interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariancePriors:
+    """Every prior as a number, with its reason.
+
+    Attributes
+    ----------
+    part
+        Half-normal scale of every part of log-odds, in standard deviations of the data within a setting: no part can
+        be much larger than the whole, and each may be 0.
+    setting
+        Scale of the settings' means about the mean of all, in the same unit: so wide that it tells nothing.
+    part_of_accuracy
+        Half-normal scale of every part where answers are right or wrong, in nats: one sd moves an even chance to 82 %.
+    setting_of_accuracy
+        Scale of the settings' mean log-odds, in nats: 1 % to 99 % right are within two of it.
+    """
+
+    part: float = 1.0
+    setting: float = 10.0
+    part_of_accuracy: float = 1.5
+    setting_of_accuracy: float = 2.5
+
+
+DEFAULT_VARIANCE_PRIORS = VariancePriors()
+
+
+def fit_variance(
+    outcomes: pd.DataFrame,
+    *,
+    score: str = "gold_log_odds",
+    priors: VariancePriors = DEFAULT_VARIANCE_PRIORS,
+    draws: int = 1000,
+    tune: int = 500,
+    chains: int = 4,
+    seed: int,
+    progress: bool = False,
+) -> xr.DataTree:
+    """Sample the standard deviation of every part, with nutpie.
+
+    Parameters
+    ----------
+    outcomes
+        Prompt outcomes of one model on one task, from `icl.metrics.outcomes.prompt_outcomes`. Where there is a column
+        label_draw it tells draws of random labels apart. Prompts without demonstrations are left out.
+    score
+        ``"gold_log_odds"``, from gold_probability, 0 at chance, cut at ±15 nats; or ``"accuracy"``.
+    draws, tune, chains
+        Kept draws and tuning draws of each chain, and their number.
+    seed
+        Seed of the sampler.
+    progress
+        Whether nutpie shows a progress bar.
+
+    Returns
+    -------
+    xr.DataTree
+        Groups posterior (``sd`` by factor, in nats), sample_stats, observed_data and constant_data (levels of each
+        factor); the root's attrs tell what was asked and which factors were not varied. `icl.concept.diagnose.diagnose`
+        says whether it may be read, `variance_shares` what it says.
+
+    Raises
+    ------
+    UserError
+        If the outcomes are of several models or tasks, nothing about their prompts varied, or all scores are the same.
+    """
+    import nutpie
+
+    if chains < 2 or draws < 4 or tune < 1:
+        raise UserError(
+            f"a fit needs at least 2 chains, 4 draws and 1 tuning draw, got {chains}, {draws} and {tune}; raise them."
+        )
+    design = design_of(outcomes, score)
+    started = time.perf_counter()
+    with _quiet("pymc"):
+        compiled = nutpie.compile_pymc_model(build_variance_model(design, priors))
+        sampling = time.perf_counter()
+        tree = nutpie.sample(
+            compiled,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            seed=int(np.random.SeedSequence(seed).generate_state(1)[0]),
+            target_accept=0.95 if score == "accuracy" else 0.9,  # few answers a level leave narrow necks
+            save_warmup=False,
+            progress_bar=progress,
+        )
+    finished = time.perf_counter()
+    levels = {name: ("outcome", codes) for name, codes in design.levels.items()}
+    result = xr.DataTree.from_dict(
+        {
+            "posterior": tree["posterior"].to_dataset()[["sd"]],
+            "sample_stats": tree["sample_stats"].to_dataset()[list(_SAMPLE_STATS)],
+            "observed_data": xr.Dataset({score: ("outcome", design.values)}),
+            "constant_data": xr.Dataset(levels | {"setting": ("outcome", design.setting)}),
+        }
+    )
+    result.attrs = {
+        "account": "variance",
+        "model": design.model,
+        "task": design.task,
+        "score": score,
+        "absent": json.dumps(design.absent),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "priors": json.dumps(asdict(priors)),
+        "versions": json.dumps({name: version(name) for name in ("pymc", "nutpie", "arviz", "numpy")}),
+        "seconds_compiling": round(sampling - started, 2),
+        "seconds_sampling": round(finished - sampling, 2),
+    }
+    return result
+
+
+def build_variance_model(design: VarianceDesign, priors: VariancePriors = DEFAULT_VARIANCE_PRIORS) -> "pymc.Model":
+    """Build the model of a design; its variable ``sd`` has a standard deviation for each factor, in nats.
+
+    Raises
+    ------
+    UserError
+        If all scores are the same.
+    """
+    if np.ptp(design.values) == 0:
+        raise UserError(
+            f"all {len(design.values)} scores are {design.values[0]:.3g}, so no variance can be split; use a task that "
+            "is neither hopeless nor trivial for this model."
+        )
+    return _bernoulli_model(design, priors) if design.score == "accuracy" else _normal_model(design, priors)
+
+
+def _normal_model(design: VarianceDesign, priors: VariancePriors) -> "pymc.Model":
+    """All effects integrated out: y ~ Normal(0, σ²(I + Σ_f r_f² Z_f Z_fᵀ)), r_f the deviation of f over σ.
+
+    With W = [settings, all factors but the largest] scaled by r, the largest factor is taken out first, since its part
+    of WᵀW is diagonal; the determinant and the inverse then need a Cholesky factor of the rest alone.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    own = design.values - _mean_of_group(design.values, design.setting)
+    scale, y = float(own.std()), design.values - design.values.mean()
+    largest = max(design.levels, key=lambda name: design.num_levels[name])
+    others = [name for name in design.levels if name != largest]
+    big = design.levels[largest]
+    blocks = [np.eye(int(codes.max()) + 1)[codes] for codes in (design.setting, *(design.levels[f] for f in others))]
+    wide = np.concatenate(blocks, axis=1)
+    block = np.repeat(np.arange(len(blocks)), [part.shape[1] for part in blocks])
+    counts, sums = np.bincount(big).astype(float), np.bincount(big, weights=y)
+    overlap = np.zeros((len(counts), wide.shape[1]))
+    np.add.at(overlap, big, wide)
+
+    with pm.Model(coords={"factor": [*others, largest, "residual"]}) as model:
+        sd = pm.HalfNormal("sd", priors.part * scale, dims="factor")
+        sigma = sd[-1]
+        ratio = pt.concatenate([pt.as_tensor([priors.setting * scale]), sd[:-2]])[block] / sigma
+        large = sd[-2] / sigma
+        grown = 1 + large**2 * counts
+        shrunk = large / pt.sqrt(grown)
+        crossed = overlap * shrunk[:, None]
+        inner = pt.eye(len(block)) + ratio[:, None] * ratio * (wide.T @ wide - crossed.T @ crossed)
+        factor = pt.linalg.cholesky(inner)
+        left = pt.linalg.solve_triangular(factor, ratio * (wide.T @ y - crossed.T @ (shrunk * sums)), lower=True)
+        misfit = y @ y - ((shrunk * sums) ** 2).sum() - (left**2).sum()
+        log_determinant = 2 * pt.log(pt.diag(factor)).sum() + pt.log(grown).sum()
+        pm.Potential("log_density", -len(y) * pt.log(sigma) - (log_determinant + misfit / sigma**2) / 2)
+    return model
+
+
+def _bernoulli_model(design: VarianceDesign, priors: VariancePriors) -> "pymc.Model":
+    """Effects of a factor sum to 0: what its levels share belongs to the settings' means."""
+    import pymc as pm
+
+    factors = list(design.levels)
+    coords = {"factor": factors, "setting": np.arange(design.setting.max() + 1)}
+    coords |= {f"level_of_{name}": np.arange(count) for name, count in design.num_levels.items()}
+    with pm.Model(coords=coords) as model:
+        sd = pm.HalfNormal("sd", priors.part_of_accuracy, dims="factor")
+        log_odds = pm.Normal("mean", 0, priors.setting_of_accuracy, dims="setting")[design.setting]
+        for place, name in enumerate(factors):
+            if name == "query":  # many answers for each: centred samples better, elsewhere the unit scale does
+                effect = pm.ZeroSumNormal(f"effect_of_{name}", sd[place], dims=f"level_of_{name}")
+            else:
+                effect = sd[place] * pm.ZeroSumNormal(f"effect_of_{name}", 1.0, dims=f"level_of_{name}")
+            log_odds = log_odds + effect[design.levels[name]]
+        pm.Bernoulli("answer", logit_p=log_odds, observed=design.values.astype(np.int64))
+    return model
+
+
+def variance_shares(tree: xr.DataTree) -> pd.DataFrame:
+    """Sum up a fit: one row for each part, and ``prompt`` for all that a prompt is made of.
+
+    Returns
+    -------
+    pd.DataFrame
+        factor, meaning, num_levels; sd, sd_lower, sd_upper (median and 90 % interval, nats); share, share_lower,
+        share_upper (of the total variance); note, a sentence where a row should be read with care or is missing.
+    """
+    posterior = tree["posterior"]["sd"].stack(sample=("chain", "draw"))
+    variance = {str(name): posterior.sel(factor=name).to_numpy() ** 2 for name in posterior["factor"].to_numpy()}
+    if tree.attrs["score"] == "accuracy":
+        variance["residual"] = np.full(posterior.sizes["sample"], LOGISTIC_SD**2)
+    total = np.sum(list(variance.values()), axis=0)
+    variance["prompt"] = np.sum([draws for name, draws in variance.items() if name in PROMPT_FACTORS], axis=0)
+    reasons = json.loads(tree.attrs["absent"])
+    rows = []
+    for name, meaning in _rows():
+        codes = tree["constant_data"].get(name)
+        levels = int(codes.max()) + 1 if codes is not None else None
+        row: dict[str, object] = {"factor": name, "meaning": meaning, "num_levels": levels}
+        if name in variance:
+            row |= _interval("sd", np.sqrt(variance[name])) | _interval("share", variance[name] / total)
+        few = levels is not None and levels < FEW_LEVELS
+        row["note"] = f"only {levels} levels, so it leans on the prior" if few else reasons.get(name, "")
+        rows.append(row)
+    if tree.attrs["score"] == "accuracy":
+        rows[-1]["note"] = "the logistic distribution's own, not measured"
+    return pd.DataFrame(rows).astype({"num_levels": "Int64"})
+
+
+def _rows() -> list[tuple[str, str]]:
+    """Factors with their meaning, the sum over the prompt's parts behind those, the residual last."""
+    *parts, residual = FACTORS.items()
+    return [*parts, ("prompt", " + ".join(PROMPT_FACTORS)), residual]
+
+
+def _interval(name: str, draws: Float[ndarray, " num_draws"]) -> dict[str, float]:
+    lower, median, upper = np.quantile(draws, [_LOWER, 0.5, _UPPER])
+    return {name: float(median), f"{name}_lower": float(lower), f"{name}_upper": float(upper)}
+
+
+def _mean_of_group(values: Float[ndarray, " n"], group: ndarray) -> Float[ndarray, " n"]:
+    return (np.bincount(group, weights=values) / np.bincount(group))[group]
