@@ -168,7 +168,7 @@ def _nested(rows: pd.DataFrame, parent: list[str], child: list[str]) -> bool:
 
 def _same_partition(one: Integer[ndarray, " n"], other: Integer[ndarray, " n"]) -> bool:
     pairs = len(np.unique(one * (other.max() + 1) + other))
-    return pairs == one.max() + 1 == other.max() + 1
+    return bool(pairs == one.max() + 1 == other.max() + 1)
 
 
 def _codes(rows: pd.DataFrame, columns: list[str]) -> Integer[ndarray, " num_outcomes"]:

@@ -1,0 +1,186 @@
+"""The crossed model against its dense density, the analysis of variance, and data whose components are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+from icl.concept.diagnose import diagnose
+from icl.concept.variance import build_variance_model, fit_variance, variance_shares
+from icl.concept.variance_design import MAX_LOG_ODDS, design_of
+from icl.errors import UserError
+from icl.metrics.power import components
+
+TRUE_SD = {"query": 1.0, "demonstrations": 0.7, "order": 0.4, "format": 0.6, "labels": 0.5, "residual": 1.0}
+
+
+def outcomes(*, queries=12, sets=5, orders=2, formats=4, labels=2, sd=TRUE_SD, rng, **columns) -> pd.DataFrame:
+    """Full crossing of queries with prompts; log-odds of the gold label with these standard deviations."""
+    counts = (queries, sets, orders, formats, labels)
+    q, s, o, f, d = (index.ravel() for index in np.meshgrid(*map(np.arange, counts), indexing="ij"))
+    level = {"query": q, "demonstrations": s, "order": s * orders + o, "format": f, "labels": s * labels + d}
+    level["residual"] = np.arange(len(q))
+    log_odds = 0.5 + sum(sd[name] * rng.normal(size=len(q))[codes] for name, codes in level.items())
+    table = pd.DataFrame({"query_id": q, "demonstration_set_id": s, "order": o, "format": f, "label_draw": d})
+    table = table.assign(model="m", task="t", label_mode="random", num_shots=4, input_mode="task", num_candidates=2)
+    right = (rng.random(len(q)) < 1 / (1 + np.exp(-log_odds))).astype(float)
+    return table.assign(gold_probability=1 / (1 + np.exp(-log_odds)), accuracy=right).assign(**columns)
+
+
+@pytest.fixture(scope="module")
+def tree() -> xr.DataTree:
+    return fit_variance(outcomes(rng=np.random.default_rng(2)), seed=1)
+
+
+# ---------------------------------------------------------------- what varied
+
+
+def test_factors_that_did_not_vary_are_left_out_and_named(rng):
+    design = design_of(outcomes(orders=1, formats=1, rng=rng))
+    assert list(design.levels) == ["query", "demonstrations", "labels"]
+    assert design.num_levels == {"query": 12, "demonstrations": 5, "labels": 10}
+    assert design.absent == dict.fromkeys(("order", "format", "combination"), "not varied")
+
+
+def test_orders_and_labels_are_levels_within_a_set(rng):
+    design = design_of(outcomes(rng=rng))
+    assert design.num_levels == {
+        "query": 12,
+        "demonstrations": 5,
+        "order": 10,
+        "format": 4,
+        "labels": 10,
+        "combination": 80,
+    }
+    for child in ("order", "labels"):
+        pairs = np.unique(np.column_stack([design.levels[child], design.levels["demonstrations"]]), axis=0)
+        assert len(pairs) == design.num_levels[child]
+
+
+def test_factors_that_vary_only_together_are_counted_once(rng):
+    table = outcomes(orders=1, formats=1, labels=1, rng=rng)
+    design = design_of(table.assign(format="f" + table["demonstration_set_id"].astype(str)))
+    assert design.absent["format"] == "varied only together with demonstrations, and counted there"
+    ginc = table.assign(query_id=np.arange(len(table)))
+    assert "each level was asked once" in design_of(ginc).absent["query"]
+
+
+def test_label_draws_may_be_absent_and_zero_shot_prompts_are_left_out(rng):
+    table = outcomes(labels=1, rng=rng).drop(columns=["label_draw", "input_mode"])
+    zero = table[table["format"] == 0].assign(num_shots=0, label_mode="zero_shot")
+    design = design_of(pd.concat([table, zero], ignore_index=True))
+    assert len(design.values) == len(table)
+    assert set(design.setting) == {0}
+
+
+def test_log_odds_are_zero_at_chance_and_cut(rng):
+    table = outcomes(rng=rng, num_candidates=4)
+    probability = np.full(len(table), 0.25)
+    probability[:2] = [0.0, 1.0]
+    values = design_of(table.assign(gold_probability=probability)).values
+    assert values[:2].tolist() == [-MAX_LOG_ODDS, MAX_LOG_ODDS]
+    np.testing.assert_allclose(values[2:], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "ask", "message"),
+    [
+        (lambda t: t.assign(model=np.where(t["order"] == 0, "a", "b")), {}, "one fit takes one model, got a, b"),
+        (lambda t: t.drop_duplicates("query_id"), {}, "nothing to split; run the probe with two or more"),
+        (lambda t: t.assign(num_shots=0), {}, "no prompt shows demonstrations"),
+        (lambda t: t.drop(columns="gold_probability"), {}, r"columns \['gold_probability'\] of the outcomes"),
+        (lambda t: t.assign(gold_probability=0.5), {}, "all 960 scores are 0, so no variance can be split"),
+        (lambda t: t, {"score": "accuray"}, "no score 'accuray'. .* Did you mean 'accuracy'"),
+        (lambda t: t, {"chains": 1}, "at least 2 chains, 4 draws and 1 tuning draw, got 1"),
+    ],
+)
+def test_outcomes_that_cannot_be_split_are_refused(rng, change, ask, message):
+    with pytest.raises(UserError, match=message):
+        fit_variance(change(outcomes(rng=rng)), seed=0, **ask)
+
+
+# ---------------------------------------------------------------- the density
+
+
+def test_the_density_is_that_of_the_dense_normal(rng):
+    """Against the multivariate normal of all outcomes, up to a constant; the design has gaps and two settings."""
+    table = outcomes(queries=4, sets=3, formats=2, rng=rng)
+    table = table.assign(num_shots=np.where(table["query_id"] < 2, 4, 8))[rng.random(len(table)) < 0.7]
+    design = design_of(table)
+    model = build_variance_model(design)
+    (sd,) = model.free_RVs
+    density = model.compile_logp(jacobian=False)
+    y, onehot = design.values, {name: np.eye(codes.max() + 1)[codes] for name, codes in design.levels.items()}
+    settings = np.eye(design.setting.max() + 1)[design.setting]
+    own = y - settings @ (settings.T @ y / settings.sum(axis=0))
+    scale = own.std()
+    differences = []
+    for _ in range(5):
+        sds = np.abs(rng.normal(size=len(model.coords["factor"]))) + 0.1
+        covariance = sds[-1] ** 2 * np.eye(len(y)) + (10 * scale) ** 2 * settings @ settings.T
+        for name, value in zip(model.coords["factor"][:-1], sds):
+            covariance += value**2 * onehot[name] @ onehot[name].T
+        dense = stats.multivariate_normal(np.full(len(y), y.mean()), covariance).logpdf(y)
+        dense += stats.halfnorm(scale=scale).logpdf(sds).sum()
+        differences.append(density({model.rvs_to_values[sd].name: np.log(sds)}) - dense)
+    assert np.ptp(differences) < 1e-6
+
+
+# ---------------------------------------------------------------- recovery
+
+
+def test_known_components_are_recovered(tree):
+    shares = variance_shares(tree).set_index("factor")
+    for name, true in TRUE_SD.items():
+        assert shares.loc[name, "sd_lower"] <= true <= shares.loc[name, "sd_upper"], name
+    assert shares.loc["combination", "sd"] < 0.2
+    assert shares.loc["residual", "sd"] == pytest.approx(1.0, rel=0.1)
+    assert shares.loc["format", "note"] == "only 4 levels, so it leans on the prior"
+    assert diagnose(tree).converged
+
+
+def test_shares_add_up_and_the_prompt_is_the_sum_of_its_parts(tree):
+    shares = variance_shares(tree)
+    assert list(shares["factor"]) == [
+        "query", "demonstrations", "order", "format", "labels", "combination", "prompt", "residual",
+    ]  # fmt: skip
+    draws = tree["posterior"]["sd"] ** 2
+    total = draws.sum("factor")
+    prompt = draws.sel(factor=["demonstrations", "order", "format", "labels", "combination"]).sum("factor") / total
+    row = shares.set_index("factor").loc["prompt"]
+    assert row["share"] == pytest.approx(float(prompt.median()), rel=1e-12)
+    whole = shares.set_index("factor").loc[["query", "prompt", "residual"], "share"].sum()
+    assert whole == pytest.approx(1.0, abs=0.05)  # medians
+
+
+def test_balanced_data_give_the_estimates_of_the_analysis_of_variance(rng):
+    table = outcomes(queries=40, sets=40, orders=1, formats=1, labels=1, rng=rng)
+    shares = variance_shares(fit_variance(table, seed=3, draws=500)).set_index("factor")
+    found = components(design_of(table).values, table["demonstration_set_id"].to_numpy(), table["query_id"].to_numpy())
+    for name, variance in (("demonstrations", found.by_set), ("query", found.by_query), ("residual", found.residual)):
+        assert shares.loc[name, "sd"] == pytest.approx(np.sqrt(variance), rel=0.05), name
+    assert shares.loc["format", "note"] == "not varied"
+    assert np.isnan(shares.loc["format", "sd"])
+
+
+def test_right_and_wrong_answers_can_be_split_too(rng):
+    sd = TRUE_SD | {"query": 1.5, "residual": 0.0}
+    fitted = fit_variance(outcomes(queries=24, orders=1, labels=1, sets=8, sd=sd, rng=rng), score="accuracy", seed=1)
+    shares = variance_shares(fitted).set_index("factor")
+    assert shares.loc["query", "sd_lower"] <= 1.5 <= shares.loc["query", "sd_upper"]
+    assert shares.loc["residual", "sd"] == pytest.approx(np.pi / np.sqrt(3), rel=1e-12)
+    assert diagnose(fitted).max_rhat < 1.03
+
+
+@pytest.mark.slow
+def test_intervals_cover_known_components():
+    """Twenty data sets, five components each: 90 of 100 intervals should cover."""
+    rng, covered = np.random.default_rng(5), []
+    for seed in range(20):
+        table = outcomes(queries=10, sets=8, orders=2, formats=6, labels=1, rng=rng)
+        shares = variance_shares(fit_variance(table, seed=seed, draws=500, tune=400)).set_index("factor")
+        for name in ("query", "demonstrations", "order", "format", "residual"):
+            true = TRUE_SD[name] if name != "demonstrations" else np.hypot(TRUE_SD[name], TRUE_SD["labels"])
+            covered.append(shares.loc[name, "sd_lower"] <= true <= shares.loc[name, "sd_upper"])
+    assert 0.82 <= np.mean(covered) <= 0.97
