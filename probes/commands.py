@@ -12,17 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from icl.errors import UserError, unknown_name
-from icl.metrics.normalise import DEFAULT_NORMALISATION, NORMALISATIONS, normalisation_of
-from icl.prompts.build import INPUT_MODES
-from icl.prompts.demonstrations import BALANCES
-from icl.prompts.formats import FORMATS
-from icl.prompts.label_modes import LABEL_MODE_MEANINGS
+from icl.errors import UserError
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from icl.prompts.render import Prompt
-from icl.tasks.builtin import BUILTIN_TASKS
 from probes import ginc_commands
-from probes.designs.catalogue import PROBES
 from probes.headlines import headlines
+from probes.listing import list_
 from probes.progress import duration, progress_interval
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment, read_experiment
@@ -30,8 +25,6 @@ from probes.runs.folder import RunFolder, create_run, open_run
 from probes.runs.plan import GINC, Plan, Resources, make_plan
 from probes.runs.words import account_of_reading
 from probes.scorers.catalogue import ORACLE, is_reference
-from probes.scorers.controls import CONTROLS
-from probes.scorers.huggingface_source import describe_shipped, shipped_models
 from probes.show import show
 
 __all__ = ["COMMANDS", "DEMO"]
@@ -45,8 +38,6 @@ DEMO = Experiment(
 )
 """The experiment of `probe demo`: everything in it comes with the lab."""
 
-_KINDS = ("tasks", "labels", "inputs", "balances", "formats", "probes", "models", "normalisations")
-
 
 def demo(options: Namespace) -> None:
     """Run, fit and report the embedded experiment."""
@@ -58,23 +49,6 @@ def demo(options: Namespace) -> None:
     print()
     _report(folder)
     print(f"The whole lab took {time.perf_counter() - began:.0f} s. Look at what a model saw: probe show --task ginc")
-
-
-def list_(options: Namespace) -> None:
-    """Print what there is, one line each."""
-    kinds = [options.what] if options.what else list(_KINDS)
-    if options.what and options.what not in _KINDS:
-        raise unknown_name("kind of thing to list", options.what, _KINDS)
-    found = {kind: _catalogue(kind) for kind in kinds}
-    if options.json:
-        print(json.dumps(found, indent=1))
-        return
-    for kind, entries in found.items():
-        if not options.what:
-            print(f"\n{kind}")
-        width = max(map(len, entries))
-        for name, meaning in entries.items():
-            print(f"  {name:{width}}  {meaning}" if not options.what else f"{name:{width}}  {meaning}")
 
 
 def plan(options: Namespace) -> None:
@@ -362,35 +336,6 @@ def _report(folder: RunFolder) -> None:
     from probes.report.page import write_report
 
     print(f"Report: {write_report(folder)}")
-
-
-def _catalogue(kind: str) -> dict[str, str]:
-    if kind == "tasks":
-        tasks = {name: (make.__doc__ or "").strip().splitlines()[0] for name, make in BUILTIN_TASKS.items()}
-        return {GINC: "continue a sequence of a hidden Markov concept (Xie et al. 2022)"} | tasks
-    if kind == "labels":
-        return {
-            name + {"fraction_correct": "(a)", "flip_after": "(j)"}.get(name, ""): text
-            for name, text in LABEL_MODE_MEANINGS.items()
-        }
-    if kind == "inputs":
-        return INPUT_MODES
-    if kind == "balances":
-        return BALANCES
-    if kind == "formats":
-        return {name: repr(f"{f.example()}{f.demonstration_separator}…") for name, f in FORMATS.items()}
-    if kind == "normalisations":
-        return {name: (how.__doc__ or "").strip() for name, how in NORMALISATIONS.items()}
-    if kind == "probes":
-        return {name: probe.question for name, probe in PROBES.items()}
-    shipped = {name: describe_shipped(folder) for name, folder in shipped_models().items()}
-    controls = {name: (rule.__doc__ or "").splitlines()[0] for name, rule in CONTROLS.items()}
-    elsewhere = {
-        "owner/name, folder, .gguf": "any causal language model of Transformers: from the Hub, or from this machine",
-        "http…/v1#name": "a model behind an OpenAI-compatible completions server",
-        "vllm:name": "the same names as for Transformers, read by vLLM (package vllm, for machines with a GPU)",
-    }
-    return shipped | elsewhere | {ORACLE: "exact Bayes on GINC, the ceiling of every GINC plot"} | controls
 
 
 def _names(planned: Plan) -> str:

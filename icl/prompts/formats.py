@@ -7,6 +7,8 @@ from typing import Literal
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.numbering import NUMERALS
+from icl.tasks.min2022 import get_min_set
+from icl.tasks.min2022_sets import MIN_SETS
 
 __all__ = ["CASINGS", "FORMATS", "Casing", "Format", "get_format"]
 
@@ -169,6 +171,9 @@ _CATALOGUE = (
     ),
 )
 
+MANUAL = "min-manual:"
+"""Before a set's name: the manual template of Min et al. for it."""
+
 FORMATS: dict[str, Format] = {format.name: format for format in _CATALOGUE}
 """Formats by name. In GINC formats ``{delimiter}`` stands for the delimiter's word."""
 
@@ -176,7 +181,8 @@ FORMATS: dict[str, Format] = {format.name: format for format in _CATALOGUE}
 def get_format(name: str, *, world: str) -> Format:
     """Look up a format for sentences (``world="text"``) or GINC tokens (``world="ginc"``).
 
-    Beside the catalogue's names, ``g17`` is the format of that number in `icl.prompts.grammar.GRAMMAR`.
+    Beside the catalogue's names, ``g17`` is the format of that number in `icl.prompts.grammar.GRAMMAR`, and
+    ``min-manual:glue-rte`` the manual template that Min et al. wrote for a set, for the task ``min:glue-rte@manual``.
 
     Raises
     ------
@@ -185,6 +191,8 @@ def get_format(name: str, *, world: str) -> Format:
     """
     from icl.prompts.grammar import GRAMMAR  # here, since it builds on this file
 
+    if name.startswith(MANUAL):
+        return _manual(name.removeprefix(MANUAL), world)
     numbered = re.fullmatch(r"g(0|[1-9][0-9]*)", name)
     format = GRAMMAR.format(int(numbered[1])) if numbered else FORMATS.get(name)
     known = [format.name for format in FORMATS.values() if format.world == world]
@@ -194,3 +202,22 @@ def get_format(name: str, *, world: str) -> Format:
     if format.world != world:
         raise UserError(f"format '{name}' is not for {world} tasks; use one of {', '.join(known)}.")
     return format
+
+
+def _manual(name: str, world: str) -> Format:
+    """The manual template of a set of Min et al. 2022 (appendix, table 3)."""
+    record = get_min_set(name)
+    if record.manual is None:
+        known = [name for name, other in MIN_SETS.items() if other.manual is not None]
+        raise UserError(f"Min et al. give no manual template for '{name}'; they do for {', '.join(known)}.")
+    if world != "text":
+        raise UserError(f"format '{MANUAL}{name}' is for sentences, not for {world} tasks; use a format of theirs.")
+    manual = record.manual
+    return Format(
+        name=f"{MANUAL}{name}",
+        instruction=manual.instruction,
+        input_prefix=manual.input_prefix,
+        field_separator=manual.field_separator,
+        label_prefix=manual.label_prefix,
+        demonstration_separator=manual.demonstration_separator,
+    )

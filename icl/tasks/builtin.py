@@ -1,6 +1,7 @@
 """Tasks that the project makes itself: deterministic, with no file and no network."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from itertools import combinations, product
 
@@ -66,9 +67,9 @@ def kinds() -> Task:
             place = _hash(text)
             left = [word for word in words if word not in named]
             right = left[place % len(left)]
-            wrong = sorted(others, key=lambda other, text=text: _hash(text + other))[:3]
+            wrong = sorted(others, key=partial(_hash_after, text))[:3]
             options = [right, *(KINDS[other][place % len(KINDS[other])] for other in wrong)]
-            options.sort(key=lambda option, text=text: _hash(text + option))
+            options.sort(key=partial(_hash_after, text))
             pool.append(Example(input=text, label=right, options=tuple(options)))
     return Task(
         name="kinds",
@@ -123,6 +124,10 @@ def _draw(groups: Sequence[Sequence[str]], num_inputs: int) -> list[str]:
 
 def _hash(text: str) -> int:
     return int.from_bytes(sha256(f"{POOL_SEED}:{text}".encode()).digest()[:8])
+
+
+def _hash_after(text: str, word: str) -> int:
+    return _hash(text + word)
 
 
 def _review_frames(label: str) -> list[list[str]]:

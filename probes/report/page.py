@@ -16,7 +16,7 @@ from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import Drawn, draw_all
 from probes.report.limits import limits
 from probes.report.numbers import main_table, table_html
-from probes.report.selection import main_setting, split_models
+from probes.report.selection import main_setting, plain_rows, split_models
 from probes.report.style import png
 from probes.report.words import Answer, answers
 from probes.runs.folder import RunFolder, write_whole
@@ -34,7 +34,8 @@ def write_report(folder: RunFolder) -> Path:
     UserError
         If the folder lacks its metrics, scores or manifest, or they are damaged.
     """
-    metrics, scores, manifest = folder.metrics(), folder.scores(), folder.manifest
+    everything, scores, manifest = folder.metrics(), folder.scores(), folder.manifest
+    metrics = plain_rows(everything)
     account = read_account(folder.posterior(), scores) if folder.is_fitted else None
     chance = _chance(scores)
     subjects, references = split_models(metrics)
@@ -58,7 +59,7 @@ def write_report(folder: RunFolder) -> Path:
         or "<p>No two conditions of this run can be compared in a figure.</p>",
         limits=_list(limits(scores, metrics, account, manifest)),
         table=table_html(main_table(metrics)),
-        table_note=escape(f"metrics.parquet holds all {len(metrics):,} rows."),
+        table_note=escape(f"metrics.parquet holds all {len(everything):,} rows."),
         experiment=escape((folder.path / "experiment.toml").read_text()),
         provenance=_provenance(manifest),
         manifest=escape(json.dumps(manifest, indent=1, ensure_ascii=False)),

@@ -17,6 +17,7 @@ __all__ = [
     "main_setting",
     "of_length",
     "panel_settings",
+    "plain_rows",
     "split_models",
 ]
 
@@ -40,6 +41,13 @@ class Setting:
     format: str
     example_length: int | None
     num_shots: int
+
+
+def plain_rows(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Rows of demonstrations whose inputs are the task's and whose labels are drawn in the run's first way."""
+    balance = metrics.loc[metrics["balance"] != "", "balance"]
+    main = balance.iloc[0] if len(balance) else ""
+    return metrics[metrics["input_mode"].isin(["task", ""]) & metrics["balance"].isin([main, ""])]
 
 
 def split_models(metrics: pd.DataFrame) -> tuple[list[str], list[str]]:
