@@ -89,8 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--chat", action="store_true", help="with --model: its chat template around the prompt")
     _add_json(show)
 
-    plan = commands.add_parser("plan", help="grid, prompts, tokens and time of a run; nothing is run")
+    plan = commands.add_parser("plan", help="grid, prompts, tokens, time and power of a run; nothing is run")
     _add_run(plan)
+    plan.add_argument("--effect", type=float, default=None, help="difference of accuracies to find, e.g. 0.03")
+    plan.add_argument("--pilot", type=Path, default=None, help="run folder that tells how much differences vary")
     _add_json(plan)
 
     run = commands.add_parser("run", help="run probes, or an experiment file, on models and a task")
@@ -119,6 +121,14 @@ def _parser() -> argparse.ArgumentParser:
 
     selftest = commands.add_parser("selftest", help="every probe on every control: does each read what it must?")
     _add_json(selftest)
+
+    variance = commands.add_parser("variance", help="what share of the variance of answers is the prompt's, by part")
+    variance.add_argument("run", type=Path, metavar="RUN", help="run folder, best of probe prompt-variance")
+    variance.add_argument("--score", default="gold_log_odds", help="gold_log_odds or accuracy (default: %(default)s)")
+    variance.add_argument("--model", default=None, help="which of the run's models (default: the only one)")
+    variance.add_argument("--draws", type=int, default=1000, help="draws a chain (default: %(default)s)")
+    variance.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
+    _add_json(variance)
 
     report = commands.add_parser("report", help="figures and one self-contained HTML page")
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")

@@ -4,7 +4,6 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,15 +11,16 @@ from typing import Any
 
 import pandas as pd
 
-from icl.errors import UserError
-from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
-from icl.prompts.render import Prompt
+from icl.errors import UserError, unknown_name
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of, normalise
 from probes import ginc_commands
+from probes.asked import experiment_of, resources_of
 from probes.headlines import headlines
 from probes.listing import list_
-from probes.progress import duration, progress_interval
+from probes.planning import plan
+from probes.progress import progress_interval
 from probes.runs.execute import execute
-from probes.runs.experiment import Experiment, read_experiment
+from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run, open_run
 from probes.runs.plan import GINC, Plan, Resources, make_plan
 from probes.runs.words import account_of_reading
@@ -51,77 +51,9 @@ def demo(options: Namespace) -> None:
     print(f"The whole lab took {time.perf_counter() - began:.0f} s. Look at what a model saw: probe show --task ginc")
 
 
-def plan(options: Namespace) -> None:
-    """Print the grid of a run, what would not fit a model, and what it would cost."""
-    experiment = _experiment(options)
-    planned = make_plan(replace(experiment, skip_too_long=True), _resources(options))
-    cells = Counter(_cell(prompt) for prompt in planned.prompts)
-    questions = planned.questions()  # each is asked once
-    costs = {}
-    for scorer in planned.scorers:
-        skipped = planned.skipped[scorer.name]
-        tokens = scorer.num_tokens([one for name, one in questions.items() if name not in skipped])
-        costs[scorer.name] = (tokens, scorer.estimated_seconds(tokens))
-    too_long = {name: _too_long(planned, reasons) for name, reasons in planned.skipped.items()}
-    if options.json:
-        names = ("method", "label_mode", "input_mode", "balance", "format", "example_length", "shots")
-        grid = [dict(zip(names, cell)) | {"prompts": count} for cell, count in cells.items()]
-        models = {
-            name: {"tokens": tokens, "seconds": seconds, "too_long": list(too_long[name].values())}
-            for name, (tokens, seconds) in costs.items()
-        }
-        asked = {"prompts": len(planned.prompts), "questions": len(questions), "grid": grid, "models": models}
-        print(json.dumps(asked, indent=1))
-        return
-    print(f"{planned.task.name}: {planned.task.description}")
-    print(f"{len(planned.prompts):,} prompts for each model:")
-    print(_grid(cells).to_string())
-    for name, (tokens, seconds) in costs.items():
-        print(f"{name}: {tokens:,} tokens to read, roughly {duration(seconds)}" if tokens else f"{name}: seconds")
-        for line in too_long[name].values():
-            print(f"  does not fit: {line}")
-    if any(too_long.values()) and not experiment.skip_too_long:
-        print("`probe run` refuses what does not fit; leave it out with --skip-too-long.")
-    print("Nothing was run; use `probe run` with the same flags and --out.")
-
-
-_CELL = ("method", "label mode", "inputs", "balance", "format", "k", "shots")
-
-
-def _cell(prompt: Prompt) -> tuple:
-    shown = prompt.demonstrations
-    where = (shown.input_mode, shown.balance, prompt.format, prompt.example_length, len(shown))
-    return (prompt.method, shown.label_mode, *where)
-
-
-def _too_long(planned: Plan, reasons: dict[str, str]) -> dict[tuple, str]:
-    """Say for each cell how many of its prompts do not fit, with the longest one's reason."""
-    found: dict[tuple, list[Prompt]] = {}
-    for prompt in planned.prompts:
-        if prompt.prompt_id in reasons:
-            found.setdefault(_cell(prompt), []).append(prompt)
-    lines = {}
-    for cell, prompts in found.items():
-        method, label_mode, inputs, _, format, example_length, shots = cell
-        longest = max(prompts, key=lambda prompt: len(prompt.text))
-        named = ", ".join([label_mode, *([f"{inputs} inputs"] if inputs != "task" else []), format])
-        named += f", k={example_length}" if example_length else ""
-        named += f", {shots} shots" + (", channel" if method == "channel" else "")
-        reason = reasons[longest.prompt_id].replace("it has", "the longest has")
-        lines[cell] = f"{named}: {len(prompts)} prompts, {reason}"
-    return lines
-
-
-def _grid(cells: Counter) -> pd.DataFrame:
-    """Lay the numbers of prompts out by condition and shots; of the rarer factors those that vary."""
-    table = pd.Series(cells).rename_axis(list(_CELL)).rename("prompts").reset_index()
-    keys = [name for name in _CELL[:-1] if name in ("label mode", "format") or table[name].nunique() > 1]
-    return table.pivot_table(index=keys, columns="shots", values="prompts", aggfunc="sum", fill_value=0, sort=False)
-
-
 def run(options: Namespace) -> None:
     """Score a plan into a run folder and print its main numbers."""
-    folder = _run(_experiment(options), options.out, resources=_resources(options), quiet=options.json)
+    folder = _run(experiment_of(options), options.out, resources=resources_of(options), quiet=options.json)
     if options.json:
         print(folder.metrics().to_json(orient="records", indent=1))
     else:
@@ -159,6 +91,38 @@ def fit(options: Namespace) -> None:
         normalisation=options.normalisation,
         as_json=options.json,
     )
+
+
+def variance(options: Namespace) -> None:
+    """Split the variance of a run's answers by query and by part of the prompt."""
+    from icl.concept.diagnose import diagnose
+    from icl.concept.variance import fit_variance, variance_shares
+    from icl.metrics.outcomes import prompt_outcomes
+
+    folder = open_run(options.run)
+    folder.check_finished()
+    outcomes = prompt_outcomes(normalise(folder.scores(), normalisation_of(folder.metrics())))
+    models = list(dict.fromkeys(outcomes["model"]))
+    if options.model is None and len(models) > 1:
+        raise UserError(f"{folder.path} holds {len(models)} models ({', '.join(models)}); name one with --model.")
+    model = options.model or models[0]
+    if model not in models:
+        raise unknown_name(f"model in {folder.path}", model, models)
+    tree = fit_variance(
+        outcomes[outcomes["model"] == model], score=options.score, draws=options.draws, seed=options.seed
+    )
+    folder.write_variance(tree)
+    shares = variance_shares(tree)
+    if options.json:
+        print(shares.to_json(orient="records", indent=1))
+        return
+    print(f"{model}: shares of the variance of {options.score.replace('_', ' ')}, with 90 % intervals")
+    for row in shares.itertuples():
+        share = f"{100 * row.share:5.1f} % [{100 * row.share_lower:.1f}, {100 * row.share_upper:.1f}]"
+        value = share if row.share == row.share else "not varied"
+        print(f"  {row.factor:14} {value:24} {row.note}")
+    for sentence in diagnose(tree).sentences:
+        print(sentence)
 
 
 def report(options: Namespace) -> None:
@@ -200,6 +164,7 @@ COMMANDS = {
     "run": run,
     "measure": measure,
     "fit": fit,
+    "variance": variance,
     "report": report,
     "selftest": selftest,
     "reproduce": ginc_commands.reproduce,
@@ -208,40 +173,6 @@ COMMANDS = {
     "pretrain": ginc_commands.pretrain,
 }
 """Command's name → function of the parsed options."""
-
-
-_FLAGS = {"models": "--model", "probes": "--probe", "calibrate": "--no-calibration"}
-"""Entries of an experiment whose flag has another name."""
-
-
-def _experiment(options: Namespace) -> Experiment:
-    """Read the experiment from its file, or from the flags."""
-    flags: dict[str, Any] = {
-        name: getattr(options, name) for name in Experiment.__slots__ if getattr(options, name, None) is not None
-    }
-    if options.experiment is not None:
-        if flags:
-            name = next(iter(flags))
-            flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
-            raise UserError(f"{flag} does not go with an experiment file; write {name} into {options.experiment}.")
-        return read_experiment(options.experiment)
-    if flags.get("curve") and "queries" in flags:
-        raise UserError("--queries does not go with --curve, where demonstrations are asked; use --demonstration-sets.")
-    for flag, name in (("--model", "models"), ("--task", "task")):
-        if name not in flags:
-            raise UserError(f"{flag} is missing; name one (`probe list {name.rstrip('s')}s`), or an experiment file.")
-    return Experiment(**flags | {"models": tuple(flags["models"])})
-
-
-def _resources(options: Namespace) -> Resources:
-    """What the flags allow a run to use."""
-    return Resources(
-        memory=options.memory,
-        batch_tokens=options.batch_tokens,
-        concurrency=options.concurrency,
-        timeout=options.timeout,
-        use_cache=getattr(options, "use_cache", True),
-    )
 
 
 def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool = False) -> RunFolder:

@@ -28,7 +28,7 @@ __all__ = [
 POWER = 0.8
 """Probability that a run as planned finds the difference, unless a function is told another (Cohen 1988)."""
 
-NUM_SETS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
+NUM_SETS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 """Numbers of demonstration sets that `needed` considers; from two, how much sets differ can hardly be told."""
 
 MAX_QUERIES = 4096

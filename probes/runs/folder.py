@@ -5,6 +5,7 @@ manifest.json     versions, model identities, seeds, machine, wall time, state
 scores/           the score table in Parquet parts, each written whole or not at all
 metrics.parquet   sensitivities with intervals
 posterior.nc      the fitted account, a DataTree
+variance.nc       the split of the variance, a DataTree
 figures/, report.html
 """
 
@@ -128,19 +129,29 @@ class RunFolder:
 
     def posterior(self):
         """Read the fitted account into memory, an `xarray.DataTree`."""
-        import xarray
-
-        def read(path: Path):
-            with xarray.open_datatree(path) as tree:
-                return tree.load()
-
-        return self._read("posterior.nc", read, f"run `probe fit {self.path}`")
+        return self._read("posterior.nc", _read_tree, f"run `probe fit {self.path}`")
 
     def write_posterior(self, tree) -> None:
         """Replace the fitted account."""
-        unfinished = self.path / "posterior.nc.unfinished"
+        self._write_tree("posterior.nc", tree)
+
+    @property
+    def has_variance(self) -> bool:
+        """Whether the variance of the answers was split."""
+        return (self.path / "variance.nc").exists()
+
+    def variance(self):
+        """Read the split of the variance into memory, an `xarray.DataTree`."""
+        return self._read("variance.nc", _read_tree, f"run `probe variance {self.path}`")
+
+    def write_variance(self, tree) -> None:
+        """Replace the split of the variance."""
+        self._write_tree("variance.nc", tree)
+
+    def _write_tree(self, name: str, tree) -> None:
+        unfinished = self.path / f"{name}.unfinished"
         tree.to_netcdf(unfinished)
-        unfinished.replace(self.path / "posterior.nc")
+        unfinished.replace(self.path / name)
 
     def _read(self, name: str, reader, remedy: str):
         path = self.path / name
@@ -199,6 +210,13 @@ def open_run(path: Path) -> RunFolder:
             f"{path} is no run folder (no experiment.toml); make one with `probe run … --out {path}` or `probe demo`."
         )
     return RunFolder(path)
+
+
+def _read_tree(path: Path):
+    import xarray
+
+    with xarray.open_datatree(path) as tree:
+        return tree.load()
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -59,25 +59,25 @@ class Expectation:
         ]
 
 
-def _is(metric: str, value: float | Callable[[pd.Series], float], score: str = "", modes: tuple[str, ...] = ()):
+def _is(metric: str, value: float | int | Callable[[pd.Series], float], score: str = "", modes: tuple[str, ...] = ()):
     of = value if callable(value) else lambda row: value
     words = "what its rule gives" if callable(value) else f"{value:g}"
     low, high = (lambda row: of(row) - _EXACT), (lambda row: of(row) + _EXACT)
     return Expectation(metric=metric, score=score, low=low, high=high, words=words, modes=modes)
 
 
-def _between(metric: str, low: float, high: float, score: str = "", modes: tuple[str, ...] = ()):
+def _between(metric: str, low: float | int, high: float | int, score: str = "", modes: tuple[str, ...] = ()):
     words = f"{low:g} to {high:g}" if np.isfinite([low, high]).all() else f"above {low:g}"
     if not np.isfinite(low):
         words = f"below {high:g}"
     return Expectation(metric=metric, score=score, low=lambda row: low, high=lambda row: high, words=words, modes=modes)
 
 
-def _above(metric: str, low: float, score: str = "", modes: tuple[str, ...] = ()):
+def _above(metric: str, low: float | int, score: str = "", modes: tuple[str, ...] = ()):
     return _between(metric, low, np.inf, score, modes)
 
 
-def _below(metric: str, high: float, score: str = "", modes: tuple[str, ...] = ()):
+def _below(metric: str, high: float | int, score: str = "", modes: tuple[str, ...] = ()):
     return _between(metric, -np.inf, high, score, modes)
 
 

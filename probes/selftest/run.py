@@ -79,7 +79,8 @@ def selftest_table(readings: list[Reading]) -> pd.DataFrame:
         for reading in readings
     }
     table = pd.Series(cells).unstack(sort=False).reindex(columns=list(EXPECTATIONS))
-    return table.fillna("·").rename_axis(index=None, columns=None)
+    table = table.astype(object)
+    return table.where(table.notna(), "·").rename_axis(index=None, columns=None)
 
 
 def _tasks(probe: Probe) -> list[str]:

@@ -1,0 +1,90 @@
+"""`probe plan`: the grid, the cost, and how small a difference the run could find; nothing is run."""
+
+import json
+from argparse import Namespace
+from collections import Counter
+from dataclasses import asdict, replace
+
+import pandas as pd
+
+from icl.prompts.render import Prompt
+from probes.asked import experiment_of, resources_of
+from probes.power import plan_power
+from probes.progress import duration
+from probes.runs.plan import Plan, make_plan
+
+__all__ = ["plan"]
+
+
+def plan(options: Namespace) -> None:
+    """Print the grid of a run, what would not fit a model, and what it would cost."""
+    experiment = experiment_of(options)
+    planned = make_plan(replace(experiment, skip_too_long=True), resources_of(options))
+    cells = Counter(_cell(prompt) for prompt in planned.prompts)
+    questions = planned.questions()  # each is asked once
+    costs = {}
+    for scorer in planned.scorers:
+        skipped = planned.skipped[scorer.name]
+        tokens = scorer.num_tokens([one for name, one in questions.items() if name not in skipped])
+        costs[scorer.name] = (tokens, scorer.estimated_seconds(tokens))
+    too_long = {name: _too_long(planned, reasons) for name, reasons in planned.skipped.items()}
+    power = plan_power(planned, experiment, effect=options.effect, pilot=options.pilot)
+    if options.json:
+        names = ("method", "label_mode", "input_mode", "balance", "format", "example_length", "shots")
+        grid = [dict(zip(names, cell)) | {"prompts": count} for cell, count in cells.items()]
+        models = {
+            name: {"tokens": tokens, "seconds": seconds, "too_long": list(too_long[name].values())}
+            for name, (tokens, seconds) in costs.items()
+        }
+        asked = {"prompts": len(planned.prompts), "questions": len(questions), "grid": grid, "models": models}
+        asked |= {"power": asdict(power)} if power else {}
+        print(json.dumps(asked, indent=1))
+        return
+    print(f"{planned.task.name}: {planned.task.description}")
+    print(f"{len(planned.prompts):,} prompts for each model:")
+    print(_grid(cells).to_string())
+    for name, (tokens, seconds) in costs.items():
+        print(f"{name}: {tokens:,} tokens to read, roughly {duration(seconds)}" if tokens else f"{name}: seconds")
+        for line in too_long[name].values():
+            print(f"  does not fit: {line}")
+    if any(too_long.values()) and not experiment.skip_too_long:
+        print("`probe run` refuses what does not fit; leave it out with --skip-too-long.")
+    if planned.search:
+        print(f"Of the format search's prompts at most {planned.search.budget:,} are asked of a model.")
+    for line in power.lines() if power else ():
+        print(line)
+    print("Nothing was run; use `probe run` with the same flags and --out.")
+
+
+_CELL = ("method", "label mode", "inputs", "balance", "format", "k", "shots")
+
+
+def _cell(prompt: Prompt) -> tuple:
+    shown = prompt.demonstrations
+    where = (shown.input_mode, shown.balance, prompt.format, prompt.example_length, len(shown))
+    return (prompt.method, shown.label_mode, *where)
+
+
+def _too_long(planned: Plan, reasons: dict[str, str]) -> dict[tuple, str]:
+    """Say for each cell how many of its prompts do not fit, with the longest one's reason."""
+    found: dict[tuple, list[Prompt]] = {}
+    for prompt in planned.prompts:
+        if prompt.prompt_id in reasons:
+            found.setdefault(_cell(prompt), []).append(prompt)
+    lines = {}
+    for cell, prompts in found.items():
+        method, label_mode, inputs, _, format, example_length, shots = cell
+        longest = max(prompts, key=lambda prompt: len(prompt.text))
+        named = ", ".join([label_mode, *([f"{inputs} inputs"] if inputs != "task" else []), format])
+        named += f", k={example_length}" if example_length else ""
+        named += f", {shots} shots" + (", channel" if method == "channel" else "")
+        reason = reasons[longest.prompt_id].replace("it has", "the longest has")
+        lines[cell] = f"{named}: {len(prompts)} prompts, {reason}"
+    return lines
+
+
+def _grid(cells: Counter) -> pd.DataFrame:
+    """Lay the numbers of prompts out by condition and shots; of the rarer factors those that vary."""
+    table = pd.Series(cells).rename_axis(list(_CELL)).rename("prompts").reset_index()
+    keys = [name for name in _CELL[:-1] if name in ("label mode", "format") or table[name].nunique() > 1]
+    return table.pivot_table(index=keys, columns="shots", values="prompts", aggfunc="sum", fill_value=0, sort=False)

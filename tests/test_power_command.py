@@ -1,0 +1,105 @@
+"""`probe plan --effect` and `probe variance`: what they say, and what they refuse."""
+
+import json
+import re
+
+import pytest
+
+from icl.errors import UserError
+from icl.metrics.power import minimum_detectable_effect
+from probes.cli import main as run
+from probes.power import plan_power
+from probes.runs.execute import run_experiment
+from probes.runs.experiment import Experiment
+from probes.runs.plan import make_plan
+
+SMALL = Experiment(
+    models=("mapping-learner",),
+    task="sentiment",
+    label_modes=("gold", "random"),
+    shots=(2,),
+    queries=12,
+    demonstration_sets=4,
+    calibrate=False,
+)
+
+
+def test_a_plan_says_the_smallest_difference_and_sizes_that_find_a_smaller_one():
+    power = plan_power(make_plan(SMALL), SMALL, effect=0.1, pilot=None)
+    assert power.smallest == pytest.approx(
+        minimum_detectable_effect(power.variances, num_queries=12, num_sets=4), rel=1e-9
+    )
+    for size in power.sizes:
+        assert minimum_detectable_effect(power.variances, num_queries=size.num_queries, num_sets=size.num_sets) <= 0.1
+    assert any("10 points or more" in line for line in power.lines())
+
+
+def test_a_pilot_tells_the_variances(tmp_path):
+    pilot = run_experiment(SMALL, tmp_path / "pilot")
+    power = plan_power(make_plan(SMALL), SMALL, effect=None, pilot=pilot.path)
+    assert "mapping-learner, 2 shots" in power.source
+    assert power.variances.residual > 0
+    other = run_experiment(
+        Experiment(models=("uniform",), task="parity", shots=(2,), label_modes=("gold",)), tmp_path / "x"
+    )
+    with pytest.raises(UserError, match="cannot tell how much differences vary"):
+        plan_power(make_plan(SMALL), SMALL, effect=None, pilot=other.path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--task", "sentiment", "--effect", "3"], "--effect is a difference of accuracies between 0 and 1, got 3"),
+        (["--task", "sentiment", "--effect", "0.001"], "is too small for"),
+        (["--task", "ginc", "--effect", "0.1"], "on GINC and on curves every prompt"),
+        (["--task", "sentiment", "--pilot", "nowhere"], "nowhere is no run folder"),
+        (["--task", "sentiment", "--orders", "some"], "takes a whole number, or all, got 'some'"),
+        (["--task", "sentiment", "--orders", "30", "--shots", "4"], "30 orders were asked for, but 4 .* only 24"),
+        (["--task", "sentiment", "--input-modes", "od"], "no input mode 'od'"),
+        (["--task", "sentiment", "--input-modes", "ood", "--corpus", "no.txt"], "there is no file 'no.txt'"),
+        (["--task", "sentiment", "--balances", "even"], "no balance of demonstrations 'even'"),
+        (["--task", "sentiment", "--probe", "option-order"], "it is for multiple choice"),
+        (["--task", "ginc", "--probe", "label-space"], "it is for sentences"),
+        (["--task", "sentiment", "--budget", "9"], "a budget belongs to probe 'format-search'"),
+        (["--task", "sentiment", "--curve", "--orders", "2"], "orders do not go with a curve"),
+        (["--task", "sentiment", "--label-draws", "0"], "label_draws must be at least 1, got 0"),
+        (["--task", "sentiment", "--label-modes", "permuted(0)"], "permutes one label"),
+        (["--task", "sentiment", "--label-modes", "permuted(1-2-0)"], "permutes 3 labels, but the task has 2"),
+    ],
+)
+def test_plans_that_make_no_sense_are_refused_in_a_sentence(capsys, arguments, message):
+    assert run(["plan", "--model", "uniform", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("probe: ")
+    assert re.search(message, said), said
+    assert said.count("\n") == 1
+
+
+def test_plan_tells_its_power_as_json(capsys):
+    arguments = ["--model", "uniform", "--task", "sentiment", "--effect", "0.2", "--json"]
+    assert run(["plan", *arguments]) == 0
+    power = json.loads(capsys.readouterr().out)["power"]
+    assert power["effect"] == 0.2
+    assert power["sizes"]
+
+
+def test_variance_splits_a_run_and_keeps_the_split(capsys, tmp_path):
+    experiment = Experiment(
+        models=("mapping-learner", "copy-last-label"),
+        task="topic",
+        probes=("prompt-variance",),
+        formats=("qa", "arrow"),
+        orders=2,
+        label_draws=2,
+        queries=8,
+    )
+    folder = run_experiment(experiment, tmp_path / "run")
+    assert run(["variance", str(folder.path)]) == 2
+    assert "holds 2 models (mapping-learner, copy-last-label); name one with --model" in capsys.readouterr().err
+    assert run(["variance", str(folder.path), "--model", "copy-last-label", "--draws", "200", "--json"]) == 0
+    shares = {row["factor"]: row for row in json.loads(capsys.readouterr().out)}
+    assert shares["format"]["share"] < 0.05  # it reads labels, not formats
+    assert shares["prompt"]["share"] > 0.05
+    assert folder.has_variance
+    assert folder.variance().attrs["model"] == "copy-last-label"
+    assert run(["variance", str(folder.path), "--model", "nobody"]) == 2
