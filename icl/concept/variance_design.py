@@ -14,7 +14,7 @@ __all__ = ["FACTORS", "MAX_LOG_ODDS", "PROMPT_FACTORS", "VARIANCE_SCORES", "Vari
 PROMPT_FACTORS: dict[str, str] = {
     "demonstrations": "which demonstrations are shown",
     "order": "in which order, within a demonstration set",
-    "format": "how they are written down",
+    "format": "how they are written down, the order of listed options included",
     "labels": "which labels they carry, label mode and draw within a demonstration set",
     "combination": "what the four above do only together",
 }
@@ -33,7 +33,8 @@ VARIANCE_SCORES: dict[str, str] = {"gold_log_odds": "nats", "accuracy": "nats, l
 MAX_LOG_ODDS = 15.0
 """Log-odds are cut here, in nats: beyond one in three million, probabilities are rounding."""
 
-_SETTING = ["num_shots", "input_mode", "example_length"]
+_SETTING = ["num_shots", "input_mode", "balance", "example_length"]
+_ABSENT = {"label_draw": 0, "option_order": 0, "input_mode": "task", "balance": "", "example_length": pd.NA}
 _NEEDED = ["model", "task", "query_id", "demonstration_set_id", "order", "format", "label_mode", "num_shots"]
 
 
@@ -48,8 +49,8 @@ class VarianceDesign:
     values
         The score of each outcome: nats (0 at chance), or 0 and 1.
     setting
-        Number of shots, inputs and example length of each outcome, numbered: each setting has a mean of its own, so
-        that what the settings differ by counts for no factor.
+        Number of shots, inputs, balance and example length of each outcome, numbered: each setting has a mean of its
+        own, so that what the settings differ by counts for no factor.
     levels
         Factor → number of each outcome's level. Only factors that varied and can be told from the others.
     absent
@@ -88,8 +89,7 @@ def design_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceD
     for name in ("model", "task"):
         if outcomes[name].nunique() > 1:
             raise UserError(f"one fit takes one {name}, got {', '.join(outcomes[name].unique())}; fit each separately.")
-    absent = {name: value for name, value in (("label_draw", 0), ("input_mode", "task"), ("example_length", pd.NA))}
-    rows = outcomes.assign(**{name: value for name, value in absent.items() if name not in outcomes})
+    rows = outcomes.assign(**{name: value for name, value in _ABSENT.items() if name not in outcomes})
     rows = rows[rows["num_shots"] > 0]
     if rows.empty:
         raise UserError(
@@ -126,19 +126,20 @@ def _levels(rows: pd.DataFrame) -> tuple[dict[str, ndarray], dict[str, str]]:
     """Levels of the factors that varied and can be told apart, and why the others are left out."""
     shown = ["demonstration_set_id", *_SETTING]
     labels = ["label_mode", "label_draw"]
+    written = ["format", "option_order"]
     keys = {
         "query": ["query_id"],
         "demonstrations": shown,
         "order": [*shown, "order"],
-        "format": ["format"],
+        "format": written,
         "labels": [*shown, *labels],
-        "combination": [*shown, "order", "format", *labels],
+        "combination": [*shown, "order", *written, *labels],
     }
     several = {
         "query": rows["query_id"].nunique() > 1,
         "demonstrations": rows["demonstration_set_id"].nunique() > 1,
         "order": _nested(rows, shown, ["order"]),
-        "format": rows["format"].nunique() > 1,
+        "format": len(rows[written].drop_duplicates()) > 1,
         "labels": _nested(rows, shown, labels),
         "combination": True,
     }
