@@ -6,7 +6,7 @@ import pandas as pd
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.metrics.outcomes import CHANNEL
-from icl.scores import Column, validate_scores
+from icl.scores import PROMPT_KEYS, Column, validate_scores
 
 __all__ = ["COUNT_COLUMNS", "ORACLE", "ZERO_SHOT", "counts_from_scores", "validate_counts"]
 
@@ -30,8 +30,7 @@ COUNT_COLUMNS: tuple[Column, ...] = (
 )
 
 _CELL = ["task", "label_mode", "format", "example_length", "num_shots"]
-_PROMPT = ["model", "task", "label_mode", "input_mode", "format", "order", "method", "num_shots", "example_length"]
-_PROMPT += ["query_id", "demonstration_set_id"]
+_PROMPT = list(PROMPT_KEYS)
 
 
 def validate_counts(counts: pd.DataFrame) -> pd.DataFrame:
