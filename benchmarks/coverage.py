@@ -133,8 +133,10 @@ def population_values(world: World, count: int, seeds: list[np.random.SeedSequen
 
 def measured(scores: pd.DataFrame) -> pd.DataFrame:
     """The metrics table by `KEY`."""
-    metrics = measure(scores)
-    return metrics.set_index(KEY, verify_integrity=True)
+    metrics = measure(scores).set_index(KEY)
+    if not metrics.index.is_unique:
+        raise SystemExit(f"{metrics.index[metrics.index.duplicated()][0]} stands there twice; extend KEY.")
+    return metrics
 
 
 def simulate(world: World, *, num_sets: int, num_queries: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -164,7 +166,8 @@ def simulate(world: World, *, num_sets: int, num_queries: int, rng: np.random.Ge
     scores = pd.concat(blocks, ignore_index=True)
     oracle = scores[(scores["label_mode"] == "gold") & (scores["format"] == "a")]
     oracle = oracle[(oracle["order"] == 0) & (oracle["option_order"] == 0)]
-    best = np.log(np.where(oracle["is_gold"], 0.8, 0.1))
+    odds = np.repeat(1.5 + rng.normal(size=len(oracle) // len(LABELS)), len(LABELS))  # for gold against each other
+    best = np.where(oracle["is_gold"], odds, 0.0) - np.log(np.exp(odds) + len(LABELS) - 1)
     return validate_scores(pd.concat([scores, oracle.assign(model="oracle", logprob=best)], ignore_index=True))
 
 
@@ -197,7 +200,7 @@ def _rows(kind: Kind, utility: ndarray, gold: ndarray, true: ndarray, shown: nda
             "balance": "balanced",
             "status": "ok",
             "boundary_clean": True,
-            "num_label_tokens": 1,
+            "num_label_tokens": pd.NA,
             "num_label_bytes": pd.NA,
             "query_id": np.char.add("q", np.arange(num_queries).astype(str))[q],
             "demonstration_set_id": np.char.add("s", np.arange(num_sets).astype(str))[s],

@@ -5,7 +5,7 @@ and τ. What is uncertain about the noise s_c (scaled inverse χ²) and τ are i
 exactly. A max − min or a standard deviation of the measured means themselves is biased upward.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,18 @@ from numpy import ndarray
 from icl.errors import UserError
 from icl.metrics.uncertainty import LEVEL, Estimate, clustered_error
 
-__all__ = ["posterior_sd", "posterior_spread", "sd_of_means", "spread_of_means"]
+__all__ = [
+    "posterior_sd",
+    "posterior_spread",
+    "sd_of_means",
+    "sd_within_sets",
+    "spread_of_means",
+    "spread_within_sets",
+]
 
 _NUM_DRAWS = 4000
 _GRID = 200
+_NO_NOISE = "no prompt differs from another in how conditions differ: no interval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +105,25 @@ def sd_of_means(
     return _of_means(means, errors, degrees, _all_deviation if sampled else _deviation)
 
 
+def spread_within_sets(tables: Sequence[Float[ndarray, "num_queries num_conditions"]]) -> Estimate:
+    """Infer the average over demonstration sets of max − min of their conditions' true means (orders, say).
+
+    All sets share τ and the noise of one query's answer, so that what one set cannot tell apart the others can; the
+    interval speaks of sets like these, of which these are a sample (t with sets − 1 degrees of freedom).
+
+    Parameters
+    ----------
+    tables
+        For each demonstration set one row a query, one column a condition.
+    """
+    return _within_sets(tables, _range)
+
+
+def sd_within_sets(tables: Sequence[Float[ndarray, "num_queries num_conditions"]]) -> Estimate:
+    """Infer the average over demonstration sets of their conditions' standard deviation; see `spread_within_sets`."""
+    return _within_sets(tables, _deviation)
+
+
 def _range(draws: _Draws) -> Float[ndarray, " num_draws"]:
     return np.ptp(draws.means, axis=1)
 
@@ -129,6 +156,42 @@ def _of_values(
     return _of_means(means, np.full(num_conditions, noise), float((num_conditions - 1) * degrees.mean()), statistic)
 
 
+def _within_sets(tables: Sequence[ndarray], statistic: Callable[[_Draws], ndarray]) -> Estimate:
+    known = [table for table in tables if table.shape[0] > 1 and table.shape[1] > 1]
+    if len(known) < 2:
+        return Estimate.missing(f"{len(known)} demonstration sets with two or more queries and conditions are too few")
+    squares, degrees = 0.0, 0
+    for table in known:
+        left = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
+        squares, degrees = squares + float((left**2).sum()), degrees + (table.shape[0] - 1) * (table.shape[1] - 1)
+    means = [table.mean(axis=0) for table in known]
+    if squares == 0:
+        exact = np.mean([statistic(_Draws(means=own[None], deviation=np.zeros(1)))[0] for own in means])
+        return Estimate(estimate=float(exact), reason=_NO_NOISE)
+    rng = np.random.default_rng(0)
+    noises = squares / rng.chisquare(degrees, size=_GRID)  # variance of one answer
+    counts = [len(table) for table in known]
+    widest = max(means, key=np.ptp)
+    taus, widths = _tau_cells(widest, np.sqrt(squares / degrees / np.array([min(counts), max(counts)])))
+    log_posterior = np.log(widths) + sum(
+        _log_density(own, np.repeat(noises[:, None] / count, len(own), axis=1), taus)
+        for own, count in zip(means, counts)
+    )
+    noise, tau = _choose(log_posterior, rng)
+    each = [
+        statistic(
+            _Draws(
+                means=_draw_means(own, np.repeat(noises[noise, None] / count, len(own), axis=1), taus[tau], rng),
+                deviation=taus[tau],
+            )
+        )
+        for own, count in zip(means, counts)
+    ]
+    between = np.std(each, axis=0, ddof=1) / np.sqrt(len(each))
+    drawn = np.maximum(0.0, np.mean(each, axis=0) + between * rng.standard_t(len(each) - 1, size=_NUM_DRAWS))
+    return _summary(drawn)
+
+
 def _of_means(
     means: Float[ndarray, " num_conditions"],
     errors: Float[ndarray, " num_conditions"],
@@ -145,10 +208,11 @@ def _of_means(
         )
     if not errors.any():
         (exact,) = statistic(_Draws(means=means[None], deviation=means.std(ddof=1, keepdims=True)))
-        return Estimate(
-            estimate=float(exact), reason="no prompt differs from another in how conditions differ: no interval"
-        )
-    drawn = statistic(_draw(means, errors, degrees, rng=np.random.default_rng(0)))
+        return Estimate(estimate=float(exact), reason=_NO_NOISE)
+    return _summary(statistic(_draw(means, errors, degrees, rng=np.random.default_rng(0))))
+
+
+def _summary(drawn: Float[ndarray, " num_draws"]) -> Estimate:
     low, middle, high = np.quantile(drawn, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
     return Estimate(estimate=float(middle), standard_error=float(drawn.std()), low=float(low), high=float(high))
 
@@ -161,25 +225,53 @@ def _draw(
     rng: np.random.Generator,
 ) -> _Draws:
     """Draw from the posterior of the true means and of τ."""
-    num_conditions = len(means)
-    variances = np.broadcast_to(errors**2, (_GRID, num_conditions))
+    variances = np.broadcast_to(errors**2, (_GRID, len(means)))
     if degrees is not None:
         each = np.broadcast_to(degrees, np.shape(degrees) or (1,))
         variances = variances * each / rng.chisquare(each, size=(_GRID, len(each)))
-    # Geometric cells: fine below the smallest error, wide enough for the largest.
+    taus, widths = _tau_cells(means, errors)
+    noise, tau = _choose(_log_density(means, variances, taus) + np.log(widths), rng)
+    return _Draws(means=_draw_means(means, variances[noise], taus[tau], rng), deviation=taus[tau])
+
+
+def _tau_cells(means: ndarray, errors: ndarray) -> tuple[Float[ndarray, " num_taus"], Float[ndarray, " num_taus"]]:
+    """Middle and width of geometric cells: fine below the smallest error, wide enough for the largest."""
     widest = 4 * max(float(means.std()), float(np.sqrt((errors**2).mean())))
     finest = max(0.01 * float(errors[errors > 0].min()), 1e-6 * widest)
     edges = np.r_[0.0, np.geomspace(finest, widest, _GRID)]
-    taus, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
-    weights = 1 / (variances[:, None] + taus[:, None] ** 2)  # noise, τ, condition
+    return (edges[1:] + edges[:-1]) / 2, np.diff(edges)
+
+
+def _log_density(
+    means: Float[ndarray, " num_conditions"],
+    variances: Float[ndarray, "num_noises num_conditions"],
+    taus: Float[ndarray, " num_taus"],
+) -> Float[ndarray, "num_noises num_taus"]:
+    """Log density of the measured means given noise and τ, the mean of all conditions integrated out."""
+    weights = 1 / (variances[:, None] + taus[:, None] ** 2)
     total = weights.sum(axis=-1)
     centre = (weights * means).sum(axis=-1) / total
     misfit = (weights * (means - centre[..., None]) ** 2).sum(axis=-1)
-    log_posterior = 0.5 * (np.log(weights).sum(axis=-1) - np.log(total) - misfit) + np.log(widths)
+    return 0.5 * (np.log(weights).sum(axis=-1) - np.log(total) - misfit)
+
+
+def _choose(log_posterior: Float[ndarray, "num_noises num_taus"], rng: np.random.Generator) -> tuple[ndarray, ndarray]:
+    """Draw places of the grid: noise and τ."""
     posterior = np.exp(log_posterior - log_posterior.max()).ravel()
     drawn = rng.choice(posterior.size, p=posterior / posterior.sum(), size=_NUM_DRAWS)
-    variance, tau = variances[drawn // _GRID], taus[drawn % _GRID]
-    middle = centre.ravel()[drawn] + rng.standard_normal(_NUM_DRAWS) / np.sqrt(total.ravel()[drawn])
-    gain = tau[:, None] ** 2 / (tau[:, None] ** 2 + variance)
-    noise = np.sqrt(gain * variance) * rng.standard_normal((_NUM_DRAWS, num_conditions))
-    return _Draws(means=middle[:, None] + gain * (means - middle[:, None]) + noise, deviation=tau)
+    return drawn // log_posterior.shape[1], drawn % log_posterior.shape[1]
+
+
+def _draw_means(
+    means: Float[ndarray, " num_conditions"],
+    variance: Float[ndarray, "num_draws num_conditions"],
+    tau: Float[ndarray, " num_draws"],
+    rng: np.random.Generator,
+) -> Float[ndarray, "num_draws num_conditions"]:
+    """Draw the true means given noise and τ."""
+    weights = 1 / (variance + tau[:, None] ** 2)
+    total = weights.sum(axis=1)
+    middle = (weights * means).sum(axis=1) / total + rng.standard_normal(len(tau)) / np.sqrt(total)
+    gain = tau[:, None] ** 2 * weights
+    noise = np.sqrt(gain * variance) * rng.standard_normal(variance.shape)
+    return middle[:, None] + gain * (means - middle[:, None]) + noise

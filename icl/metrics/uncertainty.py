@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 from scipy import stats
@@ -25,6 +26,9 @@ __all__ = [
 
 LEVEL = 0.9
 """Probability that an interval of the lab covers, unless it says another."""
+
+_MOST_BLOCKS = 20
+"""A jackknife leaves out one of this many blocks of whole clusters at a time, or one cluster where there are fewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,7 @@ def clustered_ratio(
     sets: ndarray,
     queries: ndarray,
 ) -> Estimate:
-    """Divide one mean by another (delta method); NaN where the denominator's interval covers 0."""
+    """Divide one mean by another, with Fieller's interval; NaN where the denominator's interval covers 0."""
     below = clustered_mean(denominator, sets, queries)
     if np.isnan(below.low) or below.low <= 0 <= below.high:
         return Estimate.missing(
@@ -125,7 +129,29 @@ def clustered_ratio(
     ratio = float(numerator.mean() / denominator.mean())
     influence = (numerator - ratio * denominator) / denominator.mean()
     error, degrees, reason = clustered_error(influence - influence.mean(), sets, queries)
-    return _interval(ratio, error, degrees, reason)
+    plain = _interval(ratio, error, degrees, reason)
+    ends = _fieller(numerator, denominator, sets, queries, degrees) if error > 0 else None
+    return plain if ends is None else replace(plain, low=min(ratio, ends[0]), high=max(ratio, ends[1]))
+
+
+def _fieller(
+    numerator: Float[ndarray, " num_prompts"],
+    denominator: Float[ndarray, " num_prompts"],
+    sets: ndarray,
+    queries: ndarray,
+    degrees: float,
+) -> tuple[float, float] | None:
+    """Ends of the ratios r for which numerator − r · denominator may have mean 0 (Fieller 1954), if they have ends."""
+    above, below, both = (
+        clustered_error(values - values.mean(), sets, queries)[0] ** 2
+        for values in (numerator, denominator, numerator + denominator)
+    )
+    t, n, d = float(stats.t.ppf((1 + LEVEL) / 2, degrees)), float(numerator.mean()), float(denominator.mean())
+    square, cross, plain = d**2 - t**2 * below, n * d - t**2 * (both - above - below) / 2, n**2 - t**2 * above
+    if square <= 0 or cross**2 < square * plain:
+        return None
+    half = float(np.sqrt(cross**2 - square * plain))
+    return (cross - half) / square, (cross + half) / square
 
 
 def clustered_share_ratio(
@@ -136,46 +162,51 @@ def clustered_share_ratio(
 ) -> Estimate:
     """Divide one mean of zeros and ones by another's, keeping the interval at 0 or more.
 
-    Where the two agree on every prompt (or the numerator is always 0) the delta method knows no error; the interval
-    then reaches as far on both sides as a share of 0 prompts that differ could be from 0, over the denominator.
+    Where the two agree on every prompt (or the numerator is always 0) no error can be seen; the interval then reaches
+    as far on both sides as a share of 0 prompts that differ could be from 0, over the denominator.
     """
     plain = clustered_ratio(numerator, denominator, sets, queries)
     if np.isnan(plain.low):
         return plain
-    varies = plain.standard_error > 0
-    half = plain.high - plain.estimate if varies else _unseen_share(sets, queries) / float(denominator.mean())
+    if plain.standard_error > 0:
+        return replace(plain, low=max(0.0, plain.low))
+    half = _unseen_share(sets, queries) / float(denominator.mean())
     return replace(plain, low=max(0.0, plain.estimate - half), high=plain.estimate + half)
 
 
 def jackknife(
     statistic: Callable[..., float], columns: tuple[ndarray, ...], sets: ndarray, queries: ndarray
 ) -> Estimate:
-    """Estimate `statistic(*columns)` with a jackknife over demonstration sets and one over queries, variances added.
+    """Estimate `statistic(*columns)` with a jackknife over demonstration sets and one over queries.
 
-    Where every prompt has its own set and query the two are one.
+    Their variances go together as in `clustered_mean`; what both hold is told by a third one, over blocks that take
+    equally much of each set and of each query. Where queries belong to one set each, the sets' variance holds theirs,
+    and the other way round.
     """
     estimate = float(statistic(*columns))
-    num_clusters_each = [len(np.unique(clusters)) for clusters in (sets, queries)]
-    if num_clusters_each == [len(sets), len(sets)]:
-        kinds = [queries]
-    else:
-        kinds = [clusters for clusters, count in zip((sets, queries), num_clusters_each) if count > 1]
-    if not kinds:
+    cells = cells_of(np.zeros(len(sets)), sets, queries)
+    num_sets, num_queries = cells.num_sets, cells.num_queries
+    set_code, query_code = pd.factorize(sets)[0], pd.factorize(queries)[0]
+    if max(num_sets, num_queries) < 2:
         return Estimate(estimate=estimate, reason="one cluster only, so no interval")
-    parts = [_jackknife_variance(statistic, columns, clusters) for clusters in kinds]
-    degrees = min(count for _, count in parts) - 1
-    return _interval(estimate, float(np.sqrt(sum(variance for variance, _ in parts))), degrees, "")
 
+    def variance(cluster: ndarray, most: int = _MOST_BLOCKS) -> tuple[float, int]:
+        block = cluster % min(most, int(cluster.max()) + 1)
+        count = int(block.max()) + 1
+        left_out = np.array([statistic(*(column[block != b] for column in columns)) for b in range(count)])
+        return float((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()), count
 
-def _jackknife_variance(
-    statistic: Callable[..., float], columns: tuple[ndarray, ...], clusters: ndarray, num_blocks: int = 20
-) -> tuple[float, int]:
-    """Jackknife variance over at most `num_blocks` blocks of whole clusters, and the number of blocks."""
-    _, cluster = np.unique(clusters, return_inverse=True)
-    block = cluster % min(num_blocks, int(cluster.max()) + 1)
-    count = int(block.max()) + 1
-    left_out = np.array([statistic(*(column[block != b] for column in columns)) for b in range(count)])
-    return float((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()), count
+    if len(cells.values) in (num_sets, num_queries) or min(num_sets, num_queries) < 2:
+        nested = num_sets > 1 and len(cells.values) == num_queries
+        by_one, count = variance(set_code if nested else query_code if num_queries > 1 else set_code)
+        return _interval(estimate, float(np.sqrt(by_one)), count - 1, "")
+    (by_set, set_blocks), (by_query, query_blocks) = variance(set_code), variance(query_code)
+    fewest = min(set_blocks, query_blocks)
+    left, _ = variance((set_code + query_code) % fewest, fewest)
+    total = max(by_set + by_query - left, by_set, by_query)
+    counts = {"num_sets": set_blocks, "num_queries": query_blocks}
+    degrees = degrees_of_freedom(by_set=by_set, by_query=by_query, residual=left, total=total, **counts)
+    return _interval(estimate, float(np.sqrt(total)), degrees, "")
 
 
 def _interval(estimate: float, error: float, degrees: float | int, reason: str, *, level: float = LEVEL) -> Estimate:
