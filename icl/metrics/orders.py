@@ -1,6 +1,5 @@
 """What the order of the demonstrations does: spread within a set, agreement, and entropies that pick an order (Lu)."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy import ndarray
 from icl.metrics.formats import agreement
 from icl.metrics.labels import PAIRED_SCORES
 from icl.metrics.outcomes import SCORES
-from icl.metrics.spread import posterior_sd, posterior_spread
+from icl.metrics.spread import sd_within_sets, spread_within_sets
 from icl.metrics.table import clusters, metric_row, settings, without_search
 from icl.metrics.uncertainty import Estimate, clustered_mean, jackknife
 
@@ -107,27 +106,12 @@ def _within_sets(rows: pd.DataFrame, tables: _Tables, names: dict[str, Any]) -> 
         raw = np.mean([np.ptp(value.mean(axis=0)) for value in values])
         biased = "max − min of noisy means is biased upward"
         found.append(metric_row(rows, "order_spread", Estimate(estimate=float(raw), reason=biased), **units, **names))
-        for metric, infer in (("order_spread_posterior", posterior_spread), ("order_sd_posterior", posterior_sd)):
-            found.append(metric_row(rows, metric, _over_sets(values, infer), **units, **names))
+        for metric, infer in (("order_spread_posterior", spread_within_sets), ("order_sd_posterior", sd_within_sets)):
+            found.append(metric_row(rows, metric, infer(values), **units, **names))
         worst = np.mean([value.mean(axis=0).min() - value.mean() for value in values])
         lowest = Estimate(estimate=float(worst), reason="min of noisy means is biased downward")
         found.append(metric_row(rows, "order_worst", lowest, **units, **names))
     return found
-
-
-def _over_sets(values: list[ndarray], infer: Callable[[ndarray, ndarray, ndarray], Estimate]) -> Estimate:
-    """Infer set by set, and average over sets with the error between them."""
-    each = [infer(value, np.zeros(len(value)), np.arange(len(value))) for value in values]
-    known = np.array([one.estimate for one in each if not np.isnan(one.estimate)])
-    if len(each) == 1:
-        alone = "one demonstration set: the interval speaks of its orders alone"
-        return replace(each[0], reason=each[0].reason or alone)
-    if not len(known):
-        return each[0]
-    average = clustered_mean(known, np.arange(len(known)), np.zeros(len(known)))
-    if np.isnan(average.low):
-        return replace(average, reason="the orders of one demonstration set only are known")
-    return replace(average, low=max(0.0, average.low), reason="")
 
 
 def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
