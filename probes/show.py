@@ -60,11 +60,15 @@ def show(options: Namespace) -> None:
     notes = [
         f"candidates: {candidates}{more}",
         f"gold: {prompt.gold_label!r}; {len(prompt.demonstrations)} demonstrations, "
-        + (f"{wrong} with a wrong label" if wrong is not None else "no label of a shown input"),
+        + (f"{wrong} with a wrong label" if wrong is not None else _unlabelled(prompt)),
     ]
     if options.model:
         notes += _tokens(prompt, options.model, task, chat=options.chat)
     print("\n".join(["―" * 40, *notes]), file=sys.stderr)
+
+
+def _unlabelled(prompt: Prompt) -> str:
+    return "no labels shown" if prompt.demonstrations.shown_labels is None else "labels that belong to no shown input"
 
 
 def _orders(number: int, num_shots: int) -> int:

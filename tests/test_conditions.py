@@ -332,3 +332,12 @@ def test_queries_of_their_own_are_asked_and_never_shown():
 def test_numbered_formats_count_demonstrations_and_the_query():
     (prompt,) = build(topic(), of("gold", 2, "numbered"), queries=1, sets=1)
     assert [part.text for part in prompt.parts if part.kind == "item"] == ["1. ", "2. ", "3. "]
+
+
+def test_what_several_conditions_ask_for_is_written_once_with_all_its_probes():
+    chosen = Selection(num_queries=2, num_demonstration_sets=1, seeds=Seeds.same(0))
+    conditions = {of("gold", 3): ("a",), of("gold", 3, orders=0): ("b",)}
+    prompts = build_prompts(topic(), conditions, chosen)
+    assert len(prompts) == 2 * 6
+    assert {prompt.probes for prompt in prompts if prompt.demonstrations.order == 0} == {("a", "b")}
+    assert {prompt.probes for prompt in prompts if prompt.demonstrations.order > 0} == {("b",)}

@@ -157,9 +157,21 @@ def build_prompts(
         sets = _draw_sets(task, selection, most_shots, balance)
         writer = _Writer(task, formats, selection, [demonstrations for demonstrations, _ in sets])
         for demonstrations, queries in sets:
-            for condition, probes in some.items():
-                prompts += writer.write(demonstrations, queries, condition, probes)
+            prompts += _each_once(
+                prompt
+                for condition, probes in some.items()
+                for prompt in writer.write(demonstrations, queries, condition, probes)
+            )
     return prompts
+
+
+def _each_once(prompts: Iterable[Prompt]) -> Iterable[Prompt]:
+    """Keep prompts that several conditions ask for once (the order as drawn is one of all orders), with all probes."""
+    found: dict[Prompt, tuple[str, ...]] = {}
+    for prompt in prompts:
+        bare = replace(prompt, probes=())
+        found[bare] = tuple(dict.fromkeys((*found.get(bare, ()), *prompt.probes)))
+    return (replace(prompt, probes=probes) for prompt, probes in found.items())
 
 
 type _Set = tuple[Demonstrations, list[tuple[str, Example]]]

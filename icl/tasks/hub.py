@@ -1,5 +1,6 @@
 """Tasks read from data sets on the Hugging Face Hub."""
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -137,6 +138,9 @@ def load_split(hub_name: HubName, *, origin: str) -> Any:
         if hub_name.exported
         else {"name": hub_name.config}
     )
+    log = logging.getLogger("huggingface_hub")  # it warns at every try to reach a hub that is not there
+    level = log.level
+    log.setLevel(logging.ERROR)
     try:
         return datasets.load_dataset(hub_name.path, split=hub_name.split, **where)
     except ConnectionError as error:
@@ -149,6 +153,8 @@ def load_split(hub_name: HubName, *, origin: str) -> Any:
             f"{origin} could not be loaded: {_reason(error)}; check its name, configuration and split at "
             f"huggingface.co/datasets/{hub_name.path}, or save it as a .jsonl and name that file."
         ) from None
+    finally:
+        log.setLevel(level)
 
 
 def task_from_dataset(
