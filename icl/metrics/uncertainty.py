@@ -69,18 +69,16 @@ def clustered_mean(
 def clustered_share(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
     """Average zeros and ones, keeping the interval inside 0..1.
 
-    The interval is Wilson's score interval with as many trials as the clustered error is worth; where nothing varies,
-    so that "always right" still has an error bar, it is worth `_worth` trials.
+    The interval is Wilson's score interval with as many trials as the clustered error is worth; where nothing varies it
+    is worth one trial a cluster, so that "always right" still has an error bar.
     """
     plain = clustered_mean(values, sets, queries)
     if np.isnan(plain.low):
         return plain
-    if plain.standard_error > 0:
-        trials = plain.estimate * (1 - plain.estimate) / plain.standard_error**2
-        low, high = _wilson(plain.estimate, trials, plain.degrees)
-    else:
-        worth = _worth(sets, queries)
-        low, high = _wilson(plain.estimate, worth, worth - 1)
+    worth = num_clusters(sets, queries)
+    varies = plain.standard_error > 0
+    trials = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else float(worth)
+    low, high = _wilson(plain.estimate, trials, plain.degrees)
     return replace(plain, low=low, high=high)
 
 
@@ -103,18 +101,8 @@ def num_clusters(sets: ndarray, queries: ndarray) -> int:
 
 def _unseen_share(sets: ndarray, queries: ndarray) -> float:
     """How large a share may be of which not one case was seen."""
-    worth = _worth(sets, queries)
-    return _wilson(0.0, worth, worth - 1)[1]
-
-
-def _worth(sets: ndarray, queries: ndarray) -> float:
-    """How many independent trials prompts are worth that all agree, so that nothing tells how clusters differ.
-
-    Between the fewer clusters (sets that could differ, had there been more of them) and all prompts (as if none did):
-    the geometric mean of sets and queries, where both are several.
-    """
-    counts = [count for count in (len(np.unique(sets)), len(np.unique(queries))) if count > 1]
-    return float(np.prod(counts) ** (1 / len(counts)))
+    worth = num_clusters(sets, queries)
+    return _wilson(0.0, float(worth), worth - 1)[1]
 
 
 def _wilson(share: float, trials: float, degrees: float | int) -> tuple[float, float]:
