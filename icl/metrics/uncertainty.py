@@ -70,15 +70,14 @@ def clustered_share(values: Float[ndarray, " num_prompts"], sets: ndarray, queri
     """Average zeros and ones, keeping the interval inside 0..1.
 
     The interval is Wilson's score interval with as many trials as the clustered error is worth; where nothing varies it
-    is worth one trial a cluster, so that "always right" still has an error bar.
+    is worth one trial a query (or set, where there are more), so that "always right" still has an error bar.
     """
     plain = clustered_mean(values, sets, queries)
     if np.isnan(plain.low):
         return plain
-    worth = num_clusters(sets, queries)
     varies = plain.standard_error > 0
-    trials = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else float(worth)
-    low, high = _wilson(plain.estimate, trials, plain.degrees)
+    worth = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else num_clusters(sets, queries)
+    low, high = _wilson(plain.estimate, float(worth), plain.degrees)
     return replace(plain, low=low, high=high)
 
 
@@ -90,19 +89,18 @@ def clustered_share_difference(values: Float[ndarray, " num_prompts"], sets: nda
     plain = clustered_mean(values, sets, queries)
     if np.isnan(plain.low):
         return plain
-    half = plain.high - plain.estimate if plain.standard_error > 0 else _unseen_share(sets, queries)
+    half = plain.high - plain.estimate if plain.standard_error > 0 else _unseen_share(sets, queries, plain.degrees)
     return replace(plain, low=max(-1.0, plain.estimate - half), high=min(1.0, plain.estimate + half))
 
 
 def num_clusters(sets: ndarray, queries: ndarray) -> int:
-    """The fewer of sets and queries, leaving out a kind that has only one."""
-    return min(count for count in (len(np.unique(sets)), len(np.unique(queries))) if count > 1)
+    """The more of sets and queries: what prompts that all agree are worth, for then neither set nor query mattered."""
+    return max(len(np.unique(sets)), len(np.unique(queries)))
 
 
-def _unseen_share(sets: ndarray, queries: ndarray) -> float:
+def _unseen_share(sets: ndarray, queries: ndarray, degrees: float) -> float:
     """How large a share may be of which not one case was seen."""
-    worth = num_clusters(sets, queries)
-    return _wilson(0.0, float(worth), worth - 1)[1]
+    return _wilson(0.0, float(num_clusters(sets, queries)), degrees)[1]
 
 
 def _wilson(share: float, trials: float, degrees: float | int) -> tuple[float, float]:
@@ -170,7 +168,7 @@ def clustered_share_ratio(
         return plain
     if plain.standard_error > 0:
         return replace(plain, low=max(0.0, plain.low))
-    half = _unseen_share(sets, queries) / float(denominator.mean())
+    half = _unseen_share(sets, queries, plain.degrees) / float(denominator.mean())
     return replace(plain, low=max(0.0, plain.estimate - half), high=plain.estimate + half)
 
 
