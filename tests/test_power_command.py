@@ -62,6 +62,10 @@ def test_a_pilot_tells_the_variances(tmp_path):
         (["--task", "ginc", "--probe", "label-space"], "it is for sentences"),
         (["--task", "sentiment", "--budget", "9"], "a budget belongs to probe 'format-search'"),
         (["--task", "sentiment", "--curve", "--orders", "2"], "orders do not go with a curve"),
+        (
+            ["--task", "sentiment", "--curve", "--balances", "balanced"],
+            "on a curve demonstrations are drawn as the pool",
+        ),
         (["--task", "sentiment", "--label-draws", "0"], "label_draws must be at least 1, got 0"),
         (["--task", "sentiment", "--label-modes", "permuted(0)"], "permutes one label"),
         (["--task", "sentiment", "--label-modes", "permuted(1-2-0)"], "permutes 3 labels, but the task has 2"),
@@ -73,6 +77,12 @@ def test_plans_that_make_no_sense_are_refused_in_a_sentence(capsys, arguments, m
     assert said.startswith("probe: ")
     assert re.search(message, said), said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("task", ["ginc", "sentiment", "kinds"])
+def test_curves_can_be_planned_on_every_kind_of_task(capsys, task):
+    assert run(["plan", "--model", "uniform", "--task", task, "--probe", "shots", "--curve", "--shots", "3"]) == 0
+    assert "zero_shot" in capsys.readouterr().out
 
 
 def test_plan_tells_its_power_as_json(capsys):

@@ -43,8 +43,9 @@ class Grid:
     methods: tuple[str, ...] = ("direct",)
 
     def as_curve(self) -> "Grid":
-        """Ask at every shot count up to the largest: on a curve that costs nothing more."""
-        return replace(self, shots=tuple(range(max(self.shots) + 1)), balances=("as-drawn",))
+        """Ask at every shot count up to the largest, which costs nothing more; the pool is drawn as it is."""
+        balances = ("as-drawn",) if self.example_lengths == (None,) else self.balances
+        return replace(self, shots=tuple(range(max(self.shots) + 1)), balances=balances)
 
     def for_choices(self, num_options: int) -> "Grid":
         """Leave out the label modes that need one label space for all questions, and resolve `option_orders`."""

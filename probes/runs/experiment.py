@@ -108,6 +108,11 @@ class Experiment:
                 raise UserError(f"{name} cannot be negative, got {getattr(self, name)}; use 0 or more.")
         if self.shots is not None and min(self.shots) < 0:
             raise UserError(f"shots cannot be negative, got {min(self.shots)}.")
+        if self.curve and self.balances not in (None, ("as-drawn",)):
+            raise UserError(
+                "on a curve demonstrations are drawn as the pool has them, got balances "
+                f"{', '.join(self.balances or ())}; leave one out."
+            )
         for method in self.methods:
             if method not in METHODS:
                 raise unknown_name("method", method, METHODS)
