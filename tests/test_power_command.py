@@ -72,7 +72,8 @@ def test_a_pilot_tells_the_variances(tmp_path):
     ],
 )
 def test_plans_that_make_no_sense_are_refused_in_a_sentence(capsys, arguments, message):
-    assert run(["plan", "--model", "uniform", *arguments]) == 2
+    few = [] if "--curve" in arguments else ["--queries", "4"]
+    assert run(["plan", "--model", "uniform", *few, "--demonstration-sets", "2", *arguments]) == 2
     said = capsys.readouterr().err
     assert said.startswith("probe: ")
     assert re.search(message, said), said
@@ -86,7 +87,7 @@ def test_curves_can_be_planned_on_every_kind_of_task(capsys, task):
 
 
 def test_plan_tells_its_power_as_json(capsys):
-    arguments = ["--model", "uniform", "--task", "sentiment", "--effect", "0.2", "--json"]
+    arguments = ["--model", "uniform", "--task", "sentiment", "--shots", "2", "--effect", "0.2", "--json"]
     assert run(["plan", *arguments]) == 0
     power = json.loads(capsys.readouterr().out)["power"]
     assert power["effect"] == 0.2

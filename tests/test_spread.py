@@ -110,6 +110,7 @@ def test_what_cannot_be_known_is_said():
         spread_of_means(np.array([0.1, 0.2]), np.array([0.1, 0.1]), np.array([0.0, 3.0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_sets", "num_orders"), [(6, 3), (12, 3), (4, 6)])
 def test_spreads_within_sets_cover_the_average_over_all_sets(rng, num_sets, num_orders):
     """Each set's orders have effects of their own; a set by itself could hardly tell them from noise."""
