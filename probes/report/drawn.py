@@ -1,8 +1,6 @@
 """Which figures a run feeds, each with the title that says what is seen and a caption that says what it rests on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,35 +9,12 @@ from probes.report.concept_words import Account
 from probes.report.factors import label_effect, shots_effect, spread_effect
 from probes.report.figures import plot_formats, plot_label_modes, plot_reliability, reliable_rows
 from probes.report.forest import effect_lines, plot_effects
+from probes.report.section import Drawn, Material
+from probes.report.sections.catalogue import SECTIONS, drawn_of
 from probes.report.selection import Setting, gold_levels, length_words, main_setting, of_length, panel_settings
 from probes.report.verdict import Effect, interval_words, points
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 __all__ = ["Drawn", "draw_all"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A figure with its words.
-
-    Attributes
-    ----------
-    name : str
-        Of the file, without ending.
-    title : str
-        What is seen.
-    caption : str
-        What it rests on.
-    figure : Figure
-        The figure; it bears the title as well.
-    """
-
-    name: str
-    title: str
-    caption: str
-    figure: "Figure"
 
 
 def draw_all(
@@ -49,13 +24,14 @@ def draw_all(
     outcomes: pd.DataFrame | None = None,
     account: Account | None = None,
     chance: float | None = None,
+    material: Material | None = None,
 ) -> Iterator[Drawn]:
     """Draw every figure that the conditions of a model feed.
 
     Parameters
     ----------
     metrics
-        A metrics table.
+        A metrics table, of plain conditions.
     model
         The model that is drawn.
     outcomes
@@ -64,12 +40,18 @@ def draw_all(
         The fit; its figures are drawn only where it may be quoted.
     chance
         1 ÷ number of candidates.
+    material
+        All conditions of the model; without it, what `metrics` and `outcomes` hold of it.
     """
     setting = main_setting(metrics, model)
+    if material is None:
+        material = Material(model=model, metrics=metrics, outcomes=outcomes, chance=chance).of(model)
     if setting is None:
+        yield from drawn_of(material, *SECTIONS)
         return
     if panel_settings(metrics, model):
         yield _label_modes(metrics, model, setting, chance)
+    yield from drawn_of(material, "ladder", "recognition", "flip")
     if effect_lines(metrics, model):
         title = f"{model}: what moved accuracy, and what did not"
         caption = (
@@ -82,6 +64,7 @@ def draw_all(
     levels = gold_levels(metrics, model)
     if of_length(levels, setting.example_length).groupby("num_shots")["format"].nunique().max() > 1:
         yield _formats(metrics, model, setting, chance)
+    yield from drawn_of(material, "search", "order", "options", "consistency", "bias")
     if (
         levels[levels["format"] == setting.format].groupby("example_length", dropna=False)["num_shots"].nunique().max()
         > 2
@@ -89,6 +72,7 @@ def draw_all(
         yield _curves(metrics, model, account, chance)
     if account is not None and account.usable:
         yield from _account(account, model)
+    yield from drawn_of(material, "variance")
     if outcomes is not None and len(rows := reliable_rows(outcomes, model)) >= 50:
         over = 100 * float(rows["confidence"].mean() - rows["accuracy"].mean())
         title = f"{model}: confidence exceeds the share right by {over:.1f} points on average"
@@ -100,6 +84,7 @@ def draw_all(
         )
         figure = plot_reliability(outcomes, model=model, title=title)
         yield Drawn(name="reliability", title=title, caption=caption, figure=figure)
+    yield from drawn_of(material, "calibration")
 
 
 def _label_modes(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> Drawn:

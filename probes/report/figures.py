@@ -35,6 +35,7 @@ _REFERENCE_LINES = {
     "copy-last-label": ("#777777", ":"),
     "uniform": ("#aaaaaa", (0, (1, 3))),
 }
+"""Ceiling and floors; the other references are no level to compare with."""
 
 
 def plot_label_modes(metrics: pd.DataFrame, *, model: str, chance: float | None = None, title: str = "") -> "Figure":
@@ -220,7 +221,7 @@ def _reference_lines(
     for name in split_models(metrics)[1]:
         rows = gold_levels(metrics, name, score)
         rows = of_length(rows[(rows["format"] == format) & rows["num_shots"].isin(shots)], length)
-        if name == model or rows.empty:
+        if name == model or name not in _REFERENCE_LINES or rows.empty:
             continue
         x = [shots.index(int(n)) for n in rows["num_shots"]]
         colour, dashes = _REFERENCE_LINES[name]

@@ -9,7 +9,7 @@ import pandas as pd
 from probes.report.factors import all_spreads, label_gaps
 from probes.report.selection import at, length_words, main_setting
 from probes.report.style import INK, error_bars, finish, label_mode_style, new_figure, plain
-from probes.report.verdict import number, spread_of
+from probes.report.verdict import leaves_out_zero, number, spread_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,7 +117,7 @@ def draw_forest(lines: list[Line], *, title: str, label: str, digits: int = 1) -
 
 def _line(row: Any, text: str, colour: str, marker: str) -> Line:
     low, middle, high = (100 * float(value) for value in (row.low, row.estimate, row.high))
-    clear = low > 0 or high < 0
+    clear = leaves_out_zero(low, high)
     return Line(text=text, low=low, middle=middle, high=high, colour=colour, marker=marker, clear=clear)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from icl.metrics.uncertainty import clustered_share
 from probes.ledger.measure import LedgerResults
-from probes.report.drawn import Drawn
+from probes.report.section import Drawn
 from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain, shots_axis
 
 if TYPE_CHECKING:

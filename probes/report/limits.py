@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from icl.metrics.boundaries import boundary_audit
+from icl.metrics.labels import CONTRASTS
 from icl.metrics.normalise import NORMALISATIONS, normalisation_of
 from icl.metrics.outcomes import CHANNEL
 from probes.report.selection import split_models
@@ -139,7 +140,7 @@ def _many(metrics: pd.DataFrame) -> list[str]:
     said = []
     subjects, references = split_models(metrics)
     mine = metrics["model"].isin(subjects or references) & (metrics["score"] == "accuracy") & metrics["low"].notna()
-    count = int((mine & metrics["metric"].isin(["gap", "shots_gain"])).sum())
+    count = int((mine & metrics["metric"].isin(["gap", "shots_gain", *CONTRASTS])).sum())
     if count > 3:
         said.append(
             f"{count} paired differences in accuracy were measured; about one in ten 90 % intervals leaves out 0 by "

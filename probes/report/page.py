@@ -13,10 +13,11 @@ import pandas as pd
 from icl.metrics.normalise import normalisation_of, normalise
 from icl.metrics.outcomes import prompt_outcomes
 from probes.report.concept_words import Account, concept_sentence, read_account
-from probes.report.drawn import Drawn, draw_all
+from probes.report.drawn import draw_all
 from probes.report.limits import limits
 from probes.report.numbers import main_table, table_html
-from probes.report.selection import main_setting, plain_rows, split_models
+from probes.report.section import Drawn, Material
+from probes.report.selection import asked_rows, main_setting, plain_rows, split_models
 from probes.report.style import png
 from probes.report.words import Answer, answers
 from probes.runs.folder import RunFolder, write_whole
@@ -37,28 +38,39 @@ def write_report(folder: RunFolder) -> Path:
     everything, scores, manifest = folder.metrics(), folder.scores(), folder.manifest
     metrics = plain_rows(everything)
     account = read_account(folder.posterior(), scores) if folder.is_fitted else None
-    chance = _chance(scores)
-    subjects, references = split_models(metrics)
-    outcomes = prompt_outcomes(normalise(scores, normalisation_of(metrics)))
+    subjects, references = split_models(everything)
+    outcomes = prompt_outcomes(normalise(scores, normalisation_of(everything)))
+    chance = _chance(outcomes)
+    material = Material(
+        model="",
+        metrics=everything,
+        outcomes=outcomes,
+        scores=scores,
+        chance=chance,
+        probes=folder.experiment.probes,
+        variance=folder.variance() if folder.has_variance else None,
+    )
     figures: list[tuple[str, Drawn, bytes]] = []
     store = folder.path / "figures"
     store.mkdir(exist_ok=True)
     for number, model in enumerate(subjects or references):
-        for drawn in draw_all(metrics, model=model, outcomes=outcomes, account=account, chance=chance):
+        asked = {"outcomes": outcomes, "account": account, "chance": chance, "material": material.of(model)}
+        for drawn in draw_all(metrics, model=model, **asked):
             picture = png(drawn.figure)
             write_whole(store / f"{_file_name(model, number)}_{drawn.name}.png", picture)
             figures.append((model, drawn, picture))
+    said = answers(metrics, chance=chance, material=material)
     page = Template(_TEMPLATE.read_text()).substitute(
         title=escape(f"{manifest.get('task', 'run')}: what moved the model"),
         task=escape(str(manifest.get("task", ""))),
         described=escape(str(manifest.get("description", ""))),
         facts=_facts(scores, manifest, subjects, references),
         warnings=_warnings(account, manifest, subjects),
-        answers="".join(_answer(answer, metrics, account) for answer in answers(metrics, chance=chance)),
+        answers="".join(_answer(answer, metrics, account) for answer in said),
         figures="".join(_figure(*figure, several=len(subjects or references) > 1) for figure in figures)
         or "<p>No two conditions of this run can be compared in a figure.</p>",
         limits=_list(limits(scores, metrics, account, manifest)),
-        table=table_html(main_table(metrics)),
+        table=table_html(main_table(asked_rows(metrics, material.probes))),
         table_note=escape(f"metrics.parquet holds all {len(everything):,} rows."),
         experiment=escape((folder.path / "experiment.toml").read_text()),
         provenance=_provenance(manifest),
@@ -69,10 +81,10 @@ def write_report(folder: RunFolder) -> Path:
     return path
 
 
-def _chance(scores: pd.DataFrame) -> float | None:
+def _chance(outcomes: pd.DataFrame) -> float | None:
     """1 ÷ number of candidates; None where prompts differ in it."""
-    counts = scores.groupby("task")["candidate"].nunique().unique()
-    return 1 / float(counts[0]) if len(counts) == 1 and counts[0] else None
+    counts = outcomes["num_candidates"].unique()
+    return 1 / float(counts[0]) if len(counts) == 1 else None
 
 
 def _facts(scores: pd.DataFrame, manifest: dict, subjects: list[str], references: list[str]) -> str:

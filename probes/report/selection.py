@@ -1,6 +1,6 @@
 """Which rows of the metrics table the report speaks about: its subjects, its main setting, its contrasts."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,9 @@ import pandas as pd
 from probes.scorers.catalogue import is_reference
 
 __all__ = [
+    "ON_REQUEST",
     "Setting",
+    "asked_rows",
     "at",
     "gold_levels",
     "headline_mode",
@@ -20,6 +22,13 @@ __all__ = [
     "plain_rows",
     "split_models",
 ]
+
+ON_REQUEST: dict[str, tuple[str, ...]] = {
+    "bias": ("recency_bias", "majority_bias"),
+    "calibration": ("calibration_gain", "calibration_error_change"),
+    "consistency": ("set_consistency",),
+}
+"""Probe → metrics that nearly every run feeds, and that the page shows where that probe was asked for."""
 
 _WRONG_MODES = ("random", "random_marginal", "fraction_correct(0)", "shuffled")
 
@@ -48,6 +57,12 @@ def plain_rows(metrics: pd.DataFrame) -> pd.DataFrame:
     balance = metrics.loc[metrics["balance"] != "", "balance"]
     main = balance.iloc[0] if len(balance) else ""
     return metrics[metrics["input_mode"].isin(["task", ""]) & metrics["balance"].isin([main, ""])]
+
+
+def asked_rows(metrics: pd.DataFrame, probes: Collection[str]) -> pd.DataFrame:
+    """Leave out what nearly every run feeds and no probe of this one asked for: `ON_REQUEST`."""
+    unasked = {name for probe, names in ON_REQUEST.items() if probe not in probes for name in names}
+    return metrics[~metrics["metric"].isin(list(unasked))]
 
 
 def split_models(metrics: pd.DataFrame) -> tuple[list[str], list[str]]:

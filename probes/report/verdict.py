@@ -12,6 +12,7 @@ __all__ = [
     "Effect",
     "effect_of",
     "interval_words",
+    "leaves_out_zero",
     "number",
     "points",
     "spread_of",
@@ -27,6 +28,8 @@ formats, 8 to 200 queries, 300 runs each), at most 11 in 100 spreads pass this l
 QUERIES_PER_FORMAT, PROMPTS_PER_FORMAT = 2, 5
 """With fewer queries, or prompts, for each format compared no spread is called clear: its noise is hardly known, and
 42 in 100 spreads of 11 equal formats with 15 queries would pass the share alone."""
+
+_ROUNDING = 1e-9
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -72,9 +75,12 @@ class Effect:
 
 def effect_of(row: pd.Series, factor: str) -> Effect:
     """Read an effect that may go either way: clear when its interval leaves out 0."""
-    low, high = float(row["low"]), float(row["high"])
-    clear = low > 0 or high < 0
-    return _effect(row, factor, clear)
+    return _effect(row, factor, leaves_out_zero(float(row["low"]), float(row["high"])))
+
+
+def leaves_out_zero(low: float, high: float) -> bool:
+    """Whether an interval speaks for an effect; what rounding leaves of 0 is 0."""
+    return low > _ROUNDING or high < -_ROUNDING
 
 
 def spread_of(row: pd.Series, factor: str) -> Effect:

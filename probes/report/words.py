@@ -1,23 +1,17 @@
 """The answer in plain words: what moved each model, by how much, how sure. Words never say more than the numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
 from probes.report.factors import FACTORS, format_spreads, here, label_effect, label_gaps, shots_gains
+from probes.report.section import Material, Sentence, listed
+from probes.report.sections.catalogue import SECTIONS, sentences_of
 from probes.report.selection import Setting, at, headline_mode, length_words, main_setting, split_models
 from probes.report.verdict import Effect, effect_of, interval_words, number, points, spread_of
 
 __all__ = ["Answer", "Sentence", "answers"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sentence:
-    """What is said about one topic."""
-
-    topic: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,38 +23,70 @@ class Answer:
     sentences: tuple[Sentence, ...]
 
 
-def answers(metrics: pd.DataFrame, *, chance: float | None = None) -> list[Answer]:
+_NOTHING = "Nothing that was varied for {model} has an interval, so nothing can be said about what moved it."
+
+_BEHIND: dict[str, tuple[str, ...]] = {
+    "Labels": ("ladder", "recognition", "flip"),
+    "Format": ("search", "order", "options", "consistency", "bias", "calibration"),
+    "Exact Bayes": ("variance",),
+}
+"""Topic → the sections that are told behind it."""
+
+
+def answers(metrics: pd.DataFrame, *, chance: float | None = None, material: Material | None = None) -> list[Answer]:
     """Say what moved each subject of a run; where it has none, the references are reported as they stand.
 
     Parameters
     ----------
     metrics
-        A metrics table.
+        A metrics table, of plain conditions.
     chance
         1 ÷ number of candidates.
+    material
+        All conditions of the run; without it, those of `metrics`.
     """
-    subjects, references = split_models(metrics)
-    return [_answer(metrics, model, chance) for model in subjects or references]
+    if material is None:
+        material = Material(model="", metrics=metrics, chance=chance)
+    subjects, references = split_models(material.metrics)
+    return [_answer(metrics, model, chance, material.of(model)) for model in subjects or references]
 
 
-def _answer(metrics: pd.DataFrame, model: str, chance: float | None) -> Answer:
+def _answer(metrics: pd.DataFrame, model: str, chance: float | None, material: Material) -> Answer:
     setting = main_setting(metrics, model)
-    if setting is None:
-        return Answer(model=model, headline=f"{model} gave no answer that could be scored.", sentences=())
-    said = [
-        Sentence(topic="Level", text=_level(metrics, model, setting, chance)),
-        Sentence(topic="Labels", text=_labels(metrics, model, setting)),
-        Sentence(topic="Demonstrations", text=_demonstrations(metrics, model, setting)),
-        Sentence(topic="Format", text=_format(metrics, model, setting)),
-        Sentence(topic="Exact Bayes", text=_bayes(metrics, model, setting)),
-    ]
-    return Answer(
-        model=model, headline=_order(metrics, model, setting), sentences=tuple(said for said in said if said.text)
-    )
+    said: list[Sentence] = []
+    leads: list[str] = []
+    for topic, tell in _TOPICS.items():
+        text = "" if setting is None else tell(metrics, model, setting, chance)
+        said += [Sentence(topic=topic, text=text)] if text else []
+        found = list(sentences_of(material, *_BEHIND.get(topic, ())))
+        said += found
+        leads += [sentence.lead for sentence in found if sentence.lead]
+    headline = None if setting is None else _order(metrics, model, setting)
+    if headline is None or (asked := _asked(material)) is None:
+        return Answer(model=model, headline=headline or _instead(model, leads, bool(said)), sentences=tuple(said))
+    return Answer(model=model, headline=asked, sentences=tuple(said))
 
 
-def _order(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
-    """Order the factors by size at one shot count where all that were varied can be compared."""
+def _asked(material: Material) -> str | None:
+    """The answer to the first probe's question, where no probe asked about labels, demonstrations or format as such."""
+    sections = [next((s for s in SECTIONS.values() if probe in s.answers), None) for probe in material.probes]
+    if not sections or sections[0] is None or None in sections:
+        return None
+    sentence = sections[0].say(material)
+    return sentence.lead if sentence is not None and sentence.lead else None
+
+
+def _instead(model: str, leads: list[str], measured: bool) -> str:
+    """What stands first where neither labels, demonstrations nor formats can be ordered by size."""
+    if leads:
+        return leads[0]
+    if not measured:
+        return f"{model} gave no answer that could be scored."
+    return _NOTHING.format(model=model)
+
+
+def _order(metrics: pd.DataFrame, model: str, setting: Setting) -> str | None:
+    """Order the factors by size at one shot count where all that were varied can be compared; None where none was."""
     shots = sorted({int(n) for n in metrics.loc[metrics["model"] == model, "num_shots"] if n > 0}, reverse=True)
     shots = sorted(shots, key=lambda n: n != setting.num_shots)  # the headline's own count first
     found: list[Effect] = []
@@ -69,16 +95,16 @@ def _order(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
         found = here if len(here) > len(found) else found
     known = sorted((effect for effect in found if effect.known), key=lambda effect: -effect.size[0])
     if not known:
-        return f"Nothing that was varied for {model} has an interval, so nothing can be said about what moved it."
+        return _NOTHING.format(model=model) if found else None
     where = f"at {known[0].num_shots} shots"
     if known[0].num_shots != setting.num_shots:
         where += " (the most at which all that varied was run)"
     moved, still = [e for e in known if e.clear], [e for e in known if not e.clear]
-    unmoved = f"no clear effect of {_listed(_factor(e) for e in still)}" if still else ""
+    unmoved = f"no clear effect of {listed(_factor(e) for e in still)}" if still else ""
     if not moved:
         return f"{model}, {where}: {unmoved}."
     sized = [f"{_factor(e)} by {points(e.size[0])} points" for e in moved]
-    text = f"{model}, {where}, was moved by {_listed(sized)}"
+    text = f"{model}, {where}, was moved by {listed(sized)}"
     if still:
         text += f"; {unmoved}"
     first = moved[0]
@@ -114,7 +140,7 @@ def _level(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | 
     return f"{text}. Beside it: {', '.join(beside)}." if beside else f"{text}."
 
 
-def _labels(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
+def _labels(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> str:
     rows = label_gaps(metrics, model, setting, "accuracy", setting.num_shots)
     mode = headline_mode(list(rows["label_mode"]))
     if mode is None:
@@ -129,9 +155,9 @@ def _labels(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
     clear = [f"{e.factor} {_cost(e)}" for e in others if e.clear and e.known]
     unclear = [e.factor for e in others if e.known and not e.clear]
     if clear:
-        text += f" Other ways of making labels with a clear effect: {_listed(clear)}."
+        text += f" Other ways of making labels with a clear effect: {listed(clear)}."
     if unclear:
-        text += f" No clear effect: {_listed(unclear)}."
+        text += f" No clear effect: {listed(unclear)}."
     slope = here(at(metrics, "label_correctness_slope", model=model, score="accuracy"), setting)
     slope = slope[slope["num_shots"] == setting.num_shots]
     if not slope.empty and (found := effect_of(slope.iloc[0], "slope")).known:
@@ -142,7 +168,7 @@ def _labels(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
     return text
 
 
-def _demonstrations(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
+def _demonstrations(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> str:
     row = _headline_row(shots_gains(metrics, model, setting), setting)
     if row is None:
         return ""
@@ -163,7 +189,7 @@ def _demonstrations(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
     return text
 
 
-def _format(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
+def _format(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> str:
     row = _headline_row(format_spreads(metrics, model, setting), setting)
     if row is None:
         return ""
@@ -191,7 +217,7 @@ def _format(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
     return text
 
 
-def _bayes(metrics: pd.DataFrame, model: str, setting: Setting) -> str:
+def _bayes(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> str:
     rows = here(at(metrics, "bayes_accuracy_gap", model=model, label_mode="gold"), setting)
     rows = rows[rows["num_shots"] == setting.num_shots]
     if rows.empty:
@@ -254,6 +280,11 @@ def _where(setting: Setting) -> str:
     return f" (format {setting.format}{', ' if setting.example_length else ''}{length_words(setting.example_length)})"
 
 
-def _listed(parts: Iterable[str]) -> str:
-    parts = list(parts)
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+_TOPICS: dict[str, Callable[[pd.DataFrame, str, Setting, float | None], str]] = {
+    "Level": _level,
+    "Labels": _labels,
+    "Demonstrations": _demonstrations,
+    "Format": _format,
+    "Exact Bayes": _bayes,
+}
+"""Topic → (metrics, model, setting, chance) → what is said of it, in the order of the page."""

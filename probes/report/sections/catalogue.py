@@ -1,0 +1,63 @@
+"""All sections by name, and where each has its place."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from probes.report.section import Drawn, Material, Sentence
+from probes.report.sections import (
+    bias,
+    calibration,
+    consistency,
+    flip,
+    ladder,
+    options,
+    order,
+    recognition,
+    search,
+    variance,
+)
+
+__all__ = ["SECTIONS", "Section", "drawn_of", "sentences_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What the report draws and says of one probe; both give None where the run does not hold it.
+
+    `answers` names the probes whose question it answers, where labels, demonstrations and format as such do not.
+    """
+
+    draw: Callable[[Material], Drawn | None]
+    say: Callable[[Material], Sentence | None]
+    answers: tuple[str, ...] = ()
+
+
+_PARTS = ("label-space", "input-distribution", "format-components")
+
+SECTIONS: dict[str, Section] = {
+    "ladder": Section(draw=ladder.draw, say=ladder.say, answers=_PARTS),
+    "recognition": Section(draw=recognition.draw, say=recognition.say, answers=("task-recognition",)),
+    "flip": Section(draw=flip.draw, say=flip.say, answers=("flip",)),
+    "search": Section(draw=search.draw, say=search.say, answers=("format-search",)),
+    "order": Section(draw=order.draw, say=order.say, answers=("order",)),
+    "options": Section(draw=options.draw, say=options.say, answers=("option-order",)),
+    "consistency": Section(draw=consistency.draw, say=consistency.say, answers=("consistency",)),
+    "bias": Section(draw=bias.draw, say=bias.say, answers=("bias",)),
+    "variance": Section(draw=variance.draw, say=variance.say, answers=("prompt-variance",)),
+    "calibration": Section(draw=calibration.draw, say=calibration.say, answers=("calibration",)),
+}
+"""Name → section, in the order of the page."""
+
+
+def drawn_of(material: Material, *names: str) -> Iterator[Drawn]:
+    """Draw the sections of these names that the run holds."""
+    for name in names:
+        if (drawn := SECTIONS[name].draw(material)) is not None:
+            yield drawn
+
+
+def sentences_of(material: Material, *names: str) -> Iterator[Sentence]:
+    """Say the sections of these names that the run holds."""
+    for name in names:
+        if (sentence := SECTIONS[name].say(material)) is not None:
+            yield sentence

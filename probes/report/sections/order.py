@@ -1,0 +1,137 @@
+"""How far the orders of the same demonstrations lie apart: every order of every demonstration set (Lu)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from icl.metrics.table import without_search
+from probes.report.section import GOLD_PROBABILITY, Drawn, Material, Sentence, one_setting
+from probes.report.style import CHANCE, INK, finish, new_figure
+from probes.report.verdict import interval_words, points
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw", "plot_orders", "say"]
+
+_KEYS = ("label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
+
+_FEWEST_QUERIES = 5
+"""A demonstration set whose orders were asked of fewer queries has no accuracy to draw."""
+
+_MOST_TICKS = 20
+
+
+def draw(material: Material) -> Drawn | None:
+    """Draw the orders where sets were asked in several, of queries enough for an accuracy."""
+    rows = _rows(material)
+    if rows is None:
+        return None
+    first = rows.iloc[0]
+    title = f"{material.model}, {first['num_shots']} shots: best and worst order of a set lie "
+    title += f"{_spread(material, first, 'accuracy')} apart"
+    queries = rows.groupby("demonstration_set_id")["query_id"].nunique()
+    caption = (
+        f"A dot is one of the {rows['order'].nunique()} orders of the same demonstrations that were asked, averaged "
+        f"over {queries.min()} queries; a bar is the mean of a set. Dots scatter by chance as well: the spread in the "
+        "title is inferred (its posterior, averaged over sets; never below 0), that of the dots is larger. "
+        f"{str(first['label_mode']).capitalize()} labels, format {first['format']}."
+    )
+    return Drawn(name="order", title=title, caption=caption, figure=plot_orders(material, title=title))
+
+
+def say(material: Material) -> Sentence | None:
+    """Say the spread over orders where it is known, else how much the answer to one query varies with the order."""
+    spreads = material.rows("order_spread_posterior", "accuracy")
+    within = material.rows("order_sd_query", "accuracy")
+    if within.empty:
+        return None
+    first = (spreads if len(spreads) else within).sort_values("num_shots", kind="stable").iloc[-1]
+    if (rows := _rows(material)) is not None:
+        first = rows.iloc[0]
+    shots = f"{first['num_shots']} shots, {first['label_mode']} labels, format {first['format']}"
+    told, lead = [], ""
+    if len(_same(spreads, first)):
+        found = f"best and worst order of a set lie {_spread(material, first, 'accuracy')} of accuracy apart"
+        told.append(f"{found} and {_spread(material, first, 'gold_probability')} of {GOLD_PROBABILITY}")
+        lead = f"{material.model}, at {shots}: {found}."
+    query = (
+        f"the answer to one query has a standard deviation over orders of {_deviation(material, first, 'accuracy')}, "
+        f"{GOLD_PROBABILITY} one of {_deviation(material, first, 'gold_probability')}"
+    )
+    told.append(query)
+    return Sentence(
+        topic="Order",
+        text=f"At {shots}: {'; '.join(told)}. Neither is ever below 0.",
+        lead=lead or f"{material.model}, at {shots}: {query}.",
+    )
+
+
+def plot_orders(material: Material, *, title: str = "") -> "Figure":
+    """Accuracy and the gold label's probability of every order, a column a demonstration set."""
+    rows = _rows(material)
+    if rows is None:
+        raise ValueError(f"{material.model} was asked in one order only, or of too few queries")
+    figure = new_figure(3.9)
+    panels = figure.subplots(1, 2)
+    handles: dict = {}
+    labels = {"accuracy": "accuracy (%)", "gold_probability": "probability of the gold label (%)"}
+    for axes, (score, label) in zip(panels, labels.items()):
+        _strips(axes, rows, score, handles)
+        if material.chance is not None:
+            handles["chance"] = axes.axhline(100 * material.chance, color=CHANCE, linewidth=1, linestyle=":")
+        axes.set_ylabel(label, fontsize=9)
+        axes.set_xlabel("demonstration set", fontsize=9)
+    return finish(figure, title, handles=handles)
+
+
+def _strips(axes: "Axes", rows: pd.DataFrame, score: str, handles: dict) -> None:
+    names = list(dict.fromkeys(rows["demonstration_set_id"]))
+    for place, name in enumerate(names):
+        means = 100 * rows[rows["demonstration_set_id"] == name].groupby("order")[score].mean().sort_index().to_numpy()
+        sideways = np.linspace(-0.28, 0.28, len(means)) if len(means) > 1 else np.zeros(1)
+        drawn = axes.plot(place + sideways, means, "o", color="#0072B2", markersize=3.5, alpha=0.55, markeredgewidth=0)
+        handles["one order"] = drawn[0]
+        handles["mean of the set's orders"] = axes.hlines(
+            means.mean(), place - 0.36, place + 0.36, color=INK, linewidth=1.6
+        )
+    step = -(-len(names) // _MOST_TICKS)
+    axes.set_xticks(range(0, len(names), step), [str(place + 1) for place in range(0, len(names), step)])
+    axes.set_xlim(-0.6, len(names) - 0.4)
+
+
+def _rows(material: Material) -> pd.DataFrame | None:
+    """Outcomes of the setting with most orders (of those gold labels first), of sets with queries enough."""
+    if material.outcomes is None:
+        return None
+    shown = without_search(material.outcomes)
+    shown = shown[(shown["num_shots"] > 1) & (shown["option_order"] == 0) & (shown["label_draw"] == 0)]
+    queries = shown.groupby([*_KEYS, "demonstration_set_id"], dropna=False, sort=False)["query_id"].transform("nunique")
+    shown = shown[queries >= _FEWEST_QUERIES]
+    groups = [rows for _, rows in shown.groupby(list(_KEYS), dropna=False, sort=False)]
+    groups = [rows for rows in groups if rows["order"].nunique() > 1]
+    if not groups:
+        return None
+    return max(groups, key=lambda rows: (rows["order"].nunique(), (rows["label_mode"] == "gold").all()))
+
+
+def _same(rows: pd.DataFrame, like: pd.Series) -> pd.DataFrame:
+    return one_setting(rows, like, "num_shots", "label_mode", "input_mode", "balance")
+
+
+def _spread(material: Material, like: pd.Series, score: str) -> str:
+    return _points(_same(material.rows("order_spread_posterior", score), like))
+
+
+def _deviation(material: Material, like: pd.Series, score: str) -> str:
+    return _points(_same(material.rows("order_sd_query", score), like))
+
+
+def _points(rows: pd.DataFrame) -> str:
+    """An amount in points with its interval, or why there is none."""
+    if rows.empty or np.isnan(rows.iloc[0]["estimate"]):
+        return "an unknown number of points"
+    row = rows.iloc[0]
+    return f"{points(row['estimate'])} points ({interval_words(row['low'], row['high'])})"

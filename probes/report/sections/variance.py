@@ -1,0 +1,109 @@
+"""What share of the variance of a model's answers is the query's, and what each part of the prompt's."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from icl.concept.diagnose import diagnose
+from icl.concept.variance import variance_shares
+from probes.report.section import Drawn, Material, Sentence, listed
+from probes.report.style import INK, error_bars, finish, new_figure
+from probes.report.verdict import interval_words, points
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+__all__ = ["draw", "plot_variance", "say"]
+
+_SCORE = {"gold_log_odds": "the gold label's log-odds", "accuracy": "right and wrong answers"}
+
+_COLOURS = {"query": "#555555", "prompt": "#0072B2", "residual": "#bbbbbb"}
+
+
+def draw(material: Material) -> Drawn | None:
+    """Draw the shares where the variance was split and the fit may be read."""
+    if material.variance is None or not diagnose(material.variance).converged:
+        return None
+    rows = variance_shares(material.variance)
+    prompt = _row(rows, "prompt")
+    title = f"{material.model}: {_share(prompt)} of the variance of {_score(material.variance)} is the prompt's"
+    notes = [
+        f"{row['factor']}: {row['note']}" for _, row in rows.iterrows() if row["note"] and row["factor"] != "prompt"
+    ]
+    caption = (
+        "Posterior medians and 90 % intervals of each part's share of the total variance, in a crossed model of "
+        "queries and prompts; the prompt is the sum of what stands indented below it."
+    )
+    if notes:
+        caption += f" {'; '.join(notes)}."
+    figure = plot_variance(material.variance, title=title)
+    return Drawn(name="variance", title=title, caption=caption, figure=figure)
+
+
+def say(material: Material) -> Sentence | None:
+    """Say the prompt's share and its parts; where the fit did not converge, say that alone."""
+    if material.variance is None:
+        return None
+    diagnosis = diagnose(material.variance)
+    if not diagnosis.converged:
+        text = f"{' '.join(diagnosis.sentences)} Its shares are not quoted here."
+        return Sentence(topic="Variance", text=text)
+    rows = variance_shares(material.variance)
+    known = rows[rows["share"].notna()]
+    parts = known[~known["factor"].isin(["query", "prompt", "residual"])].sort_values("share", ascending=False)
+    text = f"Of the variance of {_score(material.variance)} {_share(_row(rows, 'prompt'))} is the prompt's"
+    if len(parts) > 1:
+        text += f" ({listed(f'{row.factor} {_share(row._asdict())}' for row in parts.itertuples())})"
+    query = _row(rows, "query")
+    if not np.isnan(query["share"]):
+        text += f", {_share(query)} the query's"
+    return Sentence(topic="Variance", text=f"{text}.", lead=f"{material.model}: {text[0].lower()}{text[1:]}.")
+
+
+def plot_variance(tree: "xarray.DataTree", *, title: str = "") -> "Figure":
+    """Horizontal bars of the shares that were measured, with 90 % intervals."""
+    rows = variance_shares(tree)
+    rows = rows[rows["share"].notna()]
+    order = ["query", "prompt", *(name for name in rows["factor"] if name not in _COLOURS), "residual"]
+    rows = rows.set_index("factor").loc[[name for name in order if name in set(rows["factor"])]]
+    figure = new_figure(1.2 + 0.38 * len(rows), width=7.6)
+    axes = figure.subplots()
+    positions = np.arange(len(rows))[::-1]
+    low, middle, high = (100 * rows[name].to_numpy() for name in ("share_lower", "share", "share_upper"))
+    axes.barh(positions, middle, height=0.62, color=[_COLOURS.get(name, "#7FB8DE") for name in rows.index])
+    axes.errorbar(
+        middle, positions, xerr=error_bars(low, middle, high), fmt="none", ecolor=INK, capsize=3, linewidth=1.3
+    )
+    axes.set_yticks(positions, [_label(name, count) for name, count in zip(rows.index, rows["num_levels"])])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_xlim(0, max(5.0, 1.05 * float(high.max())))
+    axes.set_xlabel(f"share of the variance of {_score(tree)} (%)", fontsize=9)
+    right = axes.secondary_yaxis("right")
+    texts = [f"{points(row.share)} [{points(row.share_lower)}, {points(row.share_upper)}]" for row in rows.itertuples()]
+    right.set_yticks(positions, texts)
+    right.tick_params(length=0, labelsize=8.5, labelcolor=INK)
+    right.spines["right"].set_visible(False)
+    finish(figure, title)
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
+def _label(name: str, num_levels: int) -> str:
+    text = name if name in _COLOURS else f"    {name}"
+    return text if pd.isna(num_levels) else f"{text} ({num_levels})"
+
+
+def _row(rows: pd.DataFrame, factor: str) -> dict:
+    return rows[rows["factor"] == factor].iloc[0].to_dict()
+
+
+def _share(row: dict) -> str:
+    if np.isnan(row["share"]):
+        return "an unknown share"
+    return f"{points(row['share'])} % ({interval_words(row['share_lower'], row['share_upper'])})"
+
+
+def _score(tree: "xarray.DataTree") -> str:
+    return _SCORE.get(tree.attrs["score"], tree.attrs["score"])
