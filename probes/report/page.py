@@ -3,10 +3,11 @@
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ from probes.report.style import png
 from probes.report.words import Answer, answers
 from probes.runs.folder import RunFolder, write_whole
 
-__all__ = ["write_report"]
+__all__ = ["draw_run", "read_material", "write_report"]
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -35,30 +36,18 @@ def write_report(folder: RunFolder) -> Path:
     UserError
         If the folder lacks its metrics, scores or manifest, or they are damaged.
     """
-    everything, scores, manifest = folder.metrics(), folder.scores(), folder.manifest
-    metrics = plain_rows(everything)
-    account = read_account(folder.posterior(), scores) if folder.is_fitted else None
+    manifest, material, account = folder.manifest, read_material(folder), _account_of(folder)
+    everything, scores = material.metrics, material.scores
+    metrics, chance = plain_rows(everything), material.chance
     subjects, references = split_models(everything)
-    outcomes = prompt_outcomes(normalise(scores, normalisation_of(everything)))
-    chance = _chance(outcomes)
-    material = Material(
-        model="",
-        metrics=everything,
-        outcomes=outcomes,
-        scores=scores,
-        chance=chance,
-        probes=folder.experiment.probes,
-        variance=folder.variance() if folder.has_variance else None,
-    )
     figures: list[tuple[str, Drawn, bytes]] = []
     store = folder.path / "figures"
     store.mkdir(exist_ok=True)
-    for number, model in enumerate(subjects or references):
-        asked = {"outcomes": outcomes, "account": account, "chance": chance, "material": material.of(model)}
-        for drawn in draw_all(metrics, model=model, **asked):
-            picture = png(drawn.figure)
-            write_whole(store / f"{_file_name(model, number)}_{drawn.name}.png", picture)
-            figures.append((model, drawn, picture))
+    numbers = {model: number for number, model in enumerate(subjects or references)}
+    for model, drawn in draw_run(folder, material=material, account=account):
+        picture = png(drawn.figure)
+        write_whole(store / f"{_file_name(model, numbers[model])}_{drawn.name}.png", picture)
+        figures.append((model, drawn, picture))
     said = answers(metrics, chance=chance, material=material)
     page = Template(_TEMPLATE.read_text()).substitute(
         title=escape(f"{manifest.get('task', 'run')}: what moved the model"),
@@ -79,6 +68,44 @@ def write_report(folder: RunFolder) -> Path:
     path = folder.path / "report.html"
     write_whole(path, page.encode("utf-8"))
     return path
+
+
+def read_material(folder: RunFolder) -> Material:
+    """Read what a run folder holds of all its models."""
+    metrics, scores = folder.metrics(), folder.scores()
+    outcomes = prompt_outcomes(normalise(scores, normalisation_of(metrics)))
+    return Material(
+        model="",
+        metrics=metrics,
+        outcomes=outcomes,
+        scores=scores,
+        chance=_chance(outcomes),
+        probes=folder.experiment.probes,
+        variance=folder.variance() if folder.has_variance else None,
+    )
+
+
+def draw_run(
+    folder: RunFolder, *, material: Material | None = None, account: Account | None = None
+) -> Iterator[tuple[str, Drawn]]:
+    """Draw every figure of a run's subjects, or of its references where there are no others: (model, drawn).
+
+    Parameters
+    ----------
+    material, account
+        What was read of the folder already; read anew where they are left out.
+    """
+    material = material or read_material(folder)
+    account = account or _account_of(folder)
+    subjects, references = split_models(material.metrics)
+    for model in subjects or references:
+        asked: dict[str, Any] = {"outcomes": material.outcomes, "account": account, "chance": material.chance}
+        for drawn in draw_all(plain_rows(material.metrics), model=model, material=material.of(model), **asked):
+            yield model, drawn
+
+
+def _account_of(folder: RunFolder) -> Account | None:
+    return read_account(folder.posterior(), folder.scores()) if folder.is_fitted else None
 
 
 def _chance(outcomes: pd.DataFrame) -> float | None:
