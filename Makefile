@@ -36,7 +36,7 @@ format: $(READY)  ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-notebooks: $(READY)  ## run the notebooks anew and store their outputs
+notebooks: $(READY) $(SMOLLM2)  ## run the notebooks anew and store their outputs
 	$(BIN)/python tests/run_notebooks.py --write
 
 constraints: $(READY)  ## write down the versions that are installed now
