@@ -254,7 +254,7 @@ def test_slope_equals_the_gap_over_the_share_it_took_away(rng):
     slope = select(label_slope(outcomes), score="gold_probability")
     gap = select(label_effects(outcomes), metric="gap", score="gold_probability")
     assert slope["estimate"] == pytest.approx(gap["estimate"] / 0.5, rel=1e-9)  # random showed half of them right
-    assert slope["standard_error"] == pytest.approx(gap["standard_error"] / 0.5, rel=0.05)
+    assert slope["standard_error"] == pytest.approx(gap["standard_error"] / 0.5, rel=0.15)  # a jackknife over blocks
 
 
 def test_format_spread_is_biased_upward_and_its_posterior_is_not(rng):

@@ -1,6 +1,7 @@
 """What the model answers whatever the query is: the label shown last, the label shown most often (Zhao §3)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy import ndarray
 from icl.metrics.labels import NOISE_MODES
 from icl.metrics.outcomes import CHANNEL
 from icl.metrics.table import metric_row, settings
-from icl.metrics.uncertainty import Estimate, clustered_mean
+from icl.metrics.uncertainty import Estimate, jackknife
 
 __all__ = ["bias_effects"]
 
@@ -110,50 +111,63 @@ def _varies(choices: _Choices, place: int) -> bool:
     return float((left**2).mean()) > 1e-6
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fit:
+    """Slopes at the maximum of a (penalised) likelihood, with each prompt's gradient and curvature there."""
+
+    slopes: Float[ndarray, " num_covariates"]
+    gradient: Float[ndarray, "num_prompts num_covariates"]
+    curvature: Float[ndarray, "num_prompts num_covariates num_covariates"]
+    penalty: Float[ndarray, "num_covariates num_covariates"]
+
+    def slope(self, place: int, prompts: Integer[ndarray, " num_chosen"]) -> float:
+        """Slope from some of the prompts: one Newton step from that of all, exact for least squares."""
+        gradient = self.gradient[prompts].sum(axis=0) - self.penalty @ self.slopes
+        curvature = self.curvature[prompts].sum(axis=0) + self.penalty
+        return float((self.slopes + np.linalg.lstsq(curvature, gradient, rcond=None)[0])[place])
+
+
 def _linear_slopes(choices: _Choices) -> list[Estimate]:
-    """Least squares of centred log-probabilities on the covariates of interest, errors clustered both ways."""
+    """Least squares of centred log-probabilities on the covariates."""
     x = choices.covariates
-    flat = x.reshape(-1, x.shape[-1])
-    inverse = np.linalg.pinv(flat.T @ flat)
-    slopes = inverse @ (flat.T @ choices.logprob.ravel())
-    influence = ((choices.logprob - x @ slopes)[..., None] * x).sum(axis=1) @ inverse
-    return _estimates(slopes, influence, choices)
+    curvature = np.swapaxes(x, 1, 2) @ x
+    slopes = np.linalg.pinv(curvature.sum(axis=0)) @ (x * choices.logprob[..., None]).sum(axis=(0, 1))
+    gradient = ((choices.logprob - x @ slopes)[..., None] * x).sum(axis=1)
+    return _estimates(
+        _Fit(slopes=slopes, gradient=gradient, curvature=curvature, penalty=np.zeros((x.shape[-1],) * 2)), choices
+    )
 
 
 def _logit_slopes(choices: _Choices) -> list[Estimate]:
-    """Multinomial logit of the choices by Newton's method, errors clustered both ways (sandwich)."""
+    """Multinomial logit of the choices by Newton's method."""
     x = choices.covariates
     slopes = np.zeros(x.shape[-1])
     penalty = np.eye(len(slopes)) / _PRIOR_SD**2
     for _ in range(_MOST_STEPS):
         gradient, curvature = _derivatives(x, choices.chosen, slopes)
-        step = np.linalg.solve(curvature + penalty, gradient.sum(axis=0) - penalty @ slopes)
-        slopes += step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
+        step = np.linalg.solve(curvature.sum(axis=0) + penalty, gradient.sum(axis=0) - penalty @ slopes)
+        slopes = slopes + step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
         if np.abs(step).max() < 1e-9:
             break
     gradient, curvature = _derivatives(x, choices.chosen, slopes)
-    return _estimates(slopes, gradient @ np.linalg.inv(curvature + penalty), choices)
+    return _estimates(_Fit(slopes=slopes, gradient=gradient, curvature=curvature, penalty=penalty), choices)
 
 
 def _derivatives(x: ndarray, chosen: ndarray, slopes: ndarray) -> tuple[ndarray, ndarray]:
-    """Each prompt's gradient and the curvature of the log-likelihood of a multinomial logit."""
+    """Each prompt's gradient and curvature of the log-likelihood of a multinomial logit."""
     utility = x @ slopes
     weights = np.exp(utility - utility.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
     mean = (weights[..., None] * x).sum(axis=1)
-    centred = (x - mean[:, None]).reshape(-1, x.shape[-1])
-    curvature = (weights.reshape(-1, 1) * centred).T @ centred
+    centred = x - mean[:, None]
+    curvature = np.swapaxes(weights[..., None] * centred, 1, 2) @ centred
     return x[np.arange(len(x)), chosen] - mean, curvature
 
 
-def _estimates(
-    slopes: Float[ndarray, " num_covariates"],
-    influence: Float[ndarray, "num_prompts num_covariates"],
-    choices: _Choices,
-) -> list[Estimate]:
-    """The slopes of `_COVARIATES` with their intervals."""
-    found = []
-    for slope, moved in zip(slopes[: len(_COVARIATES)].tolist(), influence.T):
-        spread = clustered_mean(len(moved) * (moved - moved.mean()), choices.sets, choices.queries)
-        found.append(replace(spread, estimate=slope, low=slope + spread.low, high=slope + spread.high))
-    return found
+def _estimates(fit: _Fit, choices: _Choices) -> list[Estimate]:
+    """The slopes of `_COVARIATES`, with a jackknife over demonstration sets and one over queries."""
+    prompts = (np.arange(len(choices.chosen)),)
+    return [
+        jackknife(partial(fit.slope, place), prompts, choices.sets, choices.queries)
+        for place in range(len(_COVARIATES))
+    ]

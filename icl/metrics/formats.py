@@ -1,6 +1,8 @@
 """What the format does: spread over formats, agreement of predictions between them (Sclar, Pan)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -10,8 +12,8 @@ import pandas as pd
 from icl.metrics.labels import PAIRED_SCORES
 from icl.metrics.outcomes import SCORES, total_variation
 from icl.metrics.spread import posterior_sd, posterior_spread, spread_of_means
-from icl.metrics.table import FORMAT_SEARCH, asked_once, metric_row, settings, without_search
-from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
+from icl.metrics.table import FORMAT_SEARCH, as_drawn, asked_once, metric_row, settings, without_search
+from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 
 __all__ = ["agreement", "format_effects", "option_effects", "search_effects", "set_effects", "spreads"]
 
@@ -53,14 +55,48 @@ def option_effects(outcomes: pd.DataFrame) -> list[dict]:
 
 
 def set_effects(outcomes: pd.DataFrame) -> list[dict]:
-    """Agreement of the answers to one query behind different demonstration sets."""
+    """Agreement of the answers to one query behind different demonstration sets.
+
+    Pairs of sets share sets, so the interval is a jackknife over sets and one over queries.
+    """
     found = []
-    shown = without_search(outcomes)
-    for rows in settings(shown[shown["num_shots"] > 0], *_KEYS, "format"):
-        names: dict[str, Any] = {"label_mode": rows["label_mode"].iloc[0]}
-        metrics = ("set_consistency", "set_overlap")
-        found += agreement(rows, "demonstration_set_id", metrics, "demonstration sets", **names)
+    shown = as_drawn(without_search(outcomes))
+    for asked in settings(shown[(shown["num_shots"] > 0) & (shown["label_draw"] == 0)], *_KEYS, "format"):
+        sets, names = pd.factorize(asked["demonstration_set_id"])
+        queries, labels = pd.factorize(asked["query_id"])
+        if len(names) < 2 or len(asked) < len(names) * len(labels):
+            continue
+        agree, overlap = (np.full((len(labels), len(names), len(names)), np.nan) for _ in range(2))
+        place = np.empty((len(labels), len(names)), dtype=int)
+        place[queries, sets] = np.arange(len(asked))
+        predictions, answers = asked["prediction"].to_numpy(), asked["distribution"]
+        for a, b in combinations(range(len(names)), 2):
+            first, second = place[:, a], place[:, b]
+            agree[:, a, b] = predictions[first] == predictions[second]
+            overlap[:, a, b] = 1 - total_variation(answers.iloc[first], answers.iloc[second])
+        about: dict[str, Any] = {"label_mode": asked["label_mode"].iloc[0]}
+        about["contrast"] = f"all {len(names) * (len(names) - 1) // 2} pairs of {len(names)} demonstration sets"
+        step = {"resolution": 2 / (len(asked) * (len(names) - 1))}
+        keys = (sets, queries)
+        hard, soft = (jackknife(partial(_pair_mean, pairs), keys, *keys) for pairs in (agree, overlap))
+        found.append(metric_row(asked, "set_consistency", _share(hard), unit="share", **step, **about))
+        found.append(metric_row(asked, "set_overlap", _share(soft), unit="probability", **about))
     return found
+
+
+def _pair_mean(pairs: np.ndarray, sets: np.ndarray, queries: np.ndarray) -> float:
+    """Average over the pairs of these answers to a query, and over queries that have any."""
+    held = np.zeros(pairs.shape[:2])
+    held[queries, sets] = 1
+    weights = held[:, :, None] * held[:, None, :] * ~np.isnan(pairs)
+    counts = weights.sum(axis=(1, 2))
+    totals = (weights * np.nan_to_num(pairs)).sum(axis=(1, 2))
+    return float((totals[counts > 0] / counts[counts > 0]).mean())
+
+
+def _share(estimate: Estimate) -> Estimate:
+    low, high = (float(end) for end in np.clip([estimate.low, estimate.high], 0, 1))  # NaN stays NaN
+    return replace(estimate, low=low, high=high)
 
 
 def search_effects(outcomes: pd.DataFrame) -> list[dict]:
@@ -130,9 +166,7 @@ def agreement(rows: pd.DataFrame, factor: str, metrics: tuple[str, str], words: 
     predictions, answers = wide["prediction"], wide["distribution"]
     agree = np.mean([(predictions[a] == predictions[b]).to_numpy(dtype=float) for a, b in pairs], axis=0)
     overlap = np.mean([1 - total_variation(answers[a], answers[b]) for a, b in pairs], axis=0)
-    queries = wide.index.get_level_values("query_id").to_numpy()
-    own = "demonstration_set_id" in index
-    sets = wide.index.get_level_values("demonstration_set_id").to_numpy() if own else np.zeros(len(wide))
+    sets, queries = (wide.index.get_level_values(level).to_numpy() for level in index[:2])
     about: dict[str, Any] = {"contrast": f"all {len(pairs)} pairs of {len(levels)} {words}"}
     step = 1 / (len(wide) * len(pairs))
     return [

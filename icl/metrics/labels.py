@@ -14,6 +14,7 @@ from icl.metrics.uncertainty import (
     clustered_ratio,
     clustered_share,
     clustered_share_difference,
+    jackknife,
 )
 
 __all__ = ["CONTRASTS", "PAIRED_SCORES", "demonstration_effects", "differences", "label_effects", "label_slope"]
@@ -102,10 +103,8 @@ def label_slope(outcomes: pd.DataFrame) -> list[dict]:
             if (x**2).sum() == 0:
                 estimate = Estimate.missing("every condition shows the same share of correct labels")
             else:
-                slope = float((x * y).sum() / (x**2).sum())
-                influence = x * (y - slope * x) / (x**2).mean()
-                spread = clustered_mean(influence, *clusters(rows))
-                estimate = replace(spread, estimate=slope, low=slope + spread.low, high=slope + spread.high)
+                estimate = jackknife(_slope, (x, y), *clusters(rows))
+                slope = estimate.estimate
                 if score != "log_score":  # a share cannot change by more than all of it
                     low, high = (float(end) for end in np.clip([estimate.low, estimate.high], -1, 1))
                     estimate = replace(estimate, low=min(low, slope), high=max(high, slope))
@@ -114,6 +113,11 @@ def label_slope(outcomes: pd.DataFrame) -> list[dict]:
             names: dict[str, Any] = {"unit": units, "score": score, "resolution": step}
             found.append(metric_row(rows, "label_correctness_slope", estimate, **names))
     return found
+
+
+def _slope(x: np.ndarray, y: np.ndarray) -> float:
+    """Least squares through the origin; both are centred."""
+    return float((x * y).sum() / (x**2).sum())
 
 
 def differences(metric: str, first: pd.DataFrame, second: pd.DataFrame, **names) -> list[dict]:

@@ -147,7 +147,7 @@ def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
             gain = replace(gain, reason="")
         step = 1 / len(rows) if score == "accuracy" else 0.0
         more: dict[str, Any] = {"score": score, "unit": SCORES[score], "resolution": step}
-        contrast = "order of the largest GlobalE − average order"
+        contrast = f"order of the largest GlobalE over {rows['query_id'].nunique()} queries − average order"
         found.append(metric_row(rows, "global_entropy_gain", gain, contrast=contrast, **more, **names))
     return found
 
