@@ -38,6 +38,9 @@ LOGISTIC_SD = float(np.pi / np.sqrt(3))
 FEW_LEVELS = 5
 """Below this many levels the prior shows in a standard deviation (Gelman 2006, Bayesian Analysis 1)."""
 
+MOST_LEVELS = 900
+"""So many levels of all parts but the largest are sampled in a minute or two; time grows with their cube."""
+
 _LOWER, _UPPER = 0.05, 0.95  # ends of every 90 % interval
 
 
@@ -113,6 +116,12 @@ def fit_variance(
             f"a fit needs at least 2 chains, 4 draws and 1 tuning draw, got {chains}, {draws} and {tune}; raise them."
         )
     design = design_of(outcomes, score)
+    crossed = sum(design.num_levels.values()) - max(design.num_levels.values(), default=0)
+    if crossed > MOST_LEVELS:
+        raise UserError(
+            f"the parts of these prompts have {crossed:,} levels beside the largest part's, and a fit holds "
+            f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has a set of its own)."
+        )
     started = time.perf_counter()
     with _quiet("pymc"):
         compiled = nutpie.compile_pymc_model(build_variance_model(design, priors))
