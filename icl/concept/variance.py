@@ -120,7 +120,7 @@ def fit_variance(
     if crossed > MOST_LEVELS:
         raise UserError(
             f"the parts of these prompts have {crossed:,} levels beside the largest part's, and a fit holds "
-            f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has a set of its own)."
+            f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has its own set)."
         )
     started = time.perf_counter()
     with _quiet("pymc"):
