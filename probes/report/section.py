@@ -28,6 +28,8 @@ __all__ = [
     "one_setting",
     "short_change",
     "short_changes",
+    "short_level",
+    "span_words",
     "twin_row",
 ]
 
@@ -166,6 +168,18 @@ def short_change(row: pd.Series, *, with_interval: bool = True) -> str:
 def short_changes(row: pd.Series, twin: pd.Series | None) -> str:
     """Write a difference for a list, and its continuous twin behind it."""
     return short_change(row) + ("" if twin is None else f" and {short_change(twin)}")
+
+
+def short_level(row: pd.Series) -> str:
+    """Write a share or probability in per cent for a list: `33.3 % (19.2 to 51.2)`."""
+    beside = "" if np.isnan(row["low"]) else f" ({points(row['low'])} to {points(row['high'])})"
+    return f"{points(row['estimate'])} %{beside}"
+
+
+def span_words(counts: pd.Series) -> str:
+    """Write how far numbers reach: `72`, or `24 to 72`."""
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def no_longer_clear(rows: Iterable[pd.Series]) -> list[pd.Series]:

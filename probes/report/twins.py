@@ -124,6 +124,7 @@ def _draw(axes: "Axes", block: Block, place: int, handles: dict) -> None:
         numbers.append("" if row.heading else _numbers(span, block.digits, signed=block.is_difference))
     axes.set_ylim(-0.6, len(block.rows) - 0.4)
     axes.set_yticks(positions, [plain(row.text, 44) for row in block.rows] if place == 0 else [])
+    axes.tick_params(axis="y", length=0)
     for tick, row in zip(axes.get_yticklabels(), block.rows):
         tick.set_fontweight("bold" if row.heading else "normal")
     axes.set_xlabel(block.labels[place], fontsize=9)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from probes.report.section import Drawn, Material, Sentence, change_words, twin_row
+from probes.report.section import Drawn, Material, Sentence, change_words, span_words, twin_row
 from probes.report.selection import length_words
 from probes.report.style import label_mode_style
 from probes.report.twins import Block, TwinRow, draw_twins, span_of
@@ -31,7 +31,7 @@ def draw(material: Material) -> Drawn | None:
         f"Slopes of the answer in nats of log-odds, the gold label and each label's own constant beside them; format "
         f"{first['format']}. Left: multinomial logit of the predictions, held by Normal(0, 5²), so a model that always "
         "copies has a finite slope. Right: least squares of the labels' log-probabilities. Hollow: no clear effect. "
-        f"{rows['num_prompts'].min()} to {rows['num_prompts'].max()} prompts a slope. Intervals: 90 %."
+        f"{span_words(rows['num_prompts'])} prompts a slope. Intervals: 90 %."
     )
     return Drawn(name="bias", title=title, caption=caption, figure=plot_bias(material, title=title))
 

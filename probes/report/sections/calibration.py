@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from probes.report.section import Drawn, Material, Sentence, both_changes, change_words, twin_row
+from probes.report.section import Drawn, Material, Sentence, both_changes, change_words, span_words, twin_row
 from probes.report.selection import length_words
 from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain, shots_colour
 from probes.report.twins import Span, span_of
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["draw", "plot_calibration", "say"]
+
+_MOST_ROWS = 15
 
 
 def draw(material: Material) -> Drawn | None:
@@ -28,9 +30,11 @@ def draw(material: Material) -> Drawn | None:
         "Left: accuracy as the model answers (hollow) and with each label's probability divided by what content-free "
         "queries give it (filled), with the difference. Middle: change of the gold label's probability. Right: change "
         "of the expected calibration error, below 0 where confidence has become more honest. Hollow in the middle and "
-        f"at the right: no clear effect. Gold labels or none. Intervals: 90 %. {rows['num_prompts'].min()} to "
-        f"{rows['num_prompts'].max()} prompts a condition."
+        f"at the right: no clear effect. Gold labels or none. Intervals: 90 %. {span_words(rows['num_prompts'])} "
+        "prompts a condition."
     )
+    if len(rows) > _MOST_ROWS:
+        caption += f" {_MOST_ROWS} of {len(rows)} conditions, formats with most shot counts first."
     return Drawn(name="calibration", title=title, caption=caption, figure=plot_calibration(material, title=title))
 
 
@@ -54,6 +58,7 @@ def say(material: Material) -> Sentence | None:
 def plot_calibration(material: Material, *, title: str = "") -> "Figure":
     """Dumbbells of accuracy, changes of probability and of the calibration error, a line a format and shot count."""
     rows = _gains(material)
+    rows = rows.head(_MOST_ROWS)
     if rows.empty:
         raise ValueError(f"{material.model} was not asked what calibration needs")
     figure = new_figure(1.4 + 0.3 * len(rows))
@@ -95,8 +100,11 @@ def _gains(material: Material) -> pd.DataFrame:
     """Changes of accuracy under gold labels or none, by format and shots."""
     rows = material.rows("calibration_gain", "accuracy")
     rows = rows[rows["label_mode"].isin(["gold", "zero_shot"]) & rows["input_mode"].isin(["task", ""])]
+    levels = material.rows("accuracy_by_normalisation")
+    rows = rows[rows["format"].isin(levels["format"])]  # a search asked its formats too unequally to have levels
     rows = rows[rows["balance"] == rows["balance"].iloc[0]] if len(rows) else rows
-    formats = {name: place for place, name in enumerate(dict.fromkeys(rows["format"]))}
+    counts = rows["format"].value_counts(sort=False)
+    formats = {name: place for place, name in enumerate(counts.sort_values(ascending=False, kind="stable").index)}
     order = rows.assign(place=rows["format"].map(formats)).sort_values(["place", "example_length", "num_shots"])
     return order.drop(columns="place")
 

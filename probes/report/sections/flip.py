@@ -8,7 +8,7 @@ import pandas as pd
 
 from icl.metrics.table import as_drawn, clusters
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
-from probes.report.section import Drawn, Material, Sentence, level_words, one_setting, twin_row
+from probes.report.section import Drawn, Material, Sentence, one_setting, short_level, twin_row
 from probes.report.selection import of_length
 from probes.report.style import CHANCE, error_bars, finish, label_mode_style, new_figure
 
@@ -37,11 +37,7 @@ def draw(material: Material) -> Drawn | None:
     first = _setting(material)
     if first is None:
         return None
-    rows = _following(material, first, "follow_rate")
-    least, most = rows.iloc[0], rows.iloc[-1]
-    title = f"{material.model}: {_count(least)} flipped, {level_words(least)} of the answers follow the new mapping"
-    if most["flipped"] != least["flipped"]:
-        title += f"; {_count(most)}, {level_words(most)}"
+    title = _lead(material, first)
     caption = (
         f"The last demonstrations of {first['num_shots']} show each label as the next of the label space, those before "
         "them the gold labels; the query's gold label under the new mapping is what an answer that follows it gives. "
@@ -59,10 +55,11 @@ def say(material: Material) -> Sentence | None:
     told = []
     for _, row in _following(material, first, "follow_rate").iterrows():
         twin = twin_row(material.rows("follow_probability"), row)
-        beside = "" if twin is None else f", probability {level_words(twin)}"
-        told.append(f"{_count(row)} {level_words(row)}{beside}")
-    text = f"Share of answers that follow the new mapping, by flipped demonstrations: {'; '.join(told)}."
-    return Sentence(topic="Flipped labels", text=text, lead=f"{material.model}: {text[0].lower()}{text[1:]}")
+        beside = "" if twin is None else f" and {short_level(twin)}"
+        told.append(f"{row['flipped']} of {row['num_shots']} {short_level(row)}{beside}")
+    text = "Share of answers that follow the new mapping, and its probability, with 90 % intervals, by flipped "
+    text += f"demonstrations: {'; '.join(told)}."
+    return Sentence(topic="Flipped labels", text=text, lead=f"{_lead(material, first)}.")
 
 
 def plot_flip(material: Material, *, title: str = "") -> "Figure":
@@ -159,5 +156,8 @@ def _curve(axes: "Axes", rows: pd.DataFrame, mode: str, sideways: float):
     )
 
 
-def _count(row: pd.Series) -> str:
-    return f"{row['flipped']} of {row['num_shots']}"
+def _lead(material: Material, first: pd.Series) -> str:
+    rows = _following(material, first, "follow_rate")
+    ends = [rows.iloc[0]] if len(rows) == 1 else [rows.iloc[0], rows.iloc[-1]]
+    told = [f"{short_level(row)} with {row['flipped']} of {row['num_shots']} demonstrations flipped" for row in ends]
+    return f"{material.model} follows the new mapping in {' and in '.join(told)}"

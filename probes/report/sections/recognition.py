@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from probes.report.section import GOLD_PROBABILITY, Drawn, Material, Sentence, change_words, one_setting, short_change
+from probes.report.section import GOLD_PROBABILITY, Drawn, Material, Sentence, one_setting, short_change, short_changes
 from probes.report.style import INK, finish, label_mode_style, new_figure, shots_axis
 
 if TYPE_CHECKING:
@@ -31,10 +31,7 @@ def draw(material: Material) -> Drawn | None:
     first = _setting(material)
     if first is None or _curve(material, first, "symbols", "accuracy")["num_shots"].nunique() < 2:
         return None
-    found = _effects(material, first)
-    title = f"{material.model}, points of accuracy above chance at {first['num_shots']} shots: " + ", ".join(
-        f"{name} {short_change(row)}" for name, (row, _) in found.items()
-    )
+    title = _lead(material, first)
     caption = (
         "Random labels tell what the task is but not which label belongs to which input, so only recognition of a "
         "known task can help; symbols have no meaning beforehand, so only learning from the demonstrations can. Bands "
@@ -51,11 +48,15 @@ def say(material: Material) -> Sentence | None:
         return None
     told = []
     for name, (row, twin) in _effects(material, first).items():
-        what = {"recognition": "random labels (task recognition)", "learning": "symbols (task learning)"}[name]
-        beside = "" if twin is None else f" and {change_words(twin, GOLD_PROBABILITY)}"
-        told.append(f"with {what} {change_words(row)}{beside}")
-    text = f"Above chance at {first['num_shots']} shots (format {first['format']}): {'; '.join(told)}."
-    return Sentence(topic="Recognition", text=text, lead=f"{material.model}: {text[0].lower()}{text[1:]}")
+        what = {"recognition": "with random labels (task recognition)", "learning": "with symbols (task learning)"}[
+            name
+        ]
+        told.append(f"{what} {short_changes(row, twin)}")
+    text = (
+        f"Points of accuracy and of {GOLD_PROBABILITY} above chance, with 90 % intervals ({first['num_shots']} shots, "
+    )
+    text += f"format {first['format']}): {'; '.join(told)}."
+    return Sentence(topic="Recognition", text=text, lead=f"{_lead(material, first)}.")
 
 
 def plot_recognition(material: Material, *, title: str = "") -> "Figure":
@@ -105,6 +106,11 @@ def _effects(material: Material, first: pd.Series) -> dict[str, tuple[pd.Series,
         if len(pair[0]):
             found[name] = (pair[0].iloc[0], pair[1].iloc[0] if len(pair[1]) else None)
     return found
+
+
+def _lead(material: Material, first: pd.Series) -> str:
+    told = [f"{name} {short_change(row)}" for name, (row, _) in _effects(material, first).items()]
+    return f"{material.model}, points of accuracy above chance at {first['num_shots']} shots: {', '.join(told)}"
 
 
 def _chance(material: Material, first: pd.Series, score: str) -> float:

@@ -45,7 +45,12 @@ def draw(material: Material) -> Drawn | None:
 def say(material: Material) -> Sentence | None:
     """Say the prompt's share and its parts; where the fit did not converge, say that alone."""
     if material.variance is None:
-        return None
+        unasked = "prompt-variance" not in material.probes
+        return (
+            None
+            if unasked
+            else Sentence(topic="Variance", text="Not split: `probe variance` was not run on this model.")
+        )
     diagnosis = diagnose(material.variance)
     if not diagnosis.converged:
         text = f"{' '.join(diagnosis.sentences)} Its shares are not quoted here."
