@@ -303,9 +303,12 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
 
 def _orders(text: str) -> int:
     try:
-        return 0 if text == "all" else int(text)
+        count = 0 if text == "all" else int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"takes a whole number, or all, got {text!r}") from None
+        count = -1
+    if count < 0 or text.strip() == "0":
+        raise argparse.ArgumentTypeError(f"takes a whole number above 0, or all, got {text!r}")
+    return count
 
 
 def _count(text: str) -> int:

@@ -206,16 +206,20 @@ def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool
 
 def _print_metrics(metrics: pd.DataFrame, probes: Sequence[str]) -> None:
     """Print accuracy by condition, and what each probe asks for."""
-    accuracy = metrics[metrics["metric"] == "accuracy"]
+    if len(accuracy := metrics[metrics["metric"] == "accuracy"]):
+        _print_accuracy(accuracy)
+    references = metrics["model"].map(is_reference).astype(bool)
+    for line in headlines(metrics if references.all() else metrics[~references], probes):
+        print(line)
+
+
+def _print_accuracy(accuracy: pd.DataFrame) -> None:
     keys = ["model", "example_length", "input_mode", "balance", "format", "label_mode"]
     keys = [key for key in keys if key in ("model", "format", "label_mode") or accuracy[key].nunique() > 1]
     wide = accuracy.pivot(index=keys, columns="num_shots", values="estimate")
     order = accuracy[keys].drop_duplicates()
     print("\naccuracy in percent, by number of shots")
     print((100 * wide.loc[list(order.itertuples(index=False, name=None))]).round(1).to_string(na_rep=""))
-    references = metrics["model"].map(is_reference).astype(bool)
-    for line in headlines(metrics if references.all() else metrics[~references], probes):
-        print(line)
 
 
 def _fit(

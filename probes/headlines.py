@@ -23,15 +23,19 @@ def headlines(metrics: pd.DataFrame, probes: Sequence[str]) -> Iterator[str]:
         if rows.empty:
             continue
         yield f"\n{probe.name}: {probe.question}"
+        varied = [name for name in ("label_mode", "input_mode", "balance") if rows[name].nunique() > 1]
         row: Any
         for row in rows.head(_MOST_LINES).itertuples():
-            yield f"  {row.metric}, {_where(row)}: {_value(row)}"
+            yield f"  {row.metric}, {_where(row, varied)}: {_value(row)}"
         if len(rows) > _MOST_LINES:
             yield f"  … and {len(rows) - _MOST_LINES} more in metrics.parquet"
 
 
-def _where(row: Any) -> str:
+def _where(row: Any, varied: Sequence[str]) -> str:
     parts = [row.model, row.contrast or row.label_mode, row.format]
+    more = [getattr(row, name) for name in varied]
+    more = ["" if value == "task" else f"{value} inputs" if value in ("ood", "none") else value for value in more]
+    parts += [value for value in more if value and value not in row.contrast and value not in parts]
     parts += [f"k = {row.example_length}"] if not pd.isna(row.example_length) else []
     return ", ".join([part for part in parts if part] + [f"{row.num_shots} shots"])
 

@@ -135,6 +135,7 @@ def _variances(pilot: Path | None) -> tuple[VarianceComponents, str]:
     if pilot is None:
         return TYPICAL, "variances typical of gold minus random labels; --pilot RUN takes those of a run"
     outcomes = as_drawn(prompt_outcomes(normalise(open_run(pilot).scores())))
+    outcomes = outcomes[(outcomes["input_mode"] == "task") & (outcomes["label_draw"] == 0)]
     for rows in settings(outcomes[outcomes["num_shots"] > 0].sort_values("num_shots", ascending=False), "num_shots"):
         for mode in ("random", *rows["label_mode"].unique()):
             if mode == "gold":
@@ -142,14 +143,14 @@ def _variances(pilot: Path | None) -> tuple[VarianceComponents, str]:
             first, second = rows[rows["label_mode"] == "gold"], rows[rows["label_mode"] == mode]
             if first.empty or second.empty:
                 continue
-            model, format = first["model"].iloc[0], first["format"].iloc[0]
-            gold, other = matched(
-                *(part[(part["model"] == model) & (part["format"] == format)] for part in (first, second))
-            )
+            where = ["model", "format", "balance"]
+            chosen = first[where].iloc[0]
+            gold, other = matched(*(part[(part[where] == chosen).all(axis=1)] for part in (first, second)))
             if min(gold["query_id"].nunique(), gold["demonstration_set_id"].nunique()) < _FEWEST:
                 continue
             found = components((gold["accuracy"] - other["accuracy"]).to_numpy(), *clusters(gold))
-            return found, f"variances of gold − {mode} in {pilot}, {model}, {int(rows['num_shots'].iloc[0])} shots"
+            said = f"{chosen['model']}, {int(rows['num_shots'].iloc[0])} shots, {chosen['format']}, {chosen['balance']}"
+            return found, f"variances of gold − {mode} in {pilot}: {said}"
     raise UserError(
         f"{pilot} cannot tell how much differences vary: it holds no gold labels beside another mode on two or more "
         "queries and demonstration sets; make a pilot with --label-modes gold,random, or leave --pilot out."

@@ -341,3 +341,14 @@ def test_what_several_conditions_ask_for_is_written_once_with_all_its_probes():
     assert len(prompts) == 2 * 6
     assert {prompt.probes for prompt in prompts if prompt.demonstrations.order == 0} == {("a", "b")}
     assert {prompt.probes for prompt in prompts if prompt.demonstrations.order > 0} == {("b",)}
+
+
+def test_two_labels_have_one_permutation_however_often_it_is_drawn():
+    prompts = build(sentiment(), of("permuted"), of("permuted", label_draw=1), queries=1, sets=1)
+    assert len(prompts) == 1
+
+
+def test_labels_that_flip_too_late_to_be_seen_follow_no_mapping():
+    late, seen = build(topic(), of("flip_after(8)", 4), of("flip_after(2)", 4), queries=1, sets=1)
+    assert late.demonstrations.shown_for("sports") is None
+    assert seen.demonstrations.shown_for("sports") not in (None, "sports")

@@ -248,3 +248,20 @@ def test_the_metrics_table_says_inputs_and_balance(rng):
     )
     assert set(found["input_mode"]) == {"ood"}
     assert set(found["balance"]) == {"balanced"}
+
+
+def test_choices_that_follow_from_what_was_shown_have_no_slope_but_a_reason(rng):
+    scores = table(rng, [{"label_mode": "random"}], sets=12, shown=drawn_labels(rng))
+    copied = scores.assign(logprob=np.where(scores["is_last_shown"].astype(bool), -0.01, -5.0))
+    rows = {row["metric"]: row for row in bias_effects(validate_scores(copied))}
+    assert np.isnan(rows["recency_bias"]["estimate"])
+    assert "read the log-probabilities" in rows["recency_bias"]["reason"]
+    assert rows["recency_bias_logprob"]["estimate"] == pytest.approx(4.99)
+
+
+def test_a_prompt_with_a_failed_candidate_leaves_the_bias_of_the_others(rng):
+    scores = table(rng, [{"label_mode": "random"}], sets=12, shown=drawn_labels(rng))
+    scores.loc[0, ["logprob", "logprob_per_token"]] = np.nan
+    scores.loc[0, ["status", "reason"]] = ["unscorable", "test"]
+    (row,) = [row for row in bias_effects(validate_scores(scores)) if row["metric"] == "recency_bias_logprob"]
+    assert row["num_prompts"] == 12 * 12 - 1

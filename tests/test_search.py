@@ -1,5 +1,7 @@
 """The budgeted search for formats: it keeps its budget, finds what there is, and goes on after a kill."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,9 @@ def test_a_run_asks_no_more_than_its_budget_and_resumes_within_it(tmp_path):
     [
         ({"budget": 5}, "a budget of 5 prompts cannot ask each of 6 formats once"),
         ({"label_modes": ("gold", "random")}, "varies formats only, got 2 kinds of prompts"),
+        ({"balances": ("balanced", "as-drawn")}, "varies formats only, got 2 kinds of prompts"),
+        ({"orders": 3}, "varies formats only, got 3 kinds of prompts"),
+        ({"formats": ("qa",)}, "needs two formats or more, got qa"),
         ({"formats": ("sampled(x)",)}, r"sampled needs a number of formats, got 'sampled\(x\)'"),
         ({"formats": ("sampled(100000)",)}, "100,?000"),
         ({"probes": ("format",), "formats": ("qa", "arrow")}, "a budget belongs to probe 'format-search'"),
@@ -76,7 +81,21 @@ def test_a_run_asks_no_more_than_its_budget_and_resumes_within_it(tmp_path):
     ],
 )
 def test_searches_that_cannot_be_are_refused(changes, message):
-    from dataclasses import replace
-
     with pytest.raises(UserError, match=message):
         make_plan(replace(SEARCH, **changes))
+
+
+def test_prompts_that_another_probe_asks_as_well_count_in_the_search(tmp_path):
+    shared = replace(SEARCH, probes=("format", "format-search"), formats=("qa", "arrow", "g7"), budget=None)
+    folder = create_run(tmp_path / "run", shared)
+    execute(folder, make_plan(shared))
+    assert folder.scores()["number"].nunique() == 3 * 20  # all are asked by the other probe
+    assert (folder.metrics()["metric"] == "format_search_spread").sum() == 3
+
+
+def test_formats_that_cannot_matter_have_no_spread_after_a_search(tmp_path):
+    still = replace(SEARCH, models=("label-prior",))
+    folder = create_run(tmp_path / "run", still)
+    execute(folder, make_plan(still))
+    spread = folder.metrics().query("metric == 'format_search_spread'")
+    assert (spread["estimate"].abs() < 1e-9).all()

@@ -10,7 +10,7 @@ from jaxtyping import Float, Integer
 from numpy import ndarray
 
 from icl.metrics.labels import NOISE_MODES
-from icl.metrics.outcomes import CHANNEL
+from icl.metrics.outcomes import CHANNEL, PROMPT_KEYS
 from icl.metrics.table import metric_row, settings
 from icl.metrics.uncertainty import Estimate, jackknife
 
@@ -19,7 +19,10 @@ __all__ = ["bias_effects"]
 _COVARIATES = ("recency_bias", "majority_bias")
 
 _PRIOR_SD = 5.0
-"""Nats: slopes of choices are held by Normal(0, 5²), so that a model that always copies has one."""
+"""Nats: slopes of choices are held by Normal(0, 5²) while they are sought."""
+
+_MOST_UNSURE = 0.04
+"""Share of the prior's variance that the choices may leave: above it the prior speaks, and nothing is said."""
 
 _MOST_CONSTANTS = 64
 """With more labels than this no constant is fitted for each of them."""
@@ -56,7 +59,9 @@ def bias_effects(scores: pd.DataFrame) -> list[dict]:
     """
     found = []
     noisy = scores["label_mode"].isin(NOISE_MODES) | scores["label_mode"].str.startswith("fraction_correct")
-    known = scores[noisy & scores["times_shown"].notna() & (scores["status"] == "ok") & (scores["num_shots"] > 0)]
+    known = scores[noisy & scores["times_shown"].notna() & (scores["num_shots"] > 0)]
+    failed = known.groupby(PROMPT_KEYS, dropna=False)["status"].transform(lambda status: (status != "ok").any())
+    known = known[~failed.astype(bool)]
     channel = known["method"] == "channel"
     known = known.assign(model=known["model"].where(~channel, known["model"] + CHANNEL))
     for rows in settings(known, *_KEYS):
@@ -150,6 +155,10 @@ def _logit_slopes(choices: _Choices) -> list[Estimate]:
         if np.abs(step).max() < 1e-9:
             break
     gradient, curvature = _derivatives(x, choices.chosen, slopes)
+    held = np.diag(np.linalg.inv(curvature.sum(axis=0) + penalty))[: len(_COVARIATES)]
+    if (held > _MOST_UNSURE * _PRIOR_SD**2).any():
+        reason = "the choices all but follow from what was shown, or are too few: read the log-probabilities"
+        return [Estimate.missing(reason) for _ in _COVARIATES]
     return _estimates(_Fit(slopes=slopes, gradient=gradient, curvature=curvature, penalty=penalty), choices)
 
 

@@ -106,27 +106,42 @@ def search_effects(outcomes: pd.DataFrame) -> list[dict]:
     given all answers is unmoved by how they were chosen.
     """
     found = []
-    for rows in settings(outcomes[outcomes["probe"] == FORMAT_SEARCH], *_KEYS):
+    searched = outcomes["probe"].str.split(",").map(lambda names: FORMAT_SEARCH in names).astype(bool)
+    for rows in settings(outcomes[searched], *_KEYS):
         names: dict[str, Any] = {"format": "", "label_mode": rows["label_mode"].iloc[0]}
-        blocks = {str(name): block for name, block in rows.groupby("format", sort=False)}
-        if len(blocks) < 2:
+        if rows["format"].nunique() < 2:
             continue
         for score in PAIRED_SCORES:
-            counts = np.array([len(block) for block in blocks.values()])
-            means = np.array([block[score].mean() for block in blocks.values()])
-            within = sum(((block[score] - block[score].mean()) ** 2).sum() for block in blocks.values())
-            noise = float(within) / max(len(rows) - len(blocks), 1)
-            order = np.argsort(means)
-            labels = list(blocks)
-            contrast = f"{labels[order[-1]]} − {labels[order[0]]}"
             step = 1 / len(rows) if score == "accuracy" else 0.0
+            spread, contrast = _searched_spread(rows, score)
             units: dict[str, Any] = {"unit": SCORES[score], "score": score, "contrast": contrast, "resolution": step}
-            if noise == 0 or counts.max() < 2:
-                spread = Estimate.missing("the answers within a format do not differ, so their noise is not known")
-            else:
-                spread = spread_of_means(means, np.sqrt(noise / counts))
             found.append(metric_row(rows, "format_search_spread", spread, **units, **names))
     return found
+
+
+def _searched_spread(rows: pd.DataFrame, score: str) -> tuple[Estimate, str]:
+    """Spread of the formats' means after what a prompt's query and demonstrations do to all formats alike.
+
+    Least squares of score = format + prompt on whatever pairs were asked; the noise is what is left.
+    """
+    formats, names = pd.factorize(rows["format"])
+    prompts, _ = pd.factorize(rows["demonstration_set_id"] + "\x1f" + rows["query_id"])
+    design = np.concatenate([np.eye(len(names))[formats], np.eye(prompts.max() + 1)[prompts]], axis=1)
+    values = rows[score].to_numpy(dtype=float)
+    effects, _, rank, _ = np.linalg.lstsq(design, values, rcond=None)
+    means = effects[: len(names)] - effects[: len(names)].mean() + values.mean()
+    order = np.argsort(means)
+    contrast = f"{names[order[-1]]} − {names[order[0]]}"
+    degrees = len(values) - rank
+    if degrees < 1:
+        return Estimate.missing("too few prompts were asked in several formats to know the noise"), contrast
+    noise = float(((values - design @ effects) ** 2).sum()) / degrees
+    if noise < 1e-20:
+        alike = "no prompt differs from another in how formats differ: no interval"
+        return Estimate(estimate=float(np.ptp(means)), reason=alike), contrast
+    spread = spread_of_means(means, np.sqrt(noise / np.bincount(formats)), float(degrees))
+    most = np.inf if score == "log_score" else 1.0
+    return replace(spread, high=min(most, spread.high)), contrast
 
 
 def spreads(rows: pd.DataFrame, factor: str, name: str, **names) -> list[dict]:

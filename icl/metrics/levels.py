@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.metrics.outcomes import SCORES
-from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings, without_search
+from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 
 __all__ = ["expected_calibration_error", "levels", "macro_f1", "macro_f1_soft"]
@@ -24,7 +24,7 @@ def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f
     `macro_f1_soft` is macro-F1's continuous twin: predictions count by their probability.
     """
     found = []
-    for asked in settings(as_drawn(without_search(outcomes)), *_CONDITION):
+    for asked in settings(as_drawn(outcomes), *_CONDITION):
         rows = asked_once(asked)
         sets, queries = rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
         mode = {"label_mode": rows["label_mode"].iloc[0]}

@@ -138,8 +138,11 @@ def matched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd
 
 
 def as_drawn(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Keep the prompts whose demonstrations and options stand as drawn; other orders have metrics of their own."""
-    return outcomes[(outcomes["order"] == 0) & (outcomes["option_order"] == 0)]
+    """Keep the prompts whose demonstrations and options stand as drawn, but for those that only a search asked.
+
+    Other orders, and searches, have metrics of their own.
+    """
+    return without_search(outcomes[(outcomes["order"] == 0) & (outcomes["option_order"] == 0)])
 
 
 def without_search(outcomes: pd.DataFrame) -> pd.DataFrame:

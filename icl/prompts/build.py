@@ -142,6 +142,7 @@ def build_prompts(
     UserError
         If a condition does not fit the task, or the task cannot supply the demonstrations.
     """
+    conditions = _settled(task, conditions)
     formats = formats_for(task, {condition.format for condition in conditions})
     for condition in conditions:
         _check(condition, task, formats[condition.format], selection)
@@ -163,6 +164,16 @@ def build_prompts(
                 for prompt in writer.write(demonstrations, queries, condition, probes)
             )
     return prompts
+
+
+def _settled(task: Task | GincTask, conditions: dict[Condition, tuple[str, ...]]) -> dict[Condition, tuple[str, ...]]:
+    """Draw once what can come out in one way only: two labels have one permutation without fixed point."""
+    found: dict[Condition, tuple[str, ...]] = {}
+    for condition, probes in conditions.items():
+        if condition.label_mode.name == "permuted" and len(task.label_space) == 2:
+            condition = replace(condition, label_draw=0)
+        found[condition] = tuple(dict.fromkeys((*found.get(condition, ()), *probes)))
+    return found
 
 
 def _each_once(prompts: Iterable[Prompt]) -> Iterable[Prompt]:

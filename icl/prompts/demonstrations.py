@@ -81,6 +81,8 @@ class Demonstrations:
         """Say what the demonstrations call `gold_label`; None where they follow no mapping of labels to inputs."""
         if self.mapping is None or self.input_mode != "task" or not len(self):
             return None
+        if self.label_mode.startswith("flip_after") and self.shown_labels == self.gold_labels:
+            return None  # too few demonstrations to show the mapping
         return dict(self.mapping)[gold_label]
 
     def first(self, num_shots: int) -> "Demonstrations":

@@ -100,8 +100,7 @@ def _column(origin: str, names: list[str], read_column: Callable[[str], list[obj
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         have = ", ".join(map(repr, names)) or "none"
         raise UserError(
-            f"'{origin}' has no column '{wanted}', only {have}; rename the one with the sentences{hint} or pass its "
-            "name as text_column."
+            f"'{origin}' has no column '{wanted}', only {have}; rename the one with the sentences to '{wanted}'{hint}."
         )
     if names.count(wanted) > 1:
         raise UserError(f"'{origin}' has more than one column '{wanted}'; rename one or pass another as text_column.")

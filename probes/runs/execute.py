@@ -100,7 +100,7 @@ def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, pr
         reader = _Reader(scorer, _Writer(folder, plan, scorer, answers, cache), answers, cache)
         reader.read(waiting, progress)
         if plan.search:
-            _search(plan, plan.search, reader, answers, [number for number in held if number in searched])
+            _search(plan, plan.search, reader, answers, [n for n in held if n in searched] + sorted(plan.search.shared))
     return reader.num_from_cache
 
 

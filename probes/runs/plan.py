@@ -146,6 +146,7 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     )
     if experiment.budget is not None and plan.search is None:
         raise UserError("a budget belongs to probe 'format-search', which this run does not ask; leave out --budget.")
+    _check_heeded(experiment, prompts)
     questions = list(plan.questions().values())
     for scorer in scorers:
         scorer.check(questions)
@@ -154,6 +155,25 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
         for scorer in scorers:
             _refuse_too_long(scorer, prompts, skipped[scorer.name])
     return replace(plan, skipped=skipped)
+
+
+def _check_heeded(experiment: Experiment, prompts: list[Prompt]) -> None:
+    """Refuse what was chosen but would change no prompt."""
+    shown = [prompt.demonstrations for prompt in prompts]
+    idle = {
+        "corpus": (experiment.corpus is not None, any(one.input_mode == "ood" for one in shown), "input mode 'ood'"),
+        "orders": (experiment.orders not in (None, 1), any(one.order for one in shown), "two demonstrations or more"),
+        "label_draws": (
+            (experiment.label_draws or 1) > 1,
+            any(one.label_draw for one in shown),
+            "labels that are drawn",
+        ),
+    }
+    for name, (chosen, heeded, needed) in idle.items():
+        if chosen and not heeded:
+            raise UserError(
+                f"--{name.replace('_', '-')} changes no prompt of this run, which has no {needed}; leave it out."
+            )
 
 
 def _make_scorers(experiment: Experiment, resources: Resources, task: Task | GincTask) -> tuple[Scorer, ...]:

@@ -28,16 +28,19 @@ class Search:
         Prompts that may be asked of one model.
     seed : int
         Of the draws.
+    shared : frozenset of int
+        Positions that other probes ask for as well.
     """
 
     arms: dict[str, tuple[int, ...]]
     budget: int
     seed: int
+    shared: frozenset[int] = frozenset()
 
     @property
     def places(self) -> tuple[int, ...]:
-        """Positions in the plan of every prompt that may be asked."""
-        return tuple(place for places in self.arms.values() for place in places)
+        """Positions in the plan of every prompt that is asked only if the search chooses it."""
+        return tuple(place for places in self.arms.values() for place in places if place not in self.shared)
 
     @property
     def batch(self) -> int:
@@ -73,29 +76,30 @@ class Search:
 
 
 def make_search(prompts: Sequence[Prompt], probe: str, *, budget: int | None, seed: int) -> Search | None:
-    """Lay out the search over the prompts that only `probe` asks for; None where there are none.
+    """Lay out the search over the prompts that `probe` asks for; None where there are none.
+
+    Prompts that other probes ask for as well are asked in any case, and count.
 
     Raises
     ------
     UserError
-        If the budget is smaller than the number of formats, or more than the format varies.
+        If the budget is smaller than the number of formats, or not the format alone varies.
     """
-    searched = [place for place, prompt in enumerate(prompts) if prompt.probes == (probe,)]
+    searched = [place for place, prompt in enumerate(prompts) if probe in prompt.probes]
     if not searched:
         return None
-    varied = {
-        (p.method, len(p.demonstrations), p.demonstrations.label_mode, p.demonstrations.input_mode)
-        for p in (prompts[place] for place in searched)
-    }
+    varied = {_kind(prompts[place]) for place in searched}
     if len(varied) > 1:
         raise UserError(
             f"probe '{probe}' varies formats only, got {len(varied)} kinds of prompts in each; name one of "
-            "--label-modes, --shots, --input-modes and --methods."
+            "--label-modes, --shots, --input-modes, --balances and --methods, one order and one draw of labels."
         )
     by_format: dict[str, dict[str, list[int]]] = {}
     for place in searched:
         prompt = prompts[place]
         by_format.setdefault(prompt.format, {}).setdefault(prompt.demonstrations.set_id, []).append(place)
+    if len(by_format) < 2:
+        raise UserError(f"probe '{probe}' needs two formats or more, got {next(iter(by_format))}; name more --formats.")
     arms = {name: _in_turn(list(sets.values())) for name, sets in by_format.items()}
     budget = PROMPTS_A_FORMAT * len(arms) if budget is None else budget
     if budget < len(arms):
@@ -103,7 +107,15 @@ def make_search(prompts: Sequence[Prompt], probe: str, *, budget: int | None, se
             f"a budget of {budget} prompts cannot ask each of {len(arms)} formats once; give --budget {len(arms)} or "
             "more, or fewer --formats."
         )
-    return Search(arms=arms, budget=budget, seed=seed)
+    shared = frozenset(place for place in searched if prompts[place].probes != (probe,))
+    return Search(arms=arms, budget=budget, seed=seed, shared=shared)
+
+
+def _kind(prompt: Prompt) -> tuple:
+    """All but the format of what may vary."""
+    shown = prompt.demonstrations
+    labels = (shown.label_mode, shown.label_draw, shown.input_mode, shown.balance, shown.order)
+    return (prompt.method, len(shown), *labels, prompt.option_order)
 
 
 def _in_turn(sets: list[list[int]]) -> tuple[int, ...]:
