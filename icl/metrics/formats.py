@@ -78,7 +78,12 @@ def set_effects(outcomes: pd.DataFrame) -> list[dict]:
         about["contrast"] = f"all {len(names) * (len(names) - 1) // 2} pairs of {len(names)} demonstration sets"
         step = {"resolution": 2 / (len(asked) * (len(names) - 1))}
         keys = (sets, queries)
-        hard, soft = (jackknife(partial(_pair_mean, pairs), keys, *keys) for pairs in (agree, overlap))
+        # Of two sets none can be left out: there is no pair without it.
+        held = keys if len(names) > 2 else (np.zeros(len(asked)), queries)
+        hard, soft = (jackknife(partial(_pair_mean, pairs), keys, *held) for pairs in (agree, overlap))
+        if len(names) == 2:
+            alone = "two demonstration sets: the interval speaks of queries alone"
+            hard, soft = (replace(one, reason=one.reason or alone) for one in (hard, soft))
         found.append(metric_row(asked, "set_consistency", _share(hard), unit="share", **step, **about))
         found.append(metric_row(asked, "set_overlap", _share(soft), unit="probability", **about))
     return found
