@@ -70,14 +70,15 @@ def plot_flip(material: Material, *, title: str = "") -> "Figure":
     figure = new_figure(4.0)
     panels = figure.subplots(1, 2, sharey=True)
     handles: dict = {}
+    beside = 0.006 * float(first["num_shots"])
     labels = ("share of answers (%)", "probability (%)")
     for axes, label, (score, (metric, level)) in zip(panels, labels, _METRICS.items()):
         new = _following(material, first, metric)[["flipped", "low", "estimate", "high"]]
         if (before := _before(material, first, score)) is not None:
             new = pd.concat([before, new], ignore_index=True)
-        handles[_NEW] = _curve(axes, new, "flipped", 0.006)
+        handles[_NEW] = _curve(axes, new, "flipped", beside)
         old = _flipped(material, first, material.rows(level, score))
-        handles[_OLD] = _curve(axes, old, "gold", -0.006)
+        handles[_OLD] = _curve(axes, old, "gold", -beside)
         if material.chance is not None:
             handles["chance"] = axes.axhline(100 * material.chance, color=CHANCE, linewidth=1, linestyle=":")
         axes.set_ylabel(label, fontsize=9)
@@ -145,7 +146,7 @@ def _curve(axes: "Axes", rows: pd.DataFrame, mode: str, sideways: float):
     colour, marker = label_mode_style(mode)
     low, middle, high = (100 * rows[name].to_numpy(dtype=float) for name in ("low", "estimate", "high"))
     return axes.errorbar(
-        rows["flipped"].to_numpy(dtype=float) + sideways * float(rows["flipped"].max()),
+        rows["flipped"].to_numpy(dtype=float) + sideways,
         middle,
         yerr=error_bars(low, middle, high),
         fmt=f"{marker}-",

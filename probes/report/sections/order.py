@@ -121,6 +121,7 @@ def plot_query_orders(material: Material, *, title: str = "") -> "Figure":
     right_orders = prompts["accuracy"].sum().round().astype(int)
     counts = np.bincount(right_orders, minlength=most + 1)
     left.bar(np.arange(most + 1), 100 * counts / counts.sum(), color="#0072B2", width=0.8)
+    left.set_xticks(np.unique(np.linspace(0, most, 5).round().astype(int)))
     left.set_xlabel(f"orders answered right, of {most}", fontsize=9)
     left.set_ylabel("queries (%)", fontsize=9)
     handles: dict = {}

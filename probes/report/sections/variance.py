@@ -1,6 +1,6 @@
 """What share of the variance of a model's answers is the query's, and what each part of the prompt's."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -95,7 +95,7 @@ def plot_variance(tree: "xarray.DataTree", *, title: str = "") -> "Figure":
     return figure
 
 
-def _label(name: str, num_levels: int) -> str:
+def _label(name: str, num_levels: Any) -> str:
     text = name if name in _COLOURS else f"    {name}"
     return text if pd.isna(num_levels) else f"{text} ({num_levels})"
 
