@@ -108,7 +108,7 @@ def table_html(table: pd.DataFrame) -> str:
             )
     names = ("metric", "of", "where", "estimate [90 % interval]", "its continuous twin", "prompts")
     head = f"<tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>"
-    columns = "".join(f'<col style="width:{share}%">' for share in (22, 19, 13, 20, 19, 7))
+    columns = "".join(f'<col style="width:{share}%">' for share in (20, 17, 15, 20, 19, 9))
     return f"<table><colgroup>{columns}</colgroup><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
 
 

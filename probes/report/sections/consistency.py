@@ -86,7 +86,10 @@ def _rows(material: Material) -> pd.DataFrame | None:
 
 def _all_rows(material: Material) -> pd.DataFrame:
     rows = material.metrics[material.metrics["metric"].isin(list(_KINDS))]
-    return rows[rows["label_mode"].isin(["gold", "zero_shot"]) & rows["input_mode"].isin(["task", ""])]
+    rows = rows[rows["label_mode"].isin(["gold", "zero_shot"]) & rows["input_mode"].isin(["task", ""])]
+    formats = {name: place for place, name in enumerate(dict.fromkeys(rows["format"]))}
+    order = rows.assign(place=rows["format"].map(formats)).sort_values(["place", "example_length", "num_shots"])
+    return order.drop(columns="place")
 
 
 def _headlines(rows: pd.DataFrame) -> dict[str, pd.Series]:

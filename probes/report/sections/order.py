@@ -142,7 +142,9 @@ def _strips(axes: "Axes", rows: pd.DataFrame, score: str, handles: dict) -> None
     for place, name in enumerate(names):
         means = 100 * rows[rows["demonstration_set_id"] == name].groupby("order")[score].mean().sort_index().to_numpy()
         sideways = np.linspace(-0.28, 0.28, len(means)) if len(means) > 1 else np.zeros(1)
-        drawn = axes.plot(place + sideways, means, "o", color="#0072B2", markersize=3.5, alpha=0.55, markeredgewidth=0)
+        drawn = axes.plot(
+            place + sideways, means, "o", color="#0072B2", markersize=4, alpha=0.6, markeredgewidth=0, zorder=3
+        )
         handles["one order"] = drawn[0]
         handles["mean of the set's orders"] = axes.hlines(
             means.mean(), place - 0.36, place + 0.36, color=INK, linewidth=1.6

@@ -72,7 +72,8 @@ def plot_search(material: Material, *, title: str = ""):
 def _rows(material: Material) -> pd.DataFrame | None:
     if material.outcomes is None:
         return None
-    rows = material.outcomes[material.outcomes["probe"] == FORMAT_SEARCH]
+    searched = material.outcomes["probe"].str.split(",").map(lambda names: FORMAT_SEARCH in names).astype(bool)
+    rows = material.outcomes[searched]
     return rows if rows["format"].nunique() > 1 else None
 
 

@@ -7,6 +7,8 @@ import pandas as pd
 
 from icl.concept.diagnose import diagnose
 from icl.concept.variance import variance_shares
+from icl.concept.variance_design import design_of
+from icl.errors import UserError
 from probes.report.section import Drawn, Material, Sentence, listed
 from probes.report.style import INK, error_bars, finish, new_figure
 from probes.report.verdict import interval_words, points
@@ -24,7 +26,7 @@ _COLOURS = {"query": "#555555", "prompt": "#0072B2", "residual": "#bbbbbb"}
 
 def draw(material: Material) -> Drawn | None:
     """Draw the shares where the variance was split and the fit may be read."""
-    if material.variance is None or not diagnose(material.variance).converged:
+    if material.variance is None or _trouble(material):
         return None
     rows = variance_shares(material.variance)
     prompt = _row(rows, "prompt")
@@ -34,7 +36,7 @@ def draw(material: Material) -> Drawn | None:
     ]
     caption = (
         "Posterior medians and 90 % intervals of each part's share of the total variance, in a crossed model of "
-        "queries and prompts; the prompt is the sum of what stands indented below it."
+        "queries and prompts; the prompt is the sum of the pale bars below it."
     )
     if notes:
         caption += f" {'; '.join(notes)}."
@@ -51,10 +53,8 @@ def say(material: Material) -> Sentence | None:
             if unasked
             else Sentence(topic="Variance", text="Not split: `probe variance` was not run on this model.")
         )
-    diagnosis = diagnose(material.variance)
-    if not diagnosis.converged:
-        text = f"{' '.join(diagnosis.sentences)} Its shares are not quoted here."
-        return Sentence(topic="Variance", text=text)
+    if trouble := _trouble(material):
+        return Sentence(topic="Variance", text=f"{trouble} Its shares are not quoted here.")
     rows = variance_shares(material.variance)
     known = rows[rows["share"].notna()]
     parts = known[~known["factor"].isin(["query", "prompt", "residual"])].sort_values("share", ascending=False)
@@ -82,6 +82,8 @@ def plot_variance(tree: "xarray.DataTree", *, title: str = "") -> "Figure":
         middle, positions, xerr=error_bars(low, middle, high), fmt="none", ecolor=INK, capsize=3, linewidth=1.3
     )
     axes.set_yticks(positions, [_label(name, count) for name, count in zip(rows.index, rows["num_levels"])])
+    for tick, name in zip(axes.get_yticklabels(), rows.index):
+        tick.set_fontweight("bold" if name in _COLOURS else "normal")
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlim(0, max(5.0, 1.05 * float(high.max())))
     axes.set_xlabel(f"share of the variance of {_score(tree)} (%)", fontsize=9)
@@ -95,9 +97,31 @@ def plot_variance(tree: "xarray.DataTree", *, title: str = "") -> "Figure":
     return figure
 
 
+def _trouble(material: Material) -> str:
+    """Why the split may not be quoted; empty where it may: it converged, and is one of these answers."""
+    tree = material.variance
+    if tree is None:
+        return ""
+    diagnosis = diagnose(tree)
+    if not diagnosis.converged:
+        return " ".join(diagnosis.sentences)
+    if material.outcomes is None or _same_answers(tree, material.outcomes):
+        return ""
+    return "The split was made from other answers than the run holds now; run `probe variance` again."
+
+
+def _same_answers(tree: "xarray.DataTree", outcomes: pd.DataFrame) -> bool:
+    score = tree.attrs["score"]
+    try:
+        now = design_of(outcomes, score).values
+    except UserError:
+        return False
+    then = tree["observed_data"][score].to_numpy()
+    return len(now) == len(then) and bool(np.allclose(now, then))
+
+
 def _label(name: str, num_levels: Any) -> str:
-    text = name if name in _COLOURS else f"    {name}"
-    return text if pd.isna(num_levels) else f"{text} ({num_levels})"
+    return name if pd.isna(num_levels) else f"{name} ({num_levels} levels)"
 
 
 def _row(rows: pd.DataFrame, factor: str) -> dict:
