@@ -193,5 +193,7 @@ def agreement(rows: pd.DataFrame, factor: str, metrics: tuple[str, str], words: 
         metric_row(
             rows, metrics[0], clustered_share(agree, sets, queries), unit="share", resolution=step, **about, **names
         ),
-        metric_row(rows, metrics[1], clustered_mean(overlap, sets, queries), unit="probability", **about, **names),
+        metric_row(
+            rows, metrics[1], _share(clustered_mean(overlap, sets, queries)), unit="probability", **about, **names
+        ),
     ]

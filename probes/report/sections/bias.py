@@ -23,14 +23,16 @@ def draw(material: Material) -> Drawn | None:
     if rows.empty or "bias" not in material.probes:
         return None
     first = _headline(rows)
+    twin = _twin(material, first)
+    known = first if pd.notna(first["estimate"]) or twin is None else twin
     title = (
-        f"{material.model}: {change_words(first, '', unit='nats')} for {_SLOPES[str(first['metric'])]}, "
+        f"{material.model}: {change_words(known, '', unit='nats')} for {_SLOPES[str(first['metric'])]}, "
         f"{first['num_shots']} shots with {first['label_mode']} labels"
     )
     caption = (
         f"Slopes of the answer in nats of log-odds, the gold label and each label's own constant beside them; format "
-        f"{first['format']}. Left: multinomial logit of the predictions, held by Normal(0, 5²), so a model that always "
-        "copies has a finite slope. Right: least squares of the labels' log-probabilities. Hollow: no clear effect. "
+        f"{first['format']}. Left: multinomial logit of the predictions; missing where they all but follow from what "
+        "was shown. Right: least squares of the labels' log-probabilities. Hollow: no clear effect. "
         f"{span_words(rows['num_prompts'])} prompts a slope. Intervals: 90 %."
     )
     return Drawn(name="bias", title=title, caption=caption, figure=plot_bias(material, title=title))
@@ -77,7 +79,7 @@ def plot_bias(material: Material, *, title: str = ""):
 
 def _rows(material: Material) -> pd.DataFrame:
     """Slopes of choices in the format that has most, for gold and random labels, by shots."""
-    rows = material.metrics[material.metrics["metric"].isin(list(_SLOPES)) & material.metrics["estimate"].notna()]
+    rows = material.metrics[material.metrics["metric"].isin(list(_SLOPES))]
     plain = rows[rows["label_mode"].isin(["gold", "random"]) & (rows["input_mode"] == "task")]
     rows = plain if len(plain) else rows
     if rows.empty:
@@ -101,5 +103,8 @@ def _twin(material: Material, row: pd.Series) -> pd.Series | None:
 
 def _both(material: Material, row: pd.Series) -> str:
     twin = _twin(material, row)
+    if pd.isna(row["estimate"]) and twin is not None:
+        told = change_words(twin, "", unit="nats")
+        return f"{told} in the log-probabilities (in the choices not known: {row['reason']})"
     text = f"{change_words(row, '', unit='nats')} in the choices"
     return text if twin is None else f"{text} and {change_words(twin, '', unit='nats')} in the log-probabilities"
