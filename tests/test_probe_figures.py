@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from icl.metrics.measure import measure
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.spread import posterior_spread
 from icl.metrics.table import metrics_table
@@ -585,23 +584,21 @@ def test_the_headline_answers_the_probe_that_was_asked():
 
 
 @pytest.mark.parametrize(
-    ("probe", "task", "figures"),
+    ("probe", "asked", "figures"),
     [
-        ("ladder", "sentiment", {"label_modes", "ladder", "effects"}),
-        ("order", "sentiment", {"order", "consistency"}),
-        ("flip", "sentiment", {"label_modes", "flip", "effects"}),
-        ("format-search", "sentiment", {"format_search"}),
-        ("option-order", "kinds", {"effects", "formats", "option_order", "consistency"}),
+        ("ladder", {"models": ("gold-follower", "recency(1.5)")}, {"label_modes", "ladder", "effects"}),
+        ("order", {}, {"order", "consistency"}),
+        ("flip", {}, {"label_modes", "flip", "effects"}),
+        ("format-search", {"formats": ("sampled(3)",)}, {"format_search"}),
+        ("option-order", {"task": "kinds", "formats": ("options",)}, {"effects", "option_order", "consistency"}),
     ],
 )
-def test_a_page_shows_the_figures_of_what_was_run(probe, task, figures, tmp_path, monkeypatch):
+def test_a_page_shows_the_figures_of_what_was_run(probe, asked, figures, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "png", lambda figure: png(figure, dpi=20))
-    models = ("gold-follower", "recency(1.5)")
-    experiment = Experiment(models=models, task=task, probes=(probe,), queries=6, demonstration_sets=2)
-    folder = run_experiment(experiment, tmp_path / "run")
+    asked = {"models": ("recency(1.5)",), "task": "sentiment", "queries": 6, "demonstration_sets": 2} | asked
+    folder = run_experiment(Experiment(probes=(probe,), **asked), tmp_path / "run")
     html = page.write_report(folder).read_text()
-    drawn = {path.stem.split("_", 2)[2] for path in (folder.path / "figures").glob("*.png")}
-    assert figures <= drawn <= figures | {"reliability"}
+    shown = {path.stem.split("_", 2)[2] for path in (folder.path / "figures").glob("*.png")}
+    assert figures <= shown <= figures | {"reliability"}
     text = re.sub(r'src="data:[^"]*"', "", html).split("<body>")[1].split("experiment.toml")[0]
     assert not re.search(r"\bnan\b", text.lower())
-    assert set(measure(folder.scores())["model"]) == set(models)
