@@ -106,6 +106,7 @@ def _unmoved() -> tuple[Expectation, ...]:
     return (
         *(_is(metric, 0, _SMOOTH) for metric in _DIFFERENCES),
         *(_is(metric, 0, _SMOOTH) for metric in _SPREADS),
+        _is("format_search_spread", 0, _SMOOTH),
         *(_is(metric, 1) for metric in (*_AGREEMENTS, "set_consistency", "set_overlap")),
         _is("flip_rate", 0),
         _is("prediction_shift", 0),
@@ -118,7 +119,7 @@ def _unmoved() -> tuple[Expectation, ...]:
 def _only_demonstrations() -> tuple[Expectation, ...]:
     """Of the prompt's writing nothing moves the answer, and without demonstrations it is uniform."""
     found = [_is(metric, 1) for metric in ("consistency", "overlap", "option_overlap")]
-    found += [_is(metric, 0, _SMOOTH) for metric in ("format_spread", "option_spread")]
+    found += [_is(metric, 0, _SMOOTH) for metric in ("format_spread", "option_spread", "format_search_spread")]
     return (*found, _is(_SMOOTH, _chance, modes=("zero_shot", "none", "random_words")))
 
 
@@ -137,7 +138,6 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
     ),
     "label-prior": (
         *_unmoved(),
-        _above("calibration_gain", 0, "log_score"),
         _is("option_consistency", 0),  # it prefers what is listed first
         _above("option_spread", 0.1, _SMOOTH),
     ),
