@@ -104,4 +104,5 @@ def _written(name: str) -> str:
 
 
 def _span(found: Estimate) -> Span:
-    return Span(low=100 * found.low, middle=100 * found.estimate, high=100 * found.high)
+    low, high = (float(end) for end in np.clip([found.low, found.high], 0, 1))  # NaN stays NaN
+    return Span(low=100 * low, middle=100 * found.estimate, high=100 * high)
