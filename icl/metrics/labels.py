@@ -105,6 +105,9 @@ def label_slope(outcomes: pd.DataFrame) -> list[dict]:
             else:
                 estimate = jackknife(_slope, (x, y), *clusters(rows))
                 slope = estimate.estimate
+                if np.isnan(estimate.low):
+                    few = "too few prompts show another share of correct labels to tell an interval"
+                    estimate = Estimate(estimate=slope, reason=estimate.reason or few)
                 if score != "log_score":  # a share cannot change by more than all of it
                     low, high = (float(end) for end in np.clip([estimate.low, estimate.high], -1, 1))
                     estimate = replace(estimate, low=min(low, slope), high=max(high, slope))
@@ -116,8 +119,9 @@ def label_slope(outcomes: pd.DataFrame) -> list[dict]:
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:
-    """Least squares through the origin; both are centred."""
-    return float((x * y).sum() / (x**2).sum())
+    """Least squares through the origin; both are centred. NaN where nothing varies."""
+    square = float((x**2).sum())
+    return float((x * y).sum()) / square if square else np.nan
 
 
 def differences(metric: str, first: pd.DataFrame, second: pd.DataFrame, **names) -> list[dict]:
