@@ -17,13 +17,14 @@ from icl.concept.drift_diffusion import DEFAULT_PRIORS, Priors, build_drift_diff
 from icl.concept.grid import Grid, grid_of
 from icl.errors import UserError
 
-__all__ = ["TARGET_ACCEPT", "fit"]
+__all__ = ["SAMPLE_STATS", "TARGET_ACCEPT", "fit", "quiet"]
 
 TARGET_ACCEPT = 0.95
 """Acceptance rate that the step size is tuned to: above the usual 0.8, for the ridge between hit and drift."""
 
 _PRIOR_DRAWS = 2000
-_SAMPLE_STATS = ("diverging", "depth", "maxdepth_reached", "n_steps", "step_size", "mean_tree_accept", "energy", "logp")
+SAMPLE_STATS = ("diverging", "depth", "maxdepth_reached", "n_steps", "step_size", "mean_tree_accept", "energy", "logp")
+"""What is kept of the sampler's record."""
 
 
 def fit(
@@ -76,7 +77,7 @@ def fit(
     seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(3)]
     plain = {"mode": "FAST_COMPILE"}
     started = time.perf_counter()
-    with _quiet("pymc"):
+    with quiet("pymc"):
         prior = pm.sample_prior_predictive(_PRIOR_DRAWS, model=model, random_seed=seeds[0], compile_kwargs=plain)
         compiled = nutpie.compile_pymc_model(model)
         sampling = time.perf_counter()
@@ -105,7 +106,7 @@ def fit(
         "prior": _named(prior["prior"].to_dataset()),
         "prior_predictive": prior["prior_predictive"].to_dataset(),
         "posterior": _named(tree["posterior"].to_dataset()),
-        "sample_stats": tree["sample_stats"].to_dataset()[list(_SAMPLE_STATS)],
+        "sample_stats": tree["sample_stats"].to_dataset()[list(SAMPLE_STATS)],
         "posterior_predictive": predictive["posterior_predictive"].to_dataset(),
         "log_likelihood": _dataset(likelihood),
         "observed_data": prior["observed_data"].to_dataset(),
@@ -168,7 +169,7 @@ def _constant_data(grid: Grid) -> xr.Dataset:
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
+def quiet(name: str) -> Iterator[None]:
     """Hush a logger that narrates each step."""
     logger = logging.getLogger(name)
     level = logger.level

@@ -23,7 +23,7 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.fit import _SAMPLE_STATS, _quiet
+from icl.concept.fit import SAMPLE_STATS, quiet
 from icl.concept.variance_design import FACTORS, PROMPT_FACTORS, VarianceDesign, design_of
 from icl.errors import UserError
 
@@ -123,7 +123,7 @@ def fit_variance(
             f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has its own set)."
         )
     started = time.perf_counter()
-    with _quiet("pymc"):
+    with quiet("pymc"):
         compiled = nutpie.compile_pymc_model(build_variance_model(design, priors))
         sampling = time.perf_counter()
         tree = nutpie.sample(
@@ -141,7 +141,7 @@ def fit_variance(
     result = xr.DataTree.from_dict(
         {
             "posterior": tree["posterior"].to_dataset()[["sd"]],
-            "sample_stats": tree["sample_stats"].to_dataset()[list(_SAMPLE_STATS)],
+            "sample_stats": tree["sample_stats"].to_dataset()[list(SAMPLE_STATS)],
             "observed_data": xr.Dataset({score: ("outcome", design.values)}),
             "constant_data": xr.Dataset(levels | {"setting": ("outcome", design.setting)}),
         }
