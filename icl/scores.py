@@ -22,6 +22,11 @@ class Column:
     meaning: str
     absent: object = _REQUIRED
 
+    @property
+    def is_optional(self) -> bool:
+        """Whether a table may lack it."""
+        return self.absent is not _REQUIRED
+
 
 CONTENT_FREE_COLUMNS = ("logprob_na", "logprob_mask", "logprob_empty")
 """Columns of the candidate's log-probability behind each content-free query (Zhao §4)."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from icl.errors import UserError, unknown_name
+from probes.concept_flags import add_fit
 
 __all__ = ["main"]
 
@@ -108,15 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_json(measure)
 
-    fit = commands.add_parser("fit", help="fit the signal-versus-noise account to a run folder")
-    fit.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    fit.add_argument("--draws", type=int, default=2000, help="draws a chain (default: %(default)s)")
-    fit.add_argument("--tune", type=int, default=1000, help="warm-up steps a chain (default: %(default)s)")
-    fit.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
-    fit.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
-    fit.add_argument(
-        "--normalisation", default=None, help="sum, per-token, per-byte, pmi or calibrated (default: the metrics')"
-    )
+    fit = commands.add_parser("fit", help="fit the signal-versus-noise account, or a rival, to a run folder")
+    add_fit(fit)
     _add_json(fit)
 
     selftest = commands.add_parser("selftest", help="every probe on every control: does each read what it must?")

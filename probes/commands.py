@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from icl.errors import UserError, unknown_name
-from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of, normalise
+from icl.metrics.normalise import normalisation_of, normalise
 from probes import ginc_commands
 from probes.asked import experiment_of, resources_of
+from probes.fitting import fit, fit_run
 from probes.headlines import headlines
 from probes.listing import list_
 from probes.planning import plan
@@ -45,7 +46,7 @@ def demo(options: Namespace) -> None:
     experiment = DEMO if options.queries is None else replace(DEMO, queries=options.queries)
     folder = _run(experiment, options.out, resources=Resources())
     print()
-    _fit(folder, draws=2000, tune=1000, chains=4, seed=0)
+    fit_run([folder])
     print()
     _report(folder)
     print(f"The whole lab took {time.perf_counter() - began:.0f} s. Look at what a model saw: probe show --task ginc")
@@ -74,23 +75,6 @@ def measure(options: Namespace) -> None:
     else:
         print(f"{folder.path}: metrics under normalisation '{options.normalisation}'")
         _print_metrics(metrics, folder.experiment.probes)
-
-
-def fit(options: Namespace) -> None:
-    """Fit the account to a run folder."""
-    folder = open_run(options.run)
-    folder.check_finished()
-    if options.seed < 0:
-        raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
-    _fit(
-        folder,
-        draws=options.draws,
-        tune=options.tune,
-        chains=options.chains,
-        seed=options.seed,
-        normalisation=options.normalisation,
-        as_json=options.json,
-    )
 
 
 def variance(options: Namespace) -> None:
@@ -220,51 +204,6 @@ def _print_accuracy(accuracy: pd.DataFrame) -> None:
     order = accuracy[keys].drop_duplicates()
     print("\naccuracy in percent, by number of shots")
     print((100 * wide.loc[list(order.itertuples(index=False, name=None))]).round(1).to_string(na_rep=""))
-
-
-def _fit(
-    folder: RunFolder,
-    *,
-    draws: int,
-    tune: int,
-    chains: int,
-    seed: int,
-    normalisation: str | None = None,
-    as_json: bool = False,
-) -> None:
-    from icl.concept.counts import counts_from_scores
-    from icl.concept.diagnose import diagnose, posterior_predictive_check
-    from icl.concept.fit import fit as fit_account
-    from icl.concept.summary import summarise
-
-    normalisation = normalisation or normalisation_of(folder.metrics())
-    counts = counts_from_scores(folder.scores(), normalisation)
-    if not as_json:
-        compared = "" if normalisation == DEFAULT_NORMALISATION else f", labels compared by '{normalisation}'"
-        print(f"Fitting the signal-versus-noise account to {len(counts)} cells{compared} …", flush=True)
-    tree = fit_account(counts, draws=draws, tune=tune, chains=chains, seed=seed, progress=False)
-    folder.write_posterior(tree)
-    summary, diagnosis = summarise(tree), diagnose(tree)
-    inside = posterior_predictive_check(tree)
-    if as_json:
-        print(summary.to_json(orient="records", indent=1))
-        return
-    print("\nnats per demonstration: median and 90 % interval")
-    print(_readable(summary).to_string(index=False))
-    for sentence in diagnosis.sentences:
-        print(sentence)
-    print(inside.attrs["sentence"])
-
-
-def _readable(summary: pd.DataFrame) -> pd.DataFrame:
-    """Write a fit's summary for people: one column a quantity, with its interval."""
-    table = summary[["model", "condition"]].copy()
-    for name in ("signal", "noise", "drift"):
-        ends = zip(summary[name], summary[f"{name}_lower"], summary[f"{name}_upper"])
-        table[name] = [f"{middle:.2f} [{low:.2f}, {high:.2f}]" for middle, low, high in ends]
-    table["P(signal > noise)"] = summary["prob_signal_exceeds_noise"].map("{:.3f}".format)
-    table["signal and noise told apart"] = summary["separately_identified"].map({True: "yes", False: "no: read drift"})
-    return table
 
 
 def _report(folder: RunFolder) -> None:

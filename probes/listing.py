@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 
+from icl.concept.accounts import ACCOUNTS
 from icl.errors import unknown_name
 from icl.metrics.normalise import NORMALISATIONS
 from icl.prompts.build import INPUT_MODES
@@ -22,7 +23,18 @@ from probes.scorers.huggingface_source import describe_shipped, shipped_models
 
 __all__ = ["list_"]
 
-_KINDS = ("tasks", "labels", "inputs", "balances", "formats", "probes", "models", "normalisations")
+_KINDS = (
+    "tasks",
+    "labels",
+    "inputs",
+    "balances",
+    "formats",
+    "probes",
+    "models",
+    "normalisations",
+    "accounts",
+    "priors",
+)
 
 _ARGUMENTS = {"fraction_correct": "(a)", "flip_after": "(j)", "permuted": ", permuted(1-2-0)"}
 
@@ -67,6 +79,14 @@ def _catalogue(kind: str) -> dict[str, str]:
             f"{MANUAL}SET": "the manual template of Min et al. 2022 for a set, with --task min:SET@manual",
         }
         return written | more
+    if kind == "accounts":
+        return {name: account.says for name, account in ACCOUNTS.items()}
+    if kind == "priors":
+        return {
+            f"{name}: {parameter.name}": f"{parameter.prior_in_words()}; {parameter.reason}"
+            for name, account in ACCOUNTS.items()
+            for parameter in account.parameters
+        }
     if kind == "normalisations":
         return {name: (how.__doc__ or "").strip() for name, how in NORMALISATIONS.items()}
     if kind == "probes":

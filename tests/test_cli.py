@@ -144,7 +144,18 @@ def test_show_prints_exactly_what_a_model_sees(capsys):
 def test_list_names_everything_a_run_can_ask_for(capsys):
     assert run("list", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    kinds = {"tasks", "labels", "inputs", "balances", "formats", "probes", "models", "normalisations"}
+    kinds = {
+        "tasks",
+        "labels",
+        "inputs",
+        "balances",
+        "formats",
+        "probes",
+        "models",
+        "normalisations",
+        "accounts",
+        "priors",
+    }
     assert set(found) == kinds
     assert {"min:glue-rte", "min:openbookqa"} <= set(found["tasks"])
     assert {"ginc", "sentiment", "topic", "parity"} <= set(found["tasks"])

@@ -11,9 +11,11 @@ from scipy.integrate import quad
 from scipy.special import expit, ndtr
 from scipy.stats import betabinom, norm
 
+from icl.concept.accounts import DRIFT_DIFFUSION
+from icl.concept.accounts.drift import expected_sigmoid
 from icl.concept.counts import COUNT_COLUMNS, counts_from_scores, validate_counts
+from icl.concept.design import design_of
 from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
-from icl.concept.drift_diffusion import Priors, build_drift_diffusion_model, expected_sigmoid
 from icl.concept.fit import fit
 from icl.concept.grid import grid_of
 from icl.concept.summary import demonstrations_needed, separately_identified, summarise
@@ -176,8 +178,7 @@ def test_other_inputs_are_a_label_mode_of_their_own() -> None:
         (table(cell(), cell(num_shots=4, chance=1.5)), "chance is a share"),
         (table(cell(), cell(label_mode="random"), cell(num_shots=4)), "stand there twice"),
         (table(cell(num_shots=4)), "two or more shot counts, got only 4 shots"),
-        (table(cell(num_correct=0), cell(num_shots=4, num_correct=0)), "was answered wrong"),
-        (table(cell(num_correct=100), cell(num_shots=4, num_correct=100)), "was answered right"),
+        (table(cell(), cell(num_shots=4)).assign(mean_logprob=0.1), "mean_logprob must be at most 0"),
     ],
 )
 def test_bad_counts_are_refused_in_one_sentence(counts: pd.DataFrame, message: str) -> None:
@@ -185,9 +186,11 @@ def test_bad_counts_are_refused_in_one_sentence(counts: pd.DataFrame, message: s
         validate_counts(counts)
 
 
-def test_one_fit_takes_one_task() -> None:
-    with pytest.raises(UserError, match="one task, got t, u"):
-        grid_of(table(cell(), cell(num_shots=4), cell(task="u")))
+@pytest.mark.parametrize(("right", "which"), [(0, "wrong"), (100, "right")])
+def test_counts_that_are_all_alike_inform_no_account(right: int, which: str) -> None:
+    alike = table(cell(num_correct=right), cell(num_shots=4, num_correct=right))
+    with pytest.raises(UserError, match=f"was answered {which}, so counts can inform no account"):
+        design_of(alike, DRIFT_DIFFUSION)
 
 
 def test_one_chain_cannot_disagree() -> None:
@@ -210,18 +213,17 @@ def test_expected_sigmoid_matches_adaptive_quadrature(mean: float, deviation: fl
 
 
 def test_conditions_leave_zero_shot_out() -> None:
-    model = build_drift_diffusion_model(text_counts())
-    assert model.dim_lengths["condition"].eval() == 8
-    assert model.coords["label_mode"] == ("gold", "random", "shuffled", "flipped")
-    assert set(model.named_vars_to_dims["drift"]) == {"model", "condition"}
+    grid = grid_of(text_counts())
+    assert len(grid.conditions) == 8
+    assert grid.label_modes == ("gold", "random", "shuffled", "flipped")
+    assert (grid.cell_condition[grid.cells["num_shots"] == 0] == -1).all()
 
 
-def test_prior_is_as_ready_to_fall_as_to_rise() -> None:
-    import pymc as pm
-
-    model = build_drift_diffusion_model(text_counts(), Priors())
-    drift = pm.draw(model["drift"], draws=2000, random_seed=3, mode="FAST_COMPILE")
-    assert abs((drift > 0).mean() - 0.5) < 0.04  # 2,000 draws of six independent half-normals: sd 0.01
+def test_prior_is_as_ready_to_fall_as_to_rise(rng: np.random.Generator) -> None:
+    nodes = design_of(text_counts(), DRIFT_DIFFUSION).draw_prior(4000, rng)
+    signal, noise = (np.logaddexp(0, nodes[f"{name}_x"]) for name in ("signal_of_label_mode", "noise_of_format"))
+    drift = signal[:, 0, 0] - noise[:, 0, 0]
+    assert abs((drift > 0).mean() - 0.5) < 0.03  # 4,000 draws: sd 0.008
 
 
 # ---------------------------------------------------------------- parameter recovery
@@ -285,11 +287,11 @@ def test_log_likelihood_matches_scipy(ginc_tree: xr.DataTree) -> None:
 # ---------------------------------------------------------------- checks and summary
 
 
-def test_predictive_checks_count_cells(ginc_tree: xr.DataTree) -> None:
+def test_predictive_checks_count_conditions(ginc_tree: xr.DataTree) -> None:
     after, before = posterior_predictive_check(ginc_tree), prior_predictive_check(ginc_tree)
     assert after["inside"].mean() >= 0.8
     assert before["inside"].mean() >= 0.8
-    assert after.attrs["sentence"].startswith(f"{after['inside'].sum()} of 40 cells")
+    assert after.attrs["sentence"].startswith(f"{after['inside'].sum()} of 40 conditions")
     assert ((before["upper"] - before["lower"]) > (after["upper"] - after["lower"])).all()
 
 
@@ -390,7 +392,7 @@ def test_tree_survives_netcdf(text_tree: xr.DataTree, tmp_path) -> None:
 
 
 def test_importing_the_room_loads_no_heavy_library() -> None:
-    modules = "counts, diagnose, drift_diffusion, fit, grid, summary"
+    modules = "accounts, counts, design, diagnose, fit, grid, hierarchy, observation, summary"
     code = f"import sys; from icl.concept import {modules}; "
     code += "print([m for m in ('pymc', 'nutpie', 'arviz', 'torch', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

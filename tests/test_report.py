@@ -116,6 +116,7 @@ def fitted(model: str, *, lengths: tuple = (None,), agree: bool = True, noise: f
     tokens = [float(n or 1) for n in lengths]
     cells = {
         "cell_model": ("cell", [model] * 2 * count),
+        "cell_task": ("cell", ["sentiment"] * 2 * count),
         "cell_label_mode": ("cell", ["zero_shot", "gold"] * count),
         "cell_format": ("cell", ["qa"] * 2 * count),
         "cell_example_length": ("cell", [float(n or np.nan) for n in lengths for _ in range(2)]),
@@ -129,15 +130,18 @@ def fitted(model: str, *, lengths: tuple = (None,), agree: bool = True, noise: f
         "observed": (("model", "condition"), np.ones((1, count), dtype=bool)),
     }
     again = rng.binomial(24, 0.6, (2, num_draws, 2 * count))
-    return xr.DataTree.from_dict(
+    tree = xr.DataTree.from_dict(
         {
             "prior": quantities(1.0),
             "posterior": quantities(0.05),
             "posterior_predictive": xr.Dataset({"num_correct": ((*draws, "cell"), again)}),
             "sample_stats": xr.Dataset({"diverging": (draws, np.zeros((2, num_draws), dtype=bool))}),
+            "observed_data": xr.Dataset({"num_correct": cells["num_correct"]}),
             "constant_data": xr.Dataset(cells, coords={"model": [model], "condition": conditions}),
         }
     )
+    tree.attrs = {"account": "drift-diffusion", "observe": "counts"}
+    return tree
 
 
 def row(metric: str, estimate: float, low: float, high: float, **columns) -> dict:

@@ -8,13 +8,16 @@ from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.metrics.outcomes import CHANNEL
 from icl.scores import PROMPT_KEYS, Column, validate_scores
 
-__all__ = ["COUNT_COLUMNS", "ORACLE", "ZERO_SHOT", "counts_from_scores", "validate_counts"]
+__all__ = ["ALL_SETS", "COUNT_COLUMNS", "ORACLE", "ZERO_SHOT", "counts_from_scores", "validate_counts"]
 
 ORACLE = "oracle"
 """Name of the exact Bayes predictor: its cells are the others' ceiling."""
 
 ZERO_SHOT = "zero_shot"
 """Label mode of every cell without demonstrations: there are no labels whose making could differ."""
+
+ALL_SETS = "all"
+"""Demonstration set of a cell that does not tell sets apart."""
 
 COUNT_COLUMNS: tuple[Column, ...] = (
     Column("model", "str", "scorer's name"),
@@ -27,9 +30,17 @@ COUNT_COLUMNS: tuple[Column, ...] = (
     Column("num_prompts", "int64", "prompts of the cell"),
     Column("chance", "float64", "1 ÷ number of candidates"),
     Column("ceiling", "float64", "accuracy of the exact Bayes predictor in the same cell; NaN where unknown"),
+    Column(
+        "demonstration_set", "str", "whose demonstrations were shown; all where the cell pools them", absent=ALL_SETS
+    ),
+    Column("mean_logprob", "float64", "mean log p(gold) over the prompts, nats; NaN where unknown", absent=np.nan),
+    Column("logprob_error", "float64", "standard error of mean_logprob, nats", absent=np.nan),
+    Column("evidence", "float64", "mean exact log-odds of the right concept, nats; NaN if unknown", absent=np.nan),
+    Column("evidence_deviation", "float64", "standard deviation of those over the prompts, nats", absent=np.nan),
 )
 
 _CELL = ["task", "label_mode", "format", "example_length", "num_shots"]
+_MIN_PROMPTS_A_SET = 4
 _PROMPT = list(PROMPT_KEYS)
 
 
@@ -42,13 +53,15 @@ def validate_counts(counts: pd.DataFrame) -> pd.DataFrame:
         If the table is no counts table or could not inform a learning curve.
     """
     names = [column.name for column in COUNT_COLUMNS]
+    absent = {column.name: column.absent for column in COUNT_COLUMNS if column.is_optional}
+    counts = counts.assign(**{name: value for name, value in absent.items() if name not in counts.columns})
     if missing := sorted(set(names) - set(counts.columns)):
         raise UserError(
             f"not a counts table: columns {missing} are missing; icl.concept.counts.COUNT_COLUMNS lists all."
         )
     if counts.empty:
         raise UserError("the counts table has no rows: nothing is left to fit; check which prompts could be scored.")
-    may_be_missing = {"example_length", "ceiling"}
+    may_be_missing = {"example_length", "ceiling", *absent} - {"demonstration_set"}
     if gaps := [name for name in names if name not in may_be_missing and counts[name].isna().any()]:
         raise UserError(f"columns {gaps} of the counts table have missing values; fill them or drop those cells.")
     try:
@@ -62,6 +75,7 @@ def validate_counts(counts: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"{whole} of the counts table must be whole numbers; give counts, not shares.")
     counts = typed
     counts["label_mode"] = counts["label_mode"].where(counts["num_shots"] > 0, ZERO_SHOT)
+    counts["demonstration_set"] = counts["demonstration_set"].where(counts["num_shots"] > 0, ALL_SETS)
     _check_values(counts)
     return counts
 
@@ -78,7 +92,13 @@ def _check_values(counts: pd.DataFrame) -> None:
     for name in ("chance", "ceiling"):
         if (bad := (counts[name] <= 0) | (counts[name] > 1)).any():
             raise UserError(f"{name} is a share in (0, 1], got {counts.loc[bad, name].iloc[0]:g}; correct the counts.")
-    if (twice := counts.duplicated(["model", *_CELL])).any():
+    if (bad := (counts["logprob_error"] < 0) | (counts["mean_logprob"] > 0)).any():
+        row = counts[bad].iloc[0]
+        raise UserError(
+            f"mean_logprob must be at most 0 and logprob_error at least 0, got {row['mean_logprob']:g} and "
+            f"{row['logprob_error']:g}; give natural logarithms of probabilities."
+        )
+    if (twice := counts.duplicated(["model", *_CELL, "demonstration_set"])).any():
         raise UserError(
             f"{twice.sum()} cells of the counts table stand there twice; give each cell one row "
             "(zero-shot cells are shared by all label modes)."
@@ -88,19 +108,14 @@ def _check_values(counts: pd.DataFrame) -> None:
             f"a learning curve needs two or more shot counts, got only {counts['num_shots'].iloc[0]} shots; "
             "run the probe at more shot counts, 0 among them."
         )
-    if (correct == 0).all() or (correct == prompts).all():
-        which = "wrong" if (correct == 0).all() else "right"
-        raise UserError(
-            f"every prompt of all {len(counts)} cells was answered {which}, so no curve can be fitted; "
-            "use a task that is neither hopeless nor trivial for this model."
-        )
 
 
 def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
     """Count the right answers of every cell of a score table.
 
     A prompt's answer is the candidate of highest log-probability among those that were scored; candidates that
-    tie share the prompt, and a cell's total is rounded. A zero-shot question counts once, however many sets asked it.
+    tie share the prompt, and a cell's total is rounded. Demonstration sets are cells of their own where there are
+    several and each was asked with four queries or more. A zero-shot question counts once, however many sets asked it.
     Prompts whose gold label was not scored are left out. Cells with other than the task's own inputs become label modes
     of their own (``"gold, ood inputs"``), and a model asked by the channel method a model of its own. Rows of the model
     named ``oracle`` become the ceiling of the others, unless there are no others.
@@ -121,26 +136,46 @@ def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMAL
     num_best = pd.Series(best).groupby(prompt).transform("sum")
 
     gold = scores["is_gold"].to_numpy() & scored
+    highest = logprob.groupby(prompt).transform("max")
+    above = logprob - highest.where(np.isfinite(highest), 0.0)  # without a scored candidate: −inf, and left out below
+    normalised = above - np.log(np.maximum(np.exp(above).groupby(prompt).transform("sum"), np.finfo(float).tiny))
     prompts = scores.loc[gold, _PROMPT].assign(
-        correct=(best / num_best.clip(lower=1))[gold], chance=1 / num_candidates[gold]
+        correct=(best / num_best.clip(lower=1))[gold], chance=1 / num_candidates[gold], logprob=normalised[gold]
     )
     # Without demonstrations every demonstration set asks the same question: one answer, counted once.
     asked = prompts[["model", *_CELL, "query_id"]].assign(prompt_id=scores.loc[gold, "prompt_id"])
     prompts = prompts[~((prompts["num_shots"] == 0) & asked.duplicated())]
+    if prompts.empty:
+        raise UserError("no prompt of the score table has a scored gold label; see its columns status and reason.")
     channel = prompts["method"] == "channel"
     prompts["model"] = prompts["model"].where(~channel, prompts["model"] + CHANNEL)
     foreign = (prompts["input_mode"] != "task") & (prompts["num_shots"] > 0)
     named = prompts["label_mode"] + ", " + prompts["input_mode"] + " inputs"
     prompts["label_mode"] = prompts["label_mode"].where(~foreign, named)
     prompts["label_mode"] = prompts["label_mode"].where(prompts["num_shots"] > 0, ZERO_SHOT)
-    if prompts.empty:
-        raise UserError("no prompt of the score table has a scored gold label; see its columns status and reason.")
+    prompts["demonstration_set"] = _sets_of(prompts)
 
-    cells = prompts.groupby(["model", *_CELL], dropna=False, sort=False, as_index=False).agg(
-        num_correct=("correct", "sum"), num_prompts=("correct", "size"), chance=("chance", "mean")
+    by = ["model", *_CELL, "demonstration_set"]
+    cells = prompts.groupby(by, dropna=False, sort=False, as_index=False).agg(
+        num_correct=("correct", "sum"),
+        num_prompts=("correct", "size"),
+        chance=("chance", "mean"),
+        mean_logprob=("logprob", "mean"),
+        logprob_error=("logprob", "sem"),
     )
     cells["num_correct"] = cells["num_correct"].round().astype("int64")
     return validate_counts(_with_ceiling(cells))
+
+
+def _sets_of(prompts: pd.DataFrame) -> pd.Series:
+    """Demonstration set of each prompt, where sets can be told apart: several, each asked with a few queries a cell."""
+    shown = prompts["num_shots"] > 0
+    sets = prompts["demonstration_set_id"].where(shown, ALL_SETS)
+    names = sets[shown].unique()
+    sizes = prompts[shown].groupby(["model", *_CELL, "demonstration_set_id"], dropna=False).size()
+    if len(names) < 2 or sizes.median() < _MIN_PROMPTS_A_SET:
+        return pd.Series(ALL_SETS, index=prompts.index)
+    return sets
 
 
 def _with_ceiling(cells: pd.DataFrame) -> pd.DataFrame:
@@ -148,6 +183,8 @@ def _with_ceiling(cells: pd.DataFrame) -> pd.DataFrame:
     is_oracle = cells["model"] == ORACLE
     if is_oracle.all():
         return cells.assign(ceiling=np.nan)
-    oracle = cells[is_oracle].assign(ceiling=lambda table: table["num_correct"] / table["num_prompts"])
+    counted = ["num_correct", "num_prompts"]
+    oracle = cells[is_oracle].groupby(_CELL, dropna=False, sort=False, as_index=False)[counted].sum()
+    oracle["ceiling"] = oracle["num_correct"] / oracle["num_prompts"]
     oracle["ceiling"] = oracle["ceiling"].where(oracle["ceiling"] > 0)
     return cells[~is_oracle].merge(oracle[[*_CELL, "ceiling"]], on=_CELL, how="left")

@@ -99,44 +99,47 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
 
 
 def posterior_predictive_check(tree: xr.DataTree) -> pd.DataFrame:
-    """Compare each cell's accuracy with what the fitted account would produce again.
+    """Compare each condition at each number of shots with what the fitted account would produce again.
 
     Returns
     -------
     pd.DataFrame
-        One row per cell: model, label_mode, format, example_length, num_shots, observed, median, lower, upper
-        (90 % interval) as accuracies, and inside. `attrs["sentence"]` says how many cells lie inside.
+        One row per model, task, label_mode, format, example_length and num_shots, demonstration sets taken together:
+        observed, median, lower, upper (90 % interval) and inside. Of a fit of counts these are accuracies, of
+        log-probabilities mean log p(gold) in nats. `attrs["sentence"]` says how many lie inside.
     """
     return _predictive_check(tree, "posterior_predictive", "after seeing the data (nine in ten should)")
 
 
 def prior_predictive_check(tree: xr.DataTree) -> pd.DataFrame:
-    """Compare each cell's accuracy with what the priors alone would produce; columns as the posterior's check."""
+    """Compare each condition with what the priors alone would produce; columns as the posterior's check."""
     return _predictive_check(tree, "prior_predictive", "from the priors alone (nearly all should)")
 
 
+_CONDITION = ("model", "task", "label_mode", "format", "example_length", "num_shots")
+
+
 def _predictive_check(tree: xr.DataTree, group: str, when: str) -> pd.DataFrame:
-    cells = tree["constant_data"].to_dataset()
-    accuracy = tree[group]["num_correct"] / cells["num_prompts"]
-    lower, median, upper = accuracy.quantile([0.05, 0.5, 0.95], dim=("chain", "draw")).to_numpy()
-    observed = (cells["num_correct"] / cells["num_prompts"]).to_numpy()
-    table = pd.DataFrame(
-        {
-            "model": cells["cell_model"].to_numpy(),
-            "label_mode": cells["cell_label_mode"].to_numpy(),
-            "format": cells["cell_format"].to_numpy(),
-            "example_length": cells["cell_example_length"].to_numpy(),
-            "num_shots": cells["num_shots"].to_numpy(),
-            "observed": observed,
-            "median": median,
-            "lower": lower,
-            "upper": upper,
-            "inside": (lower <= observed) & (observed <= upper),
-        }
-    )
-    table.attrs["sentence"] = (
-        f"{table['inside'].sum()} of {len(table)} cells lie inside the 90 % interval that the account predicts {when}."
-    )
+    fixed = tree["constant_data"].to_dataset()
+    (observed,) = tree["observed_data"].data_vars.values()
+    simulated = tree[group][str(observed.name)].to_numpy()
+    simulated = simulated.reshape(-1, simulated.shape[-1])
+    prompts = fixed["num_prompts"].to_numpy()
+    if observed.name == "num_correct":
+        totals = np.vstack([observed.to_numpy(), simulated])
+    else:
+        totals = np.vstack([observed.to_numpy(), simulated]) * prompts
+    named = {name: fixed[name if name == "num_shots" else f"cell_{name}"].to_numpy() for name in _CONDITION}
+    cells = pd.DataFrame(named)
+    group_of = cells.groupby(list(_CONDITION), sort=False, dropna=False).ngroup().to_numpy()
+    table = cells.drop_duplicates().reset_index(drop=True)
+    member = (group_of[:, None] == np.arange(len(table))).astype(float)
+    found = totals @ member / (prompts @ member)
+    lower, median, upper = np.quantile(found[1:], [0.05, 0.5, 0.95], axis=0)
+    table = table.assign(observed=found[0], median=median, lower=lower, upper=upper)
+    table["inside"] = (table["lower"] <= table["observed"]) & (table["observed"] <= table["upper"])
+    inside = f"{table['inside'].sum()} of {len(table)} conditions"
+    table.attrs["sentence"] = f"{inside} lie inside the 90 % interval that the account predicts {when}."
     return table
 
 

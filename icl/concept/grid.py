@@ -7,13 +7,16 @@ import pandas as pd
 from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
-from icl.concept.counts import validate_counts
+from icl.concept.counts import ALL_SETS, validate_counts
 from icl.errors import UserError
 
 __all__ = ["NO_EXAMPLE_LENGTH", "Grid", "grid_of"]
 
 NO_EXAMPLE_LENGTH = "none"
 """Coordinate of the example length where the task has none."""
+
+_CEILING_SLACK = 0.02
+"""Added to the known ceiling: the oracle's accuracy is itself an estimate, and it is smoothed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +29,19 @@ class Grid:
         The validated counts.
     conditions
         One row per condition: label_mode, format, example_length.
-    models, label_modes, formats, example_lengths
-        Coordinates; example lengths as text, since a text task has none.
+    models, label_modes, formats, example_lengths, sets
+        Coordinates; example lengths as text, since a text task has none. With several tasks a model is one coordinate
+        for each: ``model | task``. A demonstration set is one of a model: ``model | set``.
+    model_names, tasks
+        What those models are made of, and `of_model`, `of_task`: position of each one's name and task.
     cell_model, cell_format, cell_example_length
         Position of each cell's value in those coordinates.
     cell_condition
         Position of each cell's condition; −1 for zero-shot cells, which belong to none.
     condition_label_mode, condition_format
         Position of each condition's values in those coordinates.
+    cell_set
+        Position of each cell's demonstration set; −1 where it tells none.
     tokens_per_demonstration
         k of each condition: its example length, 1 where the task has none.
     """
@@ -44,10 +52,16 @@ class Grid:
     label_modes: tuple[str, ...]
     formats: tuple[str, ...]
     example_lengths: tuple[str, ...]
+    sets: tuple[str, ...]
+    model_names: tuple[str, ...]
+    tasks: tuple[str, ...]
+    of_model: Integer[ndarray, " num_models"]
+    of_task: Integer[ndarray, " num_models"]
     cell_model: Integer[ndarray, " num_cells"]
     cell_format: Integer[ndarray, " num_cells"]
     cell_example_length: Integer[ndarray, " num_cells"]
     cell_condition: Integer[ndarray, " num_cells"]
+    cell_set: Integer[ndarray, " num_cells"]
     condition_label_mode: Integer[ndarray, " num_conditions"]
     condition_format: Integer[ndarray, " num_conditions"]
     tokens_per_demonstration: Float[ndarray, " num_conditions"]
@@ -62,6 +76,7 @@ class Grid:
             "label_mode": self.label_modes,
             "format": self.formats,
             "example_length": self.example_lengths,
+            "demonstration_set": self.sets,
         }
 
     @property
@@ -72,6 +87,11 @@ class Grid:
         seen[self.cell_model[shown], self.cell_condition[shown]] = True
         return seen
 
+    @property
+    def ceiling(self) -> Float[ndarray, "num_models num_example_lengths"]:
+        """Highest accuracy there can be: of exact Bayes with a little slack, or 1."""
+        return np.minimum(np.nan_to_num(self.per_example_length("ceiling"), nan=1.0) + _CEILING_SLACK, 1.0)
+
     def per_example_length(self, column: str) -> Float[ndarray, "num_models num_example_lengths"]:
         """Largest value of a column of the cells for each model and example length; NaN where there is none."""
         largest = np.full((len(self.models), len(self.example_lengths)), np.nan)
@@ -80,22 +100,28 @@ class Grid:
 
 
 def grid_of(counts: pd.DataFrame) -> Grid:
-    """Lay out a counts table of one task.
+    """Lay out a counts table of one or more models and tasks.
 
     Raises
     ------
     UserError
-        If the table does not pass `validate_counts`, mixes tasks, or mixes cells with and without example length.
+        If the table does not pass `validate_counts`, or mixes cells with and without example length.
     """
     cells = validate_counts(counts)
-    if len(tasks := sorted(set(cells["task"]))) > 1:
-        raise UserError(f"one fit takes one task, got {', '.join(tasks)}; fit each task's counts separately.")
     if 0 < cells["example_length"].isna().sum() < len(cells):
         raise UserError("some cells have an example length and some have none; fit them separately.")
     shown = cells[cells["num_shots"] > 0]
     key = ["label_mode", "format", "example_length"]
     conditions = shown[key].drop_duplicates().sort_values(key).reset_index(drop=True)
-    models, formats = _levels(cells["model"]), _levels(cells["format"])
+    tasks, formats = _levels(cells["task"]), _levels(cells["format"])
+    named = cells["model"] if len(tasks) == 1 else cells["model"] + " | " + cells["task"]
+    models = _levels(named)
+    series = cells.assign(series=named).drop_duplicates("series")
+    own_set = named + " | " + cells["demonstration_set"]
+    has_set = (cells["demonstration_set"] != ALL_SETS).to_numpy()
+    sets = _levels(own_set[has_set])
+    position = {name: index for index, name in enumerate(sets)}
+    model_names = _levels(cells["model"])
     label_modes = _levels(shown["label_mode"])
     lengths = sorted({int(length) for length in cells["example_length"].dropna()})
     example_lengths = tuple(str(length) for length in lengths) or (NO_EXAMPLE_LENGTH,)
@@ -107,10 +133,16 @@ def grid_of(counts: pd.DataFrame) -> Grid:
         label_modes=label_modes,
         formats=formats,
         example_lengths=example_lengths,
-        cell_model=_positions(cells["model"], models),
+        sets=sets,
+        model_names=model_names,
+        tasks=tasks,
+        of_model=_positions(series["model"], model_names),
+        of_task=_positions(series["task"], tasks),
+        cell_model=_positions(named, models),
         cell_format=_positions(cells["format"], formats),
         cell_example_length=_positions(_text(cells["example_length"]), example_lengths),
         cell_condition=numbered["condition"].fillna(-1).to_numpy(dtype=np.int64),
+        cell_set=np.array([position.get(name, -1) for name in own_set], dtype=np.int64),
         condition_label_mode=_positions(conditions["label_mode"], label_modes),
         condition_format=_positions(conditions["format"], formats),
         tokens_per_demonstration=conditions["example_length"].astype("Float64").fillna(1.0).to_numpy(dtype=float),

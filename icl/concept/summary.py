@@ -1,5 +1,8 @@
 """What a fit says: signal, noise and drift of every condition, and which of them the data could tell apart."""
 
+import itertools
+import json
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -8,7 +11,7 @@ from numpy import ndarray
 
 from icl.errors import UserError
 
-__all__ = ["demonstrations_needed", "separately_identified", "summarise"]
+__all__ = ["demonstrations_needed", "has_drift", "parameter_table", "separately_identified", "summarise"]
 
 _QUANTITIES = ("signal", "noise", "drift")
 _LOWER, _UPPER = 0.05, 0.95  # ends of every 90 % interval
@@ -42,6 +45,45 @@ def summarise(tree: xr.DataTree) -> pd.DataFrame:
         row["note"] = "" if apart else "signal and noise lean on the prior here; read the drift"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def has_drift(tree: xr.DataTree) -> bool:
+    """Whether the fitted account speaks of signal, noise and drift."""
+    return "drift" in tree["posterior"]
+
+
+def parameter_table(tree: xr.DataTree) -> pd.DataFrame:
+    """Every parameter of a fit at every level.
+
+    Returns
+    -------
+    pd.DataFrame
+        parameter, level (coordinates, comma-separated), median, lower, upper (90 % interval), prior_median,
+        prior_lower, prior_upper, contraction (1 − posterior variance ÷ prior variance), unit, meaning and reason of the
+        prior.
+    """
+    posterior, prior = tree["posterior"].to_dataset(), tree["prior"].to_dataset()
+    rows = []
+    for parameter in json.loads(tree.attrs["priors"]):
+        name = parameter["name"]
+        draws, before = (_by_level(group[name]) for group in (posterior, prior))
+        for level in draws:
+            row = {"parameter": name, "level": level}
+            for prefix, values in (("", draws[level]), ("prior_", before[level])):
+                lower, median, upper = np.quantile(values, [_LOWER, 0.5, _UPPER])
+                row |= {f"{prefix}median": median, f"{prefix}lower": lower, f"{prefix}upper": upper}
+            row["contraction"] = 1 - draws[level].var() / before[level].var()
+            rows.append(row | {key: parameter[key] for key in ("unit", "meaning", "reason")})
+    return pd.DataFrame(rows)
+
+
+def _by_level(values: xr.DataArray) -> dict[str, np.ndarray]:
+    """Draws of a variable at each of its levels."""
+    names = [str(dim) for dim in values.dims if dim not in ("chain", "draw")]
+    flat = values.transpose("chain", "draw", *names).to_numpy()
+    flat = flat.reshape(flat.shape[0] * flat.shape[1], -1)
+    levels = itertools.product(*(values[name].to_numpy().tolist() for name in names))
+    return {", ".join(map(str, level)): flat[:, place] for place, level in enumerate(levels)}
 
 
 def separately_identified(tree: xr.DataTree) -> xr.DataArray:

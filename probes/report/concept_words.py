@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from icl.concept.accounts import account_named
 from icl.concept.counts import counts_from_scores
 from icl.concept.diagnose import diagnose, posterior_predictive_check
-from icl.concept.summary import demonstrations_needed, summarise
+from icl.concept.summary import demonstrations_needed, has_drift, summarise
 from icl.errors import UserError
+from icl.metrics.normalise import DEFAULT_NORMALISATION
 from probes.report.selection import Setting, length_words, of_length
 from probes.report.verdict import number
 from probes.report.words import Sentence
@@ -35,6 +37,10 @@ class Account:
         Why not; empty where they may.
     convergence : tuple of str
         Sentences on convergence.
+    title, observe : str
+        What the account is called, and what of the answers it was fitted to: counts or logprob.
+    has_drift : bool
+        Whether it speaks of signal, noise and drift; otherwise `summary` and `needed` are empty.
     summary, predicted, needed : DataFrame
         Of `summarise`, `posterior_predictive_check`, `demonstrations_needed`.
     """
@@ -42,6 +48,9 @@ class Account:
     usable: bool
     trouble: str
     convergence: tuple[str, ...]
+    title: str
+    observe: str
+    has_drift: bool
     summary: pd.DataFrame
     predicted: pd.DataFrame
     needed: pd.DataFrame
@@ -65,9 +74,12 @@ def read_account(tree: "xarray.DataTree", scores: pd.DataFrame | None = None) ->
         usable=not trouble,
         trouble=trouble,
         convergence=diagnosis.sentences,
-        summary=summarise(tree),
+        title=account_named(tree.attrs["account"]).title,
+        observe=str(tree.attrs["observe"]),
+        has_drift=has_drift(tree),
+        summary=summarise(tree) if has_drift(tree) else pd.DataFrame({"model": []}),
         predicted=posterior_predictive_check(tree),
-        needed=demonstrations_needed(tree),
+        needed=demonstrations_needed(tree) if has_drift(tree) else pd.DataFrame(),
     )
 
 
@@ -78,6 +90,8 @@ def concept_sentence(account: Account | None, model: str, setting: Setting) -> S
         return Sentence(topic=topic, text="Not fitted: `probe fit` was not run on this folder.")
     if not account.usable:
         return Sentence(topic=topic, text=f"{account.trouble} Its numbers are not quoted here.")
+    if not account.has_drift:
+        return Sentence(topic=topic, text=f"Fitted: {account.title}, which knows no signal and noise.")
     rows = account.summary[(account.summary["model"] == model) & (account.summary["format"] == setting.format)]
     gold = rows[rows["label_mode"] == "gold"].sort_values("example_length")
     if gold.empty:
@@ -152,7 +166,7 @@ def _probability(value: float) -> str:
 def _same_cells(tree: "xarray.DataTree", scores: pd.DataFrame) -> bool:
     """Whether the fit's counts are those of the score table."""
     try:
-        now = counts_from_scores(scores)
+        now = counts_from_scores(scores, tree.attrs.get("normalisation", DEFAULT_NORMALISATION))
     except UserError:
         return False
     fitted = tree["constant_data"].to_dataset()

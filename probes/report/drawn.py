@@ -70,7 +70,7 @@ def draw_all(
         > 2
     ):
         yield _curves(metrics, model, account, chance)
-    if account is not None and account.usable:
+    if account is not None and account.usable and account.has_drift:
         yield from _account(account, model)
     yield from drawn_of(material, "variance")
     if outcomes is not None and len(rows := reliable_rows(outcomes, model)) >= 50:
@@ -116,7 +116,8 @@ def _formats(metrics: pd.DataFrame, model: str, setting: Setting, chance: float 
 
 def _curves(metrics: pd.DataFrame, model: str, account: Account | None, chance: float | None) -> Drawn:
     setting = main_setting(metrics, model)
-    predicted = account.predicted if account is not None and account.usable else None
+    is_of_counts = account is not None and account.usable and account.observe == "counts"
+    predicted = account.predicted if account is not None and is_of_counts else None
     title = f"{model}: learning curves with gold labels"
     effect = None if setting is None else shots_effect(metrics, model, setting, setting.num_shots)
     if setting is not None and effect is not None and effect.known:

@@ -23,7 +23,7 @@ from icl.errors import UserError
 from icl.scores import SCORE_COLUMNS, validate_scores
 from probes.runs.experiment import Experiment, read_experiment, write_experiment
 
-__all__ = ["RunFolder", "create_run", "open_run", "write_whole"]
+__all__ = ["RunFolder", "create_run", "open_run", "write_tree", "write_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class RunFolder:
 
     def write_posterior(self, tree) -> None:
         """Replace the fitted account."""
-        self._write_tree("posterior.nc", tree)
+        write_tree(self.path / "posterior.nc", tree)
 
     @property
     def has_variance(self) -> bool:
@@ -146,12 +146,7 @@ class RunFolder:
 
     def write_variance(self, tree) -> None:
         """Replace the split of the variance."""
-        self._write_tree("variance.nc", tree)
-
-    def _write_tree(self, name: str, tree) -> None:
-        unfinished = self.path / f"{name}.unfinished"
-        tree.to_netcdf(unfinished)
-        unfinished.replace(self.path / name)
+        write_tree(self.path / "variance.nc", tree)
 
     def _read(self, name: str, reader, remedy: str):
         path = self.path / name
@@ -161,6 +156,22 @@ class RunFolder:
             return reader(path)
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{path} is damaged ({str(error).splitlines()[0]}); delete it and {remedy}.") from error
+
+
+def write_tree(path: Path, tree) -> None:
+    """Write a DataTree as netCDF, whole or not at all.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written.
+    """
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        tree.to_netcdf(unfinished)
+        unfinished.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written to ({error}); choose another place.") from error
 
 
 def create_run(path: Path, experiment: Experiment) -> RunFolder:

@@ -1,0 +1,188 @@
+"""How the parameters of an account hang together over levels, models and tasks: a list of normal nodes.
+
+One list is read three ways: PyMC builds its variables from it (`icl.concept.model`), NumPy draws from it (prior
+predictive checks, simulation-based calibration) and evaluates its prior densities (sensitivity to the priors).
+
+A parameter of one model and task has its prior as it stands; where it varies by a level with `scatter`, the levels lie
+around a common mean. With several models or tasks a population has that prior, and each model (task) lies around it
+with a spread of its own that is learned; its prior keeps away from zero, since two models are never quite alike and few
+of them could not tell a small spread from none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.stats import norm
+
+from icl.concept.accounts.account import Parameter
+from icl.concept.grid import Grid
+
+__all__ = ["MANY_CANDIDATES", "SET_EFFECT", "Node", "draw_nodes", "gather", "log_prior", "nodes_of", "unconstrained"]
+
+MANY_CANDIDATES = 10
+"""From this many candidates on, the wrong concept still answers far better than chance (GINC's 50 tokens)."""
+
+_MISS_WITH_MANY = -0.6
+"""Logit of accuracy under the wrong concept with many candidates: 10–70 % of GINC prompts are right."""
+
+SET_EFFECT = "set_effect"
+"""Shift of the logit of accuracy (of the log-probability, nats) that a demonstration set brings to all its cells."""
+
+_SET_SPREAD = (np.log(0.3), 0.7)
+"""Log-normal: demonstration sets differ by 0.1 to 1 on the logit scale, seldom by nothing."""
+
+_SPREAD_OF_MODELS = 0.5
+"""Median spread of models (tasks) around their population, as a share of the parameter's prior spread, and sd of its
+logarithm: a model is worth knowing once others are known, but less than itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """x ~ Normal(location + Σ parents, spread²), or the exponential of it.
+
+    Attributes
+    ----------
+    name, dims
+        As PyMC and xarray call it.
+    location
+        Broadcasts to the node's shape.
+    parents
+        (name of an earlier node, index into it that brings it to this node's shape).
+    spread
+        A number, or the name of an earlier node.
+    positive
+        Whether the exponential is meant (a log-normal).
+    is_prior
+        Whether its distribution is a prior that someone chose, rather than the scatter of one thing among its like.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    location: float | ndarray = 0.0
+    parents: tuple[tuple[str, Any], ...] = ()
+    spread: float | str = 1.0
+    positive: bool = False
+    is_prior: bool = False
+
+
+def unconstrained(name: str) -> str:
+    """Name of a parameter's node."""
+    return f"{name}_x"
+
+
+def nodes_of(parameters: Sequence[Parameter], grid: Grid) -> list[Node]:
+    """Lay out the nodes of all parameters, and of the demonstration sets where cells tell them apart."""
+    nodes = [node for parameter in parameters for node in _nodes(parameter, grid)]
+    if grid.sets:
+        location, spread = _SET_SPREAD
+        nodes.append(Node(name="set_spread", dims=(), location=location, spread=spread, positive=True, is_prior=True))
+        nodes.append(Node(name=SET_EFFECT, dims=("demonstration_set",), spread="set_spread"))
+    return nodes
+
+
+def _nodes(parameter: Parameter, grid: Grid) -> list[Node]:
+    name, by = parameter.name, parameter.by
+    levels = int(np.prod([len(grid.coords[dim]) for dim in by], dtype=int))
+    nodes: list[Node] = []
+    own: dict[str, Any] = {"location": parameter.location, "spread": parameter.spread, "is_prior": True}
+    if parameter.scatter is not None and levels > 1:
+        nodes.append(Node(name=f"{name}_mean", dims=(), **own))
+        own = {"parents": ((f"{name}_mean", ()),), "spread": parameter.scatter}
+    elif parameter.scatter is not None:
+        own["spread"] = float(np.hypot(parameter.spread, parameter.scatter))
+    anchor = _anchor(parameter, grid)
+    if len(grid.models) == 1:
+        own["location"] = own.get("location", 0.0) + anchor
+        return [*nodes, Node(name=unconstrained(name), dims=("model", *by), **own)]
+
+    nodes.append(Node(name=f"{name}_population", dims=by, **own))
+    parents: list[tuple[str, Any]] = [(f"{name}_population", (None,))]
+    several = [("model", grid.model_names, grid.of_model), ("task", grid.tasks, grid.of_task)]
+    several = [each for each in several if len(each[1]) > 1]
+    for kind, _, place in several if len(several) > 1 else ():
+        nodes.append(_spread_node(f"{name}_{kind}_spread", parameter))
+        nodes.append(Node(name=f"{name}_{kind}_effect", dims=(f"{kind}_name", *by), spread=f"{name}_{kind}_spread"))
+        parents.append((f"{name}_{kind}_effect", (place,)))
+    nodes.append(_spread_node(f"{name}_spread", parameter))
+    x = Node(
+        name=unconstrained(name),
+        dims=("model", *by),
+        location=anchor,
+        parents=tuple(parents),
+        spread=f"{name}_spread",
+    )
+    return [*nodes, x]
+
+
+def _spread_node(name: str, parameter: Parameter) -> Node:
+    location = float(np.log(_SPREAD_OF_MODELS * parameter.spread))
+    return Node(name=name, dims=(), location=location, spread=0.5, positive=True, is_prior=True)
+
+
+def _anchor(parameter: Parameter, grid: Grid) -> Float[ndarray, "..."]:
+    """What is added to the location for each model and level, shape (model, *by)."""
+    if parameter.anchor is None:
+        return np.zeros((len(grid.models), *(1 for _ in parameter.by)))
+    if parameter.anchor != "chance" or parameter.by != ("example_length",):
+        raise ValueError(f"{parameter.name}: an anchor is 'chance', by example length")
+    chance = grid.per_example_length("chance")
+    if np.nanmin(chance) < 1 / MANY_CANDIDATES:
+        return np.full(chance.shape, _MISS_WITH_MANY)
+    chance = np.clip(np.nan_to_num(chance, nan=float(np.nanmax(chance))), 0.01, 0.99)
+    return np.log(chance / (1 - chance))
+
+
+def shape_of(node: Node, coords: Mapping[str, Sequence]) -> tuple[int, ...]:
+    """Number of levels along each of a node's dimensions."""
+    return tuple(len(coords[dim]) for dim in node.dims)
+
+
+def draw_nodes(
+    nodes: Sequence[Node], coords: Mapping[str, Sequence], *, size: int, rng: np.random.Generator
+) -> dict[str, Float[ndarray, "size ..."]]:
+    """Draw every node `size` times from the prior: name → (draw, \\*dims)."""
+    drawn: dict[str, ndarray] = {}
+    for node in nodes:
+        shape = (size, *shape_of(node, coords))
+        mean, spread = _moments(node, drawn)
+        x = mean + spread * rng.standard_normal(shape)
+        drawn[node.name] = np.exp(x) if node.positive else x
+    return drawn
+
+
+def log_prior(nodes: Sequence[Node], drawn: Mapping[str, ndarray]) -> dict[str, Float[ndarray, " num_draws"]]:
+    """Log density of each prior that someone chose, at the draws (draw, \\*dims): what power-scaling scales."""
+    found = {}
+    for node in nodes:
+        if node.is_prior:
+            mean, spread = _moments(node, drawn)
+            x = np.log(drawn[node.name]) if node.positive else drawn[node.name]
+            density = norm.logpdf(x, mean, spread)
+            found[node.name] = density.reshape(len(density), -1).sum(axis=1)
+    return found
+
+
+def _moments(node: Node, drawn: Mapping[str, ndarray]) -> tuple[ndarray, ndarray]:
+    mean = np.asarray(node.location, dtype=float)[None]
+    for name, index in node.parents:
+        parent = drawn[name][(slice(None), *index)]
+        mean = mean + parent.reshape(len(parent), *(1,) * (len(node.dims) - parent.ndim + 1), *parent.shape[1:])
+    spread = drawn[node.spread] if isinstance(node.spread, str) else np.asarray([node.spread])
+    return mean, spread.reshape(-1, *(1,) * len(node.dims))
+
+
+def gather(grid: Grid, dims: Sequence[str]) -> tuple[ndarray, ...]:
+    """Index of each cell along (model, \\*dims); zero-shot cells belong to no condition or label mode, any will do."""
+    condition = np.maximum(grid.cell_condition, 0)
+    places = {
+        "model": grid.cell_model,
+        "condition": condition,
+        "label_mode": grid.condition_label_mode[condition],
+        "format": grid.cell_format,
+        "example_length": grid.cell_example_length,
+    }
+    return tuple(places[dim] for dim in dims)

@@ -1,0 +1,27 @@
+"""Flags of the commands that fit, compare and calibrate accounts: nothing heavy is imported here."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+__all__ = ["add_fit"]
+
+
+def add_fit(parser: ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    parser.add_argument("--account", default="drift-diffusion", help="see `probe list accounts` (default: %(default)s)")
+    parser.add_argument(
+        "--observe", default="counts", help="counts of right answers, or logprob of the gold label (default: counts)"
+    )
+    parser.add_argument(
+        "--with", dest="others", type=Path, action="append", default=[], metavar="RUN", help="fit this run as well"
+    )
+    parser.add_argument("--out", type=Path, default=None, help="file.nc for the fit of several runs")
+    parser.add_argument("--strict", action="store_true", help="exit with status 1 where the fit did not converge")
+    parser.add_argument("--draws", type=int, default=2000, help="draws a chain (default: %(default)s)")
+    parser.add_argument("--tune", type=int, default=1000, help="warm-up steps a chain (default: %(default)s)")
+    parser.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
+    parser.add_argument(
+        "--normalisation", default=None, help="sum, per-token, per-byte, pmi or calibrated (default: the metrics')"
+    )

@@ -1,0 +1,143 @@
+"""`probe fit`: an account fitted to what runs hold, said in words."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from icl.errors import UserError
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
+from probes.runs.folder import RunFolder, open_run, write_tree
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["counts_of", "fit", "fit_run"]
+
+
+def fit(options: Namespace) -> None:
+    """Fit an account to one run folder, or to several at once."""
+    if options.seed < 0:
+        raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
+    if bool(options.others) != bool(options.out):
+        raise UserError("--with RUN and --out FILE.nc go together: a fit of several runs belongs to none of them.")
+    folders = [open_run(path) for path in (options.run, *options.others)]
+    for folder in folders:
+        folder.check_finished()
+    converged = fit_run(
+        folders,
+        out=options.out,
+        account=options.account,
+        observe=options.observe,
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        seed=options.seed,
+        normalisation=options.normalisation,
+        as_json=options.json,
+    )
+    if options.strict and not converged:
+        raise SystemExit(1)
+
+
+def fit_run(
+    folders: Sequence[RunFolder],
+    *,
+    out: Path | None = None,
+    account: str = "drift-diffusion",
+    observe: str = "counts",
+    draws: int = 2000,
+    tune: int = 1000,
+    chains: int = 4,
+    seed: int = 0,
+    normalisation: str | None = None,
+    as_json: bool = False,
+) -> bool:
+    """Fit, store and print; say whether the fit converged.
+
+    Parameters
+    ----------
+    folders
+        Runs; the fit of one goes into its folder, the fit of several into `out`.
+    """
+    from icl.concept.accounts import account_named
+    from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
+    from icl.concept.fit import fit as fit_account
+
+    law = account_named(account)
+    counts = counts_of(folders, normalisation)
+    if not as_json:
+        used = {normalisation or normalisation_of(folder.metrics()) for folder in folders}
+        compared = "" if used == {DEFAULT_NORMALISATION} else f", labels compared by '{' and '.join(sorted(used))}'"
+        print(f"Fitting {law.title} to {len(counts)} cells{compared}: {law.says} …", flush=True)
+    tree = fit_account(counts, law, observe=observe, draws=draws, tune=tune, chains=chains, seed=seed)
+    tree.attrs["normalisation"] = normalisation or normalisation_of(folders[0].metrics())
+    if out is None:
+        folders[0].write_posterior(tree)
+    else:
+        write_tree(out, tree)
+    diagnosis = diagnose(tree)
+    table = _table(tree)
+    if as_json:
+        print(table.to_json(orient="records", indent=1))
+        return diagnosis.converged
+    _print(tree, table)
+    for sentence in (*diagnosis.sentences, *_unseen(tree)):
+        print(sentence)
+    print(prior_predictive_check(tree).attrs["sentence"])
+    print(posterior_predictive_check(tree).attrs["sentence"])
+    return diagnosis.converged
+
+
+def counts_of(folders: Sequence[RunFolder], normalisation: str | None = None) -> pd.DataFrame:
+    """Count the right answers of runs, each compared as its metrics are where no normalisation is named."""
+    from icl.concept.counts import counts_from_scores
+
+    tables = [
+        counts_from_scores(folder.scores(), normalisation or normalisation_of(folder.metrics())) for folder in folders
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _table(tree: "xarray.DataTree") -> pd.DataFrame:
+    from icl.concept.summary import has_drift, parameter_table, summarise
+
+    return summarise(tree) if has_drift(tree) else parameter_table(tree)
+
+
+def _print(tree: "xarray.DataTree", table: pd.DataFrame) -> None:
+    from icl.concept.summary import has_drift
+
+    if has_drift(tree):
+        print("\nnats per demonstration: median and 90 % interval")
+        readable = table[["model", "condition"]].copy()
+        for name in ("signal", "noise", "drift"):
+            readable[name] = _spans(table, name)
+        readable["P(signal > noise)"] = table["prob_signal_exceeds_noise"].map("{:.3f}".format)
+        apart = table["separately_identified"]
+        readable["signal and noise told apart"] = apart.map({True: "yes", False: "no: read drift"})
+    else:
+        print("\nmedian and 90 % interval, beside the prior's")
+        readable = table[["parameter", "level"]].copy()
+        readable["posterior"], readable["prior"] = _spans(table, "median", ""), _spans(table, "prior_median", "prior_")
+        readable["unit"] = table["unit"]
+    print(readable.to_string(index=False))
+
+
+def _spans(table: pd.DataFrame, name: str, prefix: str | None = None) -> list[str]:
+    prefix = f"{name}_" if prefix is None else prefix
+    ends = zip(table[name], table[f"{prefix}lower"], table[f"{prefix}upper"])
+    return [f"{middle:.2f} [{low:.2f}, {high:.2f}]" for middle, low, high in ends]
+
+
+def _unseen(tree: "xarray.DataTree") -> list[str]:
+    """Name the conditions that a model was not probed in: what the fit says of them is prior and population."""
+    fixed = tree["constant_data"].to_dataset()
+    said = []
+    for model in fixed["model"].to_numpy():
+        row = fixed["observed"].sel(model=model)
+        if lacking := fixed["condition"].to_numpy()[~row.to_numpy()].tolist():
+            said.append(f"{model} was not asked in {len(lacking)} conditions ({lacking[0]}, …); they are left out.")
+    return said

@@ -1,0 +1,239 @@
+"""Accounts against formulas written out by hand, random walks, and PyMC's own densities."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from icl.concept.accounts import ACCOUNTS, account_named
+from icl.concept.accounts.account import DIMENSIONS, LINKS
+from icl.concept.design import Design, design_of
+from icl.concept.hierarchy import SET_EFFECT, log_prior, unconstrained
+from icl.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore:Numba will use object mode:UserWarning")
+
+SHOTS = (0, 1, 4, 16)
+
+
+def counts(
+    *, models: tuple[str, ...] = ("m",), tasks: tuple[str, ...] = ("t",), sets: tuple[str, ...] = ("all",)
+) -> pd.DataFrame:
+    """A table that every account can be fitted to, with numbers of no meaning."""
+    rows = []
+    for model in models:
+        for task in tasks:
+            for k in (3, 10):
+                for n in SHOTS:
+                    for label_mode in ("gold", "flipped") if n else ("zero_shot",):
+                        for name in sets if n else ("all",):
+                            row = {"model": model, "task": task, "label_mode": label_mode, "format": "f"}
+                            row |= {"example_length": k, "num_shots": n, "num_correct": 3 * k + n, "num_prompts": 90}
+                            row |= {"chance": 1 / 50, "ceiling": 0.9, "demonstration_set": name}
+                            row |= {"mean_logprob": -1.0 - 0.01 * k, "logprob_error": 0.05}
+                            rows.append(row | {"evidence": 0.3 * n, "evidence_deviation": 0.1 * (1 + n)})
+    return pd.DataFrame(rows).astype({"example_length": "Int64"})
+
+
+def set_values(design: Design, **values: float) -> np.ndarray:
+    """Accuracy of each cell with these values (on the scale of x) in every level."""
+    nodes = design.draw_prior(1, np.random.default_rng(0))
+    for name, value in values.items():
+        nodes[unconstrained(name)][...] = value
+    return design.probability(design.gathered(nodes))[0]
+
+
+def cell(design: Design, *, n: int, k: int = 3, label_mode: str = "gold") -> int:
+    cells = design.grid.cells
+    mode = label_mode if n else "zero_shot"
+    found = (cells["num_shots"] == n) & (cells["example_length"] == k) & (cells["label_mode"] == mode)
+    (place,) = np.flatnonzero(found)
+    return int(place)
+
+
+def inverse_softplus(value: float) -> float:
+    return float(np.log(np.expm1(value)))
+
+
+@pytest.mark.parametrize("account", ACCOUNTS.values(), ids=lambda account: account.name)
+def test_every_prior_is_data_with_a_reason(account) -> None:
+    names = [parameter.name for parameter in account.parameters]
+    assert len(set(names)) == len(names)
+    for parameter in account.parameters:
+        assert parameter.reason
+        assert parameter.meaning
+        assert set(parameter.by) <= set(DIMENSIONS)
+        assert parameter.link in LINKS
+
+
+@pytest.mark.parametrize("account", ACCOUNTS.values(), ids=lambda account: account.name)
+@pytest.mark.parametrize("observe", ["counts", "logprob"])
+def test_pymc_and_numpy_hold_the_same_account(account, observe: str, rng: np.random.Generator) -> None:
+    """The sampler's density is the sum of NumPy's prior densities of all nodes and of its likelihood."""
+    design = design_of(counts(models=("a", "b"), sets=("s1", "s2")), account, observe=observe)
+    nodes = design.draw_prior(2, rng)
+    model = design.model()
+    densities = model.compile_logp(jacobian=False, sum=False, mode="FAST_COMPILE")
+    names = {variable.name: model.rvs_to_values[variable].name for variable in model.free_RVs}
+    transforms = {variable.name: model.rvs_to_transforms[variable] for variable in model.free_RVs}
+    everything = [node.__class__(**{**_fields(node), "is_prior": True}) for node in design.nodes]
+    for draw in range(2):
+        here = {name: values[draw : draw + 1] for name, values in nodes.items()}
+        point = {
+            names[name]: (np.log(values[0]) if transforms[name] is not None else values[0])
+            for name, values in here.items()
+        }
+        positive = sum(np.log(here[node.name]).sum() for node in design.nodes if node.positive)  # of log-normals
+        expected = sum(part[0] for part in log_prior(everything, here).values()) - positive
+        expected += design.log_likelihood(here).sum()
+        assert sum(part.sum() for part in densities(point)) == pytest.approx(expected, rel=1e-6)
+
+
+def _fields(node) -> dict:
+    return {name: getattr(node, name) for name in node.__slots__}
+
+
+@pytest.mark.parametrize("account", ACCOUNTS.values(), ids=lambda account: account.name)
+def test_probabilities_are_probabilities_and_zero_shot_knows_no_label_mode(account, rng: np.random.Generator) -> None:
+    design = design_of(counts(), account)
+    nodes = design.draw_prior(500, rng)
+    probability = design.probability(design.gathered(nodes))
+    assert ((probability > 0) & (probability < 1)).all()
+    for parameter in account.parameters:  # whatever belongs to a label mode or condition cannot move n = 0
+        if {"label_mode", "condition"} & set(parameter.by) and not account.needs_evidence:
+            nodes[unconstrained(parameter.name)] = rng.standard_normal(nodes[unconstrained(parameter.name)].shape)
+    moved = design.probability(design.gathered(nodes))
+    zero = design.grid.cells["num_shots"].to_numpy() == 0
+    np.testing.assert_allclose(moved[:, zero], probability[:, zero], rtol=1e-12)
+
+
+def test_drift_diffusion_is_the_walk_it_claims(rng: np.random.Generator) -> None:
+    design = design_of(counts(), account_named("drift-diffusion"))
+    at = {"signal_of_label_mode": 0.6, "noise_of_format": 0.2, "start_deviation": 0.5, "step_deviation": 0.7}
+    values = {name: inverse_softplus(value) for name, value in at.items()}
+    values |= {"drift_deviation": inverse_softplus(0.1 / 0.3), "start_log_odds": -1.0}
+    values |= {"miss_logit": -1.0, "skill_logit": 1.0}
+    got = set_values(design, **values)
+    ceiling = 0.92
+    miss = ceiling * expit(-1.0)
+    hit = miss + (ceiling - miss) * expit(1.0)
+    for k in (3, 10):
+        for n in SHOTS:
+            z = -1.0 + 0.5 * rng.standard_normal(400_000)
+            own = 0.6 * k / 6.5 - 0.2 + 0.1 * rng.standard_normal(400_000)
+            for _ in range(n):
+                z += own + 0.7 * rng.standard_normal(400_000)
+            expected = miss + (hit - miss) * expit(z).mean()
+            assert got[cell(design, n=n, k=k)] == pytest.approx(expected, abs=2e-3)
+
+
+def test_pure_drift_is_drift_diffusion_without_deviation() -> None:
+    shared = {"signal_of_label_mode": 0.3, "noise_of_format": 0.1, "start_log_odds": -1.0}
+    shared |= {"miss_logit": -1.0, "skill_logit": 1.0}
+    still = dict.fromkeys(("start_deviation", "step_deviation", "drift_deviation"), -40.0)
+    pure = set_values(design_of(counts(), account_named("pure-drift")), **shared)
+    walk = set_values(design_of(counts(), account_named("drift-diffusion")), **shared, **still)
+    np.testing.assert_allclose(walk, pure, atol=1e-8)
+
+
+def test_tempered_bayes_at_temperature_one_is_the_exact_posterior(rng: np.random.Generator) -> None:
+    design = design_of(counts(), account_named("tempered-bayes"))
+    got = set_values(
+        design, temperature=0.0, start_log_odds=0.0, start_deviation=-40.0, miss_logit=-60.0, skill_logit=60.0
+    )
+    n = 16
+    log_odds = 0.3 * n + 0.1 * (1 + n) * rng.standard_normal(1_000_000)
+    assert got[cell(design, n=n)] == pytest.approx(0.92 * expit(log_odds).mean(), abs=2e-3)
+
+
+def test_tempered_bayes_says_what_it_lacks() -> None:
+    table = counts()
+    table.loc[3, "evidence"] = np.nan
+    with pytest.raises(UserError, match="needs the exact evidence of every cell, and 1 of 14 have none"):
+        design_of(table, account_named("tempered-bayes"))
+
+
+@pytest.mark.parametrize("name", ["arora", "arora-sampling", "arora-scoring"])
+def test_aroras_laws_are_posterior_averages(name: str) -> None:
+    """Weights ρ_m·P_m^(nK) updated shot by shot, as a Bayesian would, not by the law's log-sum-exp."""
+    design = design_of(counts(), account_named(name))
+    right, gaps, priors = expit(0.8), [0.5, 1.2], [0.4, -0.3]
+    values = {"right_logit": 0.8, "efficiency": 1.5}
+    if name == "arora-scoring":
+        values |= {"gap": inverse_softplus(gaps[0]), "others_prior": priors[0]}
+        p, weight = np.array([right, right * np.exp(-gaps[0])]), np.exp([0.0, priors[0]])
+    else:
+        values |= {"near_gap": inverse_softplus(gaps[0]), "far_gap": inverse_softplus(gaps[1])}
+        values |= {"near_prior": priors[0], "far_prior": priors[1]}
+        p, weight = right * np.exp([0.0, -gaps[0], -gaps[0] - gaps[1]]), np.exp([0.0, *priors])
+    got = set_values(design, **values)
+    shown = 0
+    for n in SHOTS:
+        for _ in range(n - shown):
+            weight = weight * p**1.5
+            weight = weight / weight.sum()
+        shown = n
+        assert got[cell(design, n=n)] == pytest.approx((weight * p).sum() / weight.sum(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("power", lambda n: (n + 1) ** -0.7),
+        ("bounded-power", lambda n: (1 + n / 3.0) ** -0.7),
+        ("logistic", lambda n: 1 / (1 + (n / 3.0) ** 0.7)),
+    ],
+)
+def test_laws_of_the_negative_log_accuracy(name: str, left) -> None:
+    design = design_of(counts(), account_named(name))
+    values = {"start_logit": -1.0, "end_logit": 1.0, "exponent": np.log(0.7)}
+    if name != "power":
+        values["turn"] = np.log(3.0)
+    got = set_values(design, **values)
+    start, end = -np.log(expit(-1.0)), -np.log(expit(1.0))
+    for n in SHOTS:
+        assert got[cell(design, n=n)] == pytest.approx(np.exp(-(end + (start - end) * left(n))), abs=1e-6)
+
+
+def test_a_set_shifts_all_its_cells_but_not_zero_shot() -> None:
+    design = design_of(counts(sets=("s1", "s2")), account_named("power"))
+    nodes = design.draw_prior(1, np.random.default_rng(0))
+    nodes[SET_EFFECT][...] = 0.0
+    still = design.probability(design.gathered(nodes))[0]
+    nodes[SET_EFFECT][0] = np.array([1.0, 0.0])
+    moved = design.probability(design.gathered(nodes))[0]
+    is_first = (design.grid.cells["demonstration_set"] == "s1").to_numpy()
+    change = np.log(moved / (1 - moved)) - np.log(still / (1 - still))
+    np.testing.assert_allclose(change, np.where(is_first, 1.0, 0.0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("models", "tasks", "effects"), [(2, 1, set()), (1, 3, set()), (2, 3, {"model", "task"})], ids=str
+)
+def test_models_and_tasks_lie_around_a_population(
+    models: int, tasks: int, effects: set[str], rng: np.random.Generator
+) -> None:
+    names = tuple(f"m{i}" for i in range(models)), tuple(f"t{i}" for i in range(tasks))
+    design = design_of(counts(models=names[0], tasks=names[1]), account_named("power"))
+    nodes = {node.name for node in design.nodes}
+    assert {"start_logit_population", "start_logit_spread"} <= nodes
+    assert {kind for kind in ("model", "task") if f"start_logit_{kind}_effect" in nodes} == effects
+    drawn = design.draw_prior(20_000, rng)
+    x = drawn["start_logit_x"]
+    assert x.shape == (20_000, models * tasks, 1, 2)
+    # Two of a population differ by √2 spreads, so more than nothing and less than two that share nothing.
+    apart = (x[:, 0] - x[:, -1]).std() / np.sqrt(2)
+    assert 0.5 < apart < 2.0
+    assert np.corrcoef(x[:, 0, 0, 0], x[:, -1, 0, 0])[0, 1] > 0.3
+
+
+def test_an_unknown_account_is_named_with_its_nearest() -> None:
+    with pytest.raises(UserError, match="bounded-power"):
+        account_named("bounded-pwer")
+
+
+def test_log_probabilities_that_are_missing_are_counted() -> None:
+    table = counts()
+    table.loc[[2, 5], "mean_logprob"] = [np.nan, -np.inf]
+    with pytest.raises(UserError, match="2 of 14 cells have no finite mean log-probability"):
+        design_of(table, account_named("power"), observe="logprob")
