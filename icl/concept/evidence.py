@@ -1,0 +1,340 @@
+"""The evidence decomposition of real tasks: what inputs, label words and right labels of a demonstration each bring.
+
+After n demonstrations the log-odds of *this task* against *no task* are (science §7.2; Min §5)
+
+    ℓ = ℓ₀ + n·(α·[task inputs] + β·[label space] + γ·λ(ρ) − ν[format]) + W,
+    λ(ρ) = ρ·log((1 − η)·m) + (1 − ρ)·log(η·m/(m − 1)),
+
+W the walk of a demonstration set, Normal(0, σ²·n) and shared by all that is asked behind it. Accuracy is a mixture
+over concepts: *skill* under the task, a base rate near chance under no task and, with three concepts, (1 − skill)/(m − 1)
+under the *permuted* one, whose log-odds are ℓ − δ with λ taken at the share of labels that agree with the permutation.
+Counts are Beta-binomial. δ ≥ 0 and skill ≥ base keep the concepts from switching labels. Deliberately not expressed:
+evidence that saturates with n, that one part makes another worth more, queries that differ in difficulty or are shared by
+conditions (so small differences between conditions are known better than here). Misfit shows in the predictive check.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from icl.concept.evidence_design import EvidenceDesign, evidence_design
+from icl.concept.fit import SAMPLE_STATS, TARGET_ACCEPT, quiet
+from icl.errors import UserError
+
+if TYPE_CHECKING:
+    import pymc
+
+__all__ = ["DEFAULT_EVIDENCE_PRIORS", "EvidencePriors", "build_evidence_model", "fit_evidence"]
+
+_PRIOR_DRAWS = 2000
+_INTERNAL = ("walk", "_unit", "_mean", "_ratio")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePriors:
+    """Every prior as a number, with its reason.
+
+    Attributes
+    ----------
+    inputs, label_space
+        Half-normal scales of α and β, nats per demonstration: half a nat each settles most queries in five shots.
+    label_weight
+        Half-normal scale of γ: 1 uses each label as an exact Bayesian would, 0 not at all.
+    noise
+        Half-normal scale of ν, nats per demonstration: as much as α and β together, so that curves may fall.
+    scatter_median, scatter_spread
+        Lognormal of the sd by which the logs of α, β, γ, ν differ between series, where there are several: most
+        within a factor of two of the common value.
+    label_noise_median, label_noise_spread
+        η ÷ (1 − 1/m), normal on the logit scale: a concept takes about one label in ten (m = 2) for wrong, between
+        one in fifty and one in four; data sets have 3 % wrong labels and more (Northcutt et al. 2021).
+    start_spread
+        sd of ℓ₀ about 0, nats: without demonstrations anything from 8 % to 92 % for the task is plausible.
+    permuted_gap
+        Half-normal scale of δ, nats: before any demonstration the permuted task is never the likelier one.
+    base_spread
+        sd of logit(base) about logit(1/m): answers without a task are near chance, but query labels are not balanced.
+    skill_mean, skill_spread
+        Normal of logit((skill − base) ÷ (1 − base)): most of the way up, 25 % to 99 % plausible.
+    walk_median, walk_spread
+        Lognormal of σ, nats per √demonstration: sets of 16 differ by about 0.8 nats; it keeps away from 0, where the
+        walks' own scale would vanish.
+    precision_mean, precision_spread
+        Normal of log φ: a few points between repetitions beyond chance; the spread admits pure binomial counts.
+    """
+
+    inputs: float = 0.5
+    label_space: float = 0.5
+    label_weight: float = 1.0
+    noise: float = 1.0
+    scatter_median: float = 0.5
+    scatter_spread: float = 0.4
+    label_noise_median: float = 0.2
+    label_noise_spread: float = 0.8
+    start_spread: float = 1.5
+    permuted_gap: float = 2.0
+    base_spread: float = 0.3
+    skill_mean: float = 1.5
+    skill_spread: float = 1.2
+    walk_median: float = 0.2
+    walk_spread: float = 0.7
+    precision_mean: float = 6.0
+    precision_spread: float = 1.5
+
+
+DEFAULT_EVIDENCE_PRIORS = EvidencePriors()
+
+
+def build_evidence_model(
+    cells: pd.DataFrame, priors: EvidencePriors = DEFAULT_EVIDENCE_PRIORS, *, concepts: int = 2
+) -> "pymc.Model":
+    """Build the model over a table of cells; sampling is `fit_evidence`'s business.
+
+    Its Deterministics are `inputs`, `label_space`, `label_weight`, `labels` = γ·λ(1) and `wrong_labels` =
+    γ·(λ(1) − λ(0)) by series, and `noise` by style (a series' format); all but `label_weight` in nats per demonstration.
+
+    Raises
+    ------
+    UserError
+        If the cells could not tell what a demonstration brings, or there are not 2 or 3 concepts.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    if concepts not in (2, 3):
+        raise UserError(f"there are 2 concepts (task, no task) or 3 (and the permuted task), got {concepts}.")
+    design = evidence_design(cells)
+    cells, series = design.cells, design.cell_series
+    n = cells["num_shots"].to_numpy(dtype=float)
+    wrong = 1 - cells["share_correct"].to_numpy(dtype=float, na_value=1.0)
+    unpermuted = 1 - cells["share_permuted"].to_numpy(dtype=float, na_value=1.0)
+
+    with pm.Model(coords=design.coords) as model:
+        part = _parts(design, priors)
+        labels, wrong_labels = _label_terms(design, part["label_weight"], priors)
+        rest = part["inputs"][series] * cells["has_inputs"].to_numpy(dtype=float)
+        rest = rest + part["label_space"][series] * cells["has_label_space"].to_numpy(dtype=float)
+        rest = rest - part["noise"][design.cell_style]
+
+        def drift(broken):
+            """Nats per demonstration for a mapping that this share of the labels does not follow."""
+            return rest + design.has_labels * (labels[series] - broken * wrong_labels[series])
+
+        start = pm.Normal("start_log_odds", 0.0, priors.start_spread, dims="style")
+        before = start[design.cell_style] + _walk(design, priors)
+        log_odds = [pt.zeros_like(before), before + n * drift(wrong)]
+        base_logit = pm.Normal("base_logit", -np.log(design.series["num_labels"] - 1), priors.base_spread, dims="series")
+        base = pm.Deterministic("base", pm.math.sigmoid(base_logit), dims="series")
+        skill_logit = pm.Normal("skill_logit", priors.skill_mean, priors.skill_spread, dims="series")
+        skill = pm.Deterministic("skill", base + (1 - base) * pm.math.sigmoid(skill_logit), dims="series")
+        levels = [base[series], skill[series]]
+        if concepts == 3:
+            gap = priors.permuted_gap * _half_normal("permuted_gap_unit", "series")
+            gap = pm.Deterministic("permuted_gap", gap, dims="series")
+            log_odds.append(before - gap[series] + n * drift(unpermuted))
+            levels.append((1 - skill[series]) / (cells["num_labels"].to_numpy(dtype=float) - 1))
+        probability = pm.math.softmax(pt.stack(log_odds, axis=1), axis=1)
+        accuracy = pm.Deterministic("accuracy", (probability * pt.stack(levels, axis=1)).sum(axis=1), dims="cell")
+        log_precision = pm.Normal("log_precision", priors.precision_mean, priors.precision_spread, dims="series")
+        precision = pm.math.exp(log_precision)[series]
+        pm.BetaBinomial(
+            "num_correct",
+            n=cells["num_prompts"].to_numpy(),
+            alpha=accuracy * precision,
+            beta=(1 - accuracy) * precision,
+            observed=cells["num_correct"].to_numpy(),
+            dims="cell",
+        )
+    return model
+
+
+def _half_normal(name: str, *dims: str):
+    """Unit-scale half-normal; softplus, not exp, keeps the ridges between components straight."""
+    import pymc as pm
+
+    softplus = pm.distributions.transforms.LogExpM1()
+    softplus.name = "softplus"  # PyMC 6.4's compute_log_likelihood stumbles over the underscores of its own name
+    return pm.HalfNormal(name, 1.0, dims=dims or None, default_transform=softplus)
+
+
+def _parts(design: EvidenceDesign, priors: EvidencePriors) -> dict:
+    """α, β, γ by series and ν by style; several series scatter about a common value."""
+    import pymc as pm
+
+    dims = {"inputs": "series", "label_space": "series", "label_weight": "series", "noise": "style"}
+    if len(design.series) == 1:
+        units = {name: _half_normal(f"{name}_unit", dim) for name, dim in dims.items()}
+        return {
+            name: pm.Deterministic(name, getattr(priors, name) * unit, dims=dims[name]) for name, unit in units.items()
+        }
+    scatter = pm.LogNormal("scatter", np.log(priors.scatter_median), priors.scatter_spread)
+    found = {}
+    for name, dim in dims.items():
+        mean = getattr(priors, name) * _half_normal(f"{name}_mean")
+        ratio = pm.Normal(f"{name}_ratio", 0.0, 1.0, dims=dim)
+        found[name] = pm.Deterministic(name, mean * pm.math.exp(scatter * ratio), dims=dim)
+    return found
+
+
+def _label_terms(design: EvidenceDesign, weight, priors: EvidencePriors) -> tuple:
+    """γ·λ(1), and γ·(λ(1) − λ(0)): what a right label brings, and what is lost where it is wrong."""
+    import pymc as pm
+
+    most = 1 - 1 / design.series["num_labels"].to_numpy(dtype=float)  # at η = 1 − 1/m labels tell nothing
+    middle = np.log(priors.label_noise_median / (1 - priors.label_noise_median))
+    logit = pm.Normal("label_noise_logit", middle, priors.label_noise_spread, dims="series")
+    noise = pm.Deterministic("label_noise", most * pm.math.sigmoid(logit), dims="series")
+    labels = weight * pm.math.log((1 - noise) / (1 - most))
+    wrong = weight * pm.math.log((1 - noise) / noise * most / (1 - most))
+    return pm.Deterministic("labels", labels, dims="series"), pm.Deterministic("wrong_labels", wrong, dims="series")
+
+
+def _walk(design: EvidenceDesign, priors: EvidencePriors):
+    """W of each cell: the sum of its demonstration set's steps, each with variance σ² per demonstration."""
+    import pymc as pm
+
+    sd = pm.LogNormal("walk_deviation", np.log(priors.walk_median), priors.walk_spread, dims="series")
+    step = pm.Normal("walk", 0.0, sd[design.walk_series], dims="step")
+    return (step[design.cell_walk] * design.cell_walk_length).sum(axis=1)
+
+
+def fit_evidence(
+    cells: pd.DataFrame,
+    *,
+    priors: EvidencePriors = DEFAULT_EVIDENCE_PRIORS,
+    concepts: int = 2,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    seed: int,
+    progress: bool = False,
+) -> xr.DataTree:
+    """Sample the posterior of the evidence decomposition with nutpie.
+
+    Parameters
+    ----------
+    cells
+        From `icl.concept.evidence_design.evidence_cells`; of one or several models and tasks.
+    concepts
+        2: this task and no task; 3: and the permuted task, for runs that permute labels.
+    draws, tune, chains
+        Kept draws and tuning draws of each chain, and their number: two or more, so that they can disagree.
+    seed
+        Seed of prior draws, sampler and predictive draws.
+    progress
+        Whether nutpie shows a progress bar.
+
+    Returns
+    -------
+    xr.DataTree
+        Groups prior, prior_predictive, posterior, sample_stats, posterior_predictive, log_likelihood, observed_data and
+        constant_data (the cells); the root's attrs tell what was asked, by which versions it was answered, and in how
+        many seconds. `icl.concept.diagnose.diagnose` says whether it may be read,
+        `icl.concept.evidence_summary.summarise_evidence` what it says.
+
+    Raises
+    ------
+    UserError
+        If the cells could not tell what a demonstration brings, or the sampler's numbers make no sense.
+    """
+    import nutpie
+    import pymc as pm
+
+    if chains < 2 or draws < 4 or tune < 1:
+        raise UserError(
+            f"a fit needs at least 2 chains, 4 draws and 1 tuning draw, got {chains}, {draws} and {tune}; raise them."
+        )
+    model = build_evidence_model(cells, priors, concepts=concepts)
+    seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(3)]
+    plain = {"mode": "FAST_COMPILE"}  # compiling would take longer than the few predictive draws do
+    started = time.perf_counter()
+    with quiet("pymc"):
+        prior = pm.sample_prior_predictive(_PRIOR_DRAWS, model=model, random_seed=seeds[0], compile_kwargs=plain)
+        compiled = nutpie.compile_pymc_model(model)
+        sampling = time.perf_counter()
+        tree = nutpie.sample(
+            compiled,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            seed=seeds[1],
+            target_accept=TARGET_ACCEPT,
+            save_warmup=False,
+            progress_bar=progress,
+        )
+        sampled = time.perf_counter()
+        predictive = pm.sample_posterior_predictive(
+            tree,
+            model=model,
+            var_names=["num_correct"],
+            random_seed=seeds[2],
+            progressbar=False,
+            compile_kwargs=plain,
+        )
+        likelihood = pm.compute_log_likelihood(tree, model=model, extend_inferencedata=False, progressbar=False)
+    finished = time.perf_counter()
+    groups = {
+        "prior": _named(prior["prior"].to_dataset()),
+        "prior_predictive": prior["prior_predictive"].to_dataset(),
+        "posterior": _named(tree["posterior"].to_dataset()),
+        "sample_stats": tree["sample_stats"].to_dataset()[list(SAMPLE_STATS)],
+        "posterior_predictive": predictive["posterior_predictive"].to_dataset(),
+        "log_likelihood": (
+            likelihood if isinstance(likelihood, xr.Dataset) else likelihood["log_likelihood"].to_dataset()
+        ),
+        "observed_data": prior["observed_data"].to_dataset(),
+        "constant_data": _constant_data(evidence_design(cells)),
+    }
+    result = xr.DataTree.from_dict(groups)
+    result.attrs = {
+        "account": "evidence",
+        "concepts": concepts,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "target_accept": TARGET_ACCEPT,
+        "priors": json.dumps(asdict(priors)),
+        "versions": json.dumps({name: version(name) for name in ("pymc", "nutpie", "arviz", "numpy")}),
+        "seconds_compiling": round(sampling - started, 2),
+        "seconds_sampling": round(sampled - sampling, 2),
+        "seconds_total": round(finished - started, 2),
+    }
+    return result
+
+
+def _named(dataset: xr.Dataset) -> xr.Dataset:
+    """Leave out what only the sampler needs."""
+    inner = [str(name) for name in dataset.data_vars if str(name).endswith(_INTERNAL)]
+    return dataset.drop_vars(inner).drop_dims("step", errors="ignore")
+
+
+def _constant_data(design: EvidenceDesign) -> xr.Dataset:
+    cells, coords = design.cells, design.coords
+    variables: dict[str, tuple[str, np.ndarray]] = {
+        name: ("cell", cells[name].to_numpy(dtype=np.str_ if cells[name].dtype == "str" else None))
+        for name in ("num_shots", "num_correct", "num_prompts", "num_labels", "share_correct", "share_permuted")
+    }
+    variables |= {name: ("cell", cells[name].to_numpy()) for name in ("has_inputs", "has_label_space")}
+    text = ("model", "task", "demonstration_set_id", "label_mode", "input_mode", "balance", "format")
+    variables |= {f"cell_{name}": ("cell", cells[name].to_numpy(dtype=np.str_)) for name in text}
+    variables |= {
+        "cell_example_length": ("cell", np.full(len(cells), np.nan)),
+        "cell_series": ("cell", design.cell_series),
+        "cell_style": ("cell", design.cell_style),
+        "style_series": ("style", design.style_series),
+        "series_num_labels": ("series", design.series["num_labels"].to_numpy()),
+        "style_format": ("style", design.styles["format"].to_numpy(dtype=np.str_)),
+    }
+    variables |= {
+        f"series_{name}": ("series", design.series[name].to_numpy(dtype=np.str_)) for name in ("model", "task")
+    }
+    return xr.Dataset(variables, coords={name: coords[name] for name in ("series", "style", "cell")})
