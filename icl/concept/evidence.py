@@ -6,16 +6,17 @@ After n demonstrations the log-odds of *this task* against *no task* are (scienc
     λ(ρ) = ρ·log((1 − η)·m) + (1 − ρ)·log(η·m/(m − 1)),
 
 W the walk of a demonstration set, Normal(0, σ²·n) and shared by all that is asked behind it. Accuracy is a mixture
-over concepts: *skill* under the task, a base rate near chance under no task and, with three concepts, (1 − skill)/(m − 1)
-under the *permuted* one, whose log-odds are ℓ − δ with λ taken at the share of labels that agree with the permutation.
-Counts are Beta-binomial. δ ≥ 0 and skill ≥ base keep the concepts from switching labels. Deliberately not expressed:
-evidence that saturates with n, that one part makes another worth more, queries that differ in difficulty or are shared by
-conditions (so small differences between conditions are known better than here). Misfit shows in the predictive check.
+over concepts: *skill* under the task, a base rate near chance under no task and, with three concepts,
+(1 − skill)/(m − 1) under the *permuted* one, whose log-odds are ℓ − δ with λ taken at the share of labels that agree
+with the permutation. Counts are Beta-binomial. δ ≥ 0 and skill ≥ base keep the concepts from switching labels.
+Deliberately not expressed: evidence that saturates with n; that one part makes another worth more; queries that differ
+in difficulty, or that all conditions share, so that small differences between conditions are known better than here.
+Misfit shows in the posterior predictive check.
 """
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ import pandas as pd
 import xarray as xr
 
 from icl.concept.evidence_design import EvidenceDesign, evidence_design
+from icl.concept.evidence_priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.fit import SAMPLE_STATS, TARGET_ACCEPT, quiet
 from icl.errors import UserError
 
@@ -34,62 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_EVIDENCE_PRIORS", "EvidencePriors", "build_evidence_model", "fit_evidence"]
 
 _PRIOR_DRAWS = 2000
-_INTERNAL = ("walk", "_unit", "_mean", "_ratio")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidencePriors:
-    """Every prior as a number, with its reason.
-
-    Attributes
-    ----------
-    inputs, label_space
-        Half-normal scales of α and β, nats per demonstration: half a nat each settles most queries in five shots.
-    label_weight
-        Half-normal scale of γ: 1 uses each label as an exact Bayesian would, 0 not at all.
-    noise
-        Half-normal scale of ν, nats per demonstration: as much as α and β together, so that curves may fall.
-    scatter_median, scatter_spread
-        Lognormal of the sd by which the logs of α, β, γ, ν differ between series, where there are several: most
-        within a factor of two of the common value.
-    label_noise_median, label_noise_spread
-        η ÷ (1 − 1/m), normal on the logit scale: a concept takes about one label in ten (m = 2) for wrong, between
-        one in fifty and one in four; data sets have 3 % wrong labels and more (Northcutt et al. 2021).
-    start_spread
-        sd of ℓ₀ about 0, nats: without demonstrations anything from 8 % to 92 % for the task is plausible.
-    permuted_gap
-        Half-normal scale of δ, nats: before any demonstration the permuted task is never the likelier one.
-    base_spread
-        sd of logit(base) about logit(1/m): answers without a task are near chance, but query labels are not balanced.
-    skill_mean, skill_spread
-        Normal of logit((skill − base) ÷ (1 − base)): most of the way up, 25 % to 99 % plausible.
-    walk_median, walk_spread
-        Lognormal of σ, nats per √demonstration: sets of 16 differ by about 0.8 nats; it keeps away from 0, where the
-        walks' own scale would vanish.
-    precision_mean, precision_spread
-        Normal of log φ: a few points between repetitions beyond chance; the spread admits pure binomial counts.
-    """
-
-    inputs: float = 0.5
-    label_space: float = 0.5
-    label_weight: float = 1.0
-    noise: float = 1.0
-    scatter_median: float = 0.5
-    scatter_spread: float = 0.4
-    label_noise_median: float = 0.2
-    label_noise_spread: float = 0.8
-    start_spread: float = 1.5
-    permuted_gap: float = 2.0
-    base_spread: float = 0.3
-    skill_mean: float = 1.5
-    skill_spread: float = 1.2
-    walk_median: float = 0.2
-    walk_spread: float = 0.7
-    precision_mean: float = 6.0
-    precision_spread: float = 1.5
-
-
-DEFAULT_EVIDENCE_PRIORS = EvidencePriors()
+_INTERNAL = ("_unit", "_mean", "_ratio")
 
 
 def build_evidence_model(
@@ -98,7 +45,8 @@ def build_evidence_model(
     """Build the model over a table of cells; sampling is `fit_evidence`'s business.
 
     Its Deterministics are `inputs`, `label_space`, `label_weight`, `labels` = γ·λ(1) and `wrong_labels` =
-    γ·(λ(1) − λ(0)) by series, and `noise` by style (a series' format); all but `label_weight` in nats per demonstration.
+    γ·(λ(1) − λ(0)) by series, and `noise` by style (a series' format); all but `label_weight` are nats per
+    demonstration.
 
     Raises
     ------
@@ -130,7 +78,9 @@ def build_evidence_model(
         start = pm.Normal("start_log_odds", 0.0, priors.start_spread, dims="style")
         before = start[design.cell_style] + _walk(design, priors)
         log_odds = [pt.zeros_like(before), before + n * drift(wrong)]
-        base_logit = pm.Normal("base_logit", -np.log(design.series["num_labels"] - 1), priors.base_spread, dims="series")
+        base_logit = pm.Normal(
+            "base_logit", -np.log(design.series["num_labels"] - 1), priors.base_spread, dims="series"
+        )
         base = pm.Deterministic("base", pm.math.sigmoid(base_logit), dims="series")
         skill_logit = pm.Normal("skill_logit", priors.skill_mean, priors.skill_spread, dims="series")
         skill = pm.Deterministic("skill", base + (1 - base) * pm.math.sigmoid(skill_logit), dims="series")
@@ -201,7 +151,7 @@ def _walk(design: EvidenceDesign, priors: EvidencePriors):
     import pymc as pm
 
     sd = pm.LogNormal("walk_deviation", np.log(priors.walk_median), priors.walk_spread, dims="series")
-    step = pm.Normal("walk", 0.0, sd[design.walk_series], dims="step")
+    step = sd[design.walk_series] * pm.Normal("walk_unit", 0.0, 1.0, dims="step")
     return (step[design.cell_walk] * design.cell_walk_length).sum(axis=1)
 
 
@@ -266,6 +216,7 @@ def fit_evidence(
             chains=chains,
             seed=seeds[1],
             target_accept=TARGET_ACCEPT,
+            adaptation="low_rank",  # follows the ridges between components: twice the effective draws in half the time
             save_warmup=False,
             progress_bar=progress,
         )

@@ -171,7 +171,9 @@ def validate_evidence_cells(cells: pd.DataFrame) -> pd.DataFrame:
         counts = ("num_shots", "num_correct", "num_prompts", "num_labels")
         whole = [name for name in counts if (typed[name] != cells[name].array).any()]
     except (TypeError, ValueError) as error:
-        raise UserError(f"a column of the evidence cells has the wrong type ({error}); see EVIDENCE_COLUMNS.") from error
+        raise UserError(
+            f"a column of the evidence cells has the wrong type ({error}); see EVIDENCE_COLUMNS."
+        ) from error
     if whole:
         raise UserError(f"{whole} of the evidence cells must be whole numbers; give counts, not shares.")
     _check_values(typed)

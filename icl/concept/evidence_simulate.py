@@ -72,9 +72,7 @@ def expected_accuracy(
 _BY_STYLE = ("noise", "start_log_odds")
 
 
-def simulate_evidence(
-    cells: pd.DataFrame, parameters: Mapping[str, ndarray], rng: np.random.Generator
-) -> pd.DataFrame:
+def simulate_evidence(cells: pd.DataFrame, parameters: Mapping[str, ndarray], rng: np.random.Generator) -> pd.DataFrame:
     """Draw the right answers of each cell anew: a walk for every demonstration set, then Beta-binomial counts.
 
     Parameters
