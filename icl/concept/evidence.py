@@ -33,7 +33,7 @@ from icl.errors import UserError
 if TYPE_CHECKING:
     import pymc
 
-__all__ = ["DEFAULT_EVIDENCE_PRIORS", "EvidencePriors", "build_evidence_model", "fit_evidence"]
+__all__ = ["build_evidence_model", "constant_data", "fit_evidence"]
 
 _PRIOR_DRAWS = 2000
 _INTERNAL = ("_unit", "_mean", "_ratio")
@@ -241,12 +241,13 @@ def fit_evidence(
             likelihood if isinstance(likelihood, xr.Dataset) else likelihood["log_likelihood"].to_dataset()
         ),
         "observed_data": prior["observed_data"].to_dataset(),
-        "constant_data": _constant_data(evidence_design(cells)),
+        "constant_data": constant_data(evidence_design(cells)),
     }
     result = xr.DataTree.from_dict(groups)
     result.attrs = {
         "account": "evidence",
         "concepts": concepts,
+        "normalisation": cells.attrs.get("normalisation", ""),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
         "draws": draws,
@@ -268,7 +269,8 @@ def _named(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.drop_vars(inner).drop_dims("step", errors="ignore")
 
 
-def _constant_data(design: EvidenceDesign) -> xr.Dataset:
+def constant_data(design: EvidenceDesign) -> xr.Dataset:
+    """Lay out what a fit keeps of its cells: what they showed, what was counted, whose they are."""
     cells, coords = design.cells, design.coords
     variables: dict[str, tuple[str, np.ndarray]] = {
         name: ("cell", cells[name].to_numpy(dtype=np.str_ if cells[name].dtype == "str" else None))

@@ -17,6 +17,7 @@ __all__ = [
     "CONDITION",
     "EVIDENCE_COLUMNS",
     "EvidenceDesign",
+    "count_cells",
     "evidence_cells",
     "evidence_design",
     "label_evidence",
@@ -88,13 +89,20 @@ def evidence_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISAT
     Returns
     -------
     pd.DataFrame
-        `EVIDENCE_COLUMNS`.
+        `EVIDENCE_COLUMNS`; `attrs` keeps the normalisation.
 
     Raises
     ------
     UserError
         If the table is no score table, is of GINC, or its cells could not tell what a demonstration brings.
     """
+    cells = validate_evidence_cells(count_cells(scores, normalisation))
+    cells.attrs["normalisation"] = normalisation
+    return cells
+
+
+def count_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
+    """Count as `evidence_cells` does, but take answers that could tell nothing as well."""
     scores = normalise(validate_scores(scores), normalisation)
     if scores["example_length"].notna().any():
         raise UserError(
@@ -110,7 +118,7 @@ def evidence_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISAT
         num_correct=("correct", "sum"), num_prompts=("correct", "size")
     )
     cells["num_correct"] = cells["num_correct"].round().astype("int64")
-    return validate_evidence_cells(_with_shares(cells))
+    return _with_shares(cells)
 
 
 def _prompts(scores: pd.DataFrame) -> pd.DataFrame:

@@ -88,6 +88,8 @@ class Material:
         sets; they are shown where a probe asked for them.
     variance : DataTree or None
         What `icl.concept.variance.fit_variance` made of its answers.
+    evidence : DataTree or None
+        What `icl.concept.evidence.fit_evidence` made of the answers of all models.
     """
 
     model: str
@@ -97,6 +99,7 @@ class Material:
     chance: float | None = None
     probes: tuple[str, ...] = ()
     variance: "xarray.DataTree | None" = None
+    evidence: "xarray.DataTree | None" = None
 
     def of(self, model: str) -> "Material":
         """Keep what is known of one model."""

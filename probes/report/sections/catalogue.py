@@ -8,6 +8,7 @@ from probes.report.sections import (
     bias,
     calibration,
     consistency,
+    evidence,
     flip,
     ladder,
     options,
@@ -44,6 +45,7 @@ SECTIONS: dict[str, Section] = {
     "consistency": Section(draw=consistency.draw, say=consistency.say, answers=("consistency",)),
     "bias": Section(draw=bias.draw, say=bias.say, answers=("bias",)),
     "variance": Section(draw=variance.draw, say=variance.say, answers=("prompt-variance",)),
+    "evidence": Section(draw=evidence.draw, say=evidence.say),
     "calibration": Section(draw=calibration.draw, say=calibration.say, answers=("calibration",)),
 }
 """Name → section, in the order of the page."""
