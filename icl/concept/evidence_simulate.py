@@ -48,6 +48,12 @@ def expected_accuracy(
     """
     design = evidence_design(cells)
     _check(design, parameters)
+    return _mean(design, parameters, walk)
+
+
+def _mean(
+    design: EvidenceDesign, parameters: Mapping[str, ndarray], walk: Float[ndarray, " num_cells"] | None
+) -> Float[ndarray, " num_cells"]:
     accuracy = np.empty(len(design.cells))
     for place, cell in enumerate(design.cells.itertuples(index=False)):
         series, style = design.cell_series[place], design.cell_style[place]
@@ -92,7 +98,7 @@ def simulate_evidence(cells: pd.DataFrame, parameters: Mapping[str, ndarray], rn
     deviation = np.asarray(parameters["walk_deviation"], dtype=float)[design.walk_series]
     step = deviation * rng.normal(size=len(design.walk_series))
     walk = (step[design.cell_walk] * design.cell_walk_length).sum(axis=1)
-    mean = expected_accuracy(cells, parameters, walk)
+    mean = _mean(design, parameters, walk)
     precision = np.exp(np.asarray(parameters["log_precision"], dtype=float))[design.cell_series]
     tiny = np.finfo(float).tiny  # a mean of exactly 0 or 1 has no Beta
     share = rng.beta(np.maximum(mean * precision, tiny), np.maximum((1 - mean) * precision, tiny))
