@@ -225,7 +225,7 @@ def test_wrong_questions_are_refused(rng):
     with pytest.raises(UserError, match="parameter 'noise' needs one value for each style, 1"):
         expected_accuracy(cells, parameters(cells) | {"noise": np.zeros(3)})
     with pytest.raises(UserError, match="odds must be positive, got 0"):
-        summarise_conditions(made_tree(cells, rng), odds=0)
+        summarise_conditions(made_tree(cells, rng), odds=0.0)
     with pytest.raises(UserError, match="are of tasks in words|is of tasks in words"):
         evidence_cells(scores_of([{"logprobs": [-0.1, -1.0], "example_length": 5}]))
 
@@ -283,11 +283,11 @@ def test_a_permuted_task_is_answered_wrong_and_is_never_the_likelier_start(rng):
 def test_simulated_counts_have_the_mean_and_spread_of_their_law(rng):
     cells = ladder(rng, queries=200, sets=2, modes=(("gold", "task"), ("random", "task")))
     known = parameters(cells, walk_deviation=1e-9, log_precision=4.0)
-    share = np.stack([simulate_evidence(cells, known, rng)["num_correct"] / 200 for _ in range(300)])
+    share = np.stack([simulate_evidence(cells, known, rng)["num_correct"] / 200 for _ in range(100)])
     mean = expected_accuracy(cells, known)
-    np.testing.assert_allclose(share.mean(axis=0), mean, atol=5 * np.sqrt(0.25 * (1 / 200 + 1 / 55) / 300))
+    np.testing.assert_allclose(share.mean(axis=0), mean, atol=5 * np.sqrt(0.25 * (1 / 200 + 1 / 55) / 100))
     spread = mean * (1 - mean) / 200 * (1 + 199 / (np.exp(4.0) + 1))
-    np.testing.assert_allclose(share.var(axis=0), spread, rtol=0.45)
+    np.testing.assert_allclose(share.var(axis=0), spread, rtol=0.7)
 
 
 # ---------------------------------------------------------------- what the conditions tell apart

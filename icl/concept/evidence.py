@@ -44,7 +44,7 @@ def build_evidence_model(
 ) -> "pymc.Model":
     """Build the model over a table of cells; sampling is `fit_evidence`'s business.
 
-    Its Deterministics are `inputs`, `label_space`, `label_weight`, `labels` = γ·λ(1) and `wrong_labels` =
+    Its quantities are `inputs`, `label_space`, `label_weight`, `labels` = γ·λ(1) and `wrong_labels` =
     γ·(λ(1) − λ(0)) by series, and `noise` by style (a series' format); all but `label_weight` are nats per
     demonstration.
 
@@ -66,14 +66,13 @@ def build_evidence_model(
 
     with pm.Model(coords=design.coords) as model:
         part = _parts(design, priors)
-        labels, wrong_labels = _label_terms(design, part["label_weight"], priors)
         rest = part["inputs"][series] * cells["has_inputs"].to_numpy(dtype=float)
         rest = rest + part["label_space"][series] * cells["has_label_space"].to_numpy(dtype=float)
         rest = rest - part["noise"][design.cell_style]
 
         def drift(broken):
             """Nats per demonstration for a mapping that this share of the labels does not follow."""
-            return rest + design.has_labels * (labels[series] - broken * wrong_labels[series])
+            return rest + design.has_labels * (part["labels"][series] - broken * part["wrong_labels"][series])
 
         start = pm.Normal("start_log_odds", 0.0, priors.start_spread, dims="style")
         before = start[design.cell_style] + _walk(design, priors)
@@ -86,7 +85,7 @@ def build_evidence_model(
         skill = pm.Deterministic("skill", base + (1 - base) * pm.math.sigmoid(skill_logit), dims="series")
         levels = [base[series], skill[series]]
         if concepts == 3:
-            gap = priors.permuted_gap * _half_normal("permuted_gap_unit", "series")
+            gap = priors.permuted_gap * _half_normal("permuted_gap_unit", 1.0, "series")
             gap = pm.Deterministic("permuted_gap", gap, dims="series")
             log_odds.append(before - gap[series] + n * drift(unpermuted))
             levels.append((1 - skill[series]) / (cells["num_labels"].to_numpy(dtype=float) - 1))
@@ -105,45 +104,59 @@ def build_evidence_model(
     return model
 
 
-def _half_normal(name: str, *dims: str):
-    """Unit-scale half-normal; softplus, not exp, keeps the ridges between components straight."""
+def _parts(design: EvidenceDesign, priors: EvidencePriors) -> dict:
+    """α, β by series and ν by style, γλ(1) and γ(λ(1) − λ(0)) by series; series scatter about a common value."""
+    import pymc as pm
+
+    dims = {"inputs": "series", "label_space": "series", "noise": "style"}
+    several = len(design.series) > 1
+    scatter = pm.LogNormal("scatter", np.log(priors.scatter_median), priors.scatter_spread) if several else None
+    found = {}
+    for name, dim in dims.items():
+        if scatter is None:
+            value = getattr(priors, name) * _half_normal(f"{name}_unit", 1.0, dim)
+        else:
+            value = _scattered(name, getattr(priors, name), scatter, dim)
+        found[name] = pm.Deterministic(name, value, dims=dim)
+    return found | _label_terms(design, priors, scatter)
+
+
+def _half_normal(name: str, scale, *dims: str):
+    """Half-normal; softplus, not exp, keeps the ridges between components straight."""
     import pymc as pm
 
     softplus = pm.distributions.transforms.LogExpM1()
     softplus.name = "softplus"  # PyMC 6.4's compute_log_likelihood stumbles over the underscores of its own name
-    return pm.HalfNormal(name, 1.0, dims=dims or None, default_transform=softplus)
+    return pm.HalfNormal(name, scale, dims=dims or None, default_transform=softplus)
 
 
-def _parts(design: EvidenceDesign, priors: EvidencePriors) -> dict:
-    """α, β, γ by series and ν by style; several series scatter about a common value."""
+def _scattered(name: str, scale: float, scatter, dim: str):
+    """Values that scatter by factors about a common half-normal one."""
     import pymc as pm
 
-    dims = {"inputs": "series", "label_space": "series", "label_weight": "series", "noise": "style"}
-    if len(design.series) == 1:
-        units = {name: _half_normal(f"{name}_unit", dim) for name, dim in dims.items()}
-        return {
-            name: pm.Deterministic(name, getattr(priors, name) * unit, dims=dims[name]) for name, unit in units.items()
-        }
-    scatter = pm.LogNormal("scatter", np.log(priors.scatter_median), priors.scatter_spread)
-    found = {}
-    for name, dim in dims.items():
-        mean = getattr(priors, name) * _half_normal(f"{name}_mean")
-        ratio = pm.Normal(f"{name}_ratio", 0.0, 1.0, dims=dim)
-        found[name] = pm.Deterministic(name, mean * pm.math.exp(scatter * ratio), dims=dim)
-    return found
+    ratio = pm.Normal(f"{name}_ratio", 0.0, 1.0, dims=dim)
+    return scale * _half_normal(f"{name}_mean", 1.0) * pm.math.exp(scatter * ratio)
 
 
-def _label_terms(design: EvidenceDesign, weight, priors: EvidencePriors) -> tuple:
-    """γ·λ(1), and γ·(λ(1) − λ(0)): what a right label brings, and what is lost where it is wrong."""
+def _label_terms(design: EvidenceDesign, priors: EvidencePriors, scatter) -> dict:
+    """γ·λ(1), what a right label brings, and γ·(λ(1) − λ(0)), what is lost where it is wrong."""
     import pymc as pm
 
     most = 1 - 1 / design.series["num_labels"].to_numpy(dtype=float)  # at η = 1 − 1/m labels tell nothing
     middle = np.log(priors.label_noise_median / (1 - priors.label_noise_median))
     logit = pm.Normal("label_noise_logit", middle, priors.label_noise_spread, dims="series")
     noise = pm.Deterministic("label_noise", most * pm.math.sigmoid(logit), dims="series")
-    labels = weight * pm.math.log((1 - noise) / (1 - most))
-    wrong = weight * pm.math.log((1 - noise) / noise * most / (1 - most))
-    return pm.Deterministic("labels", labels, dims="series"), pm.Deterministic("wrong_labels", wrong, dims="series")
+    right = pm.math.log((1 - noise) / (1 - most))
+    lost = pm.math.log((1 - noise) / noise * most / (1 - most))
+    if scatter is None:
+        # The data know γ·(λ(1) − λ(0)) far better than γ or η, so that is what is sampled; γ stays half-normal.
+        wrong = _half_normal("wrong_labels", priors.label_weight * lost, "series")
+        weight = pm.Deterministic("label_weight", wrong / lost, dims="series")
+    else:
+        weight = _scattered("label_weight", priors.label_weight, scatter, "series")
+        weight = pm.Deterministic("label_weight", weight, dims="series")
+        wrong = pm.Deterministic("wrong_labels", weight * lost, dims="series")
+    return {"labels": pm.Deterministic("labels", weight * right, dims="series"), "wrong_labels": wrong}
 
 
 def _walk(design: EvidenceDesign, priors: EvidencePriors):

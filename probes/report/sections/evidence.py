@@ -195,7 +195,7 @@ def _task_words(tree: "xarray.DataTree", model: str, task: str) -> str:
 
 
 def _drift_words(conditions: pd.DataFrame) -> str:
-    """Say how far the condition with most right labels, and the one that falls short of it most, move the log-odds."""
+    """Say how far the condition with most right labels moves the log-odds, and how far the others do."""
     if conditions["note"].ne("").all():
         return f"In every condition {conditions['note'].iloc[0]}."
     told = conditions[conditions["drift"].notna()].sort_values("share_correct", ascending=False, na_position="last")
@@ -203,7 +203,7 @@ def _drift_words(conditions: pd.DataFrame) -> str:
     text = f"Each demonstration with {_kind(best)} moves the log-odds of the task by "
     text += f"{number(best['drift'])} nats ({interval_words(best['drift_lower'], best['drift_upper'], unit='nats')})"
     text += f"; P(signal > noise) = {number(best['prob_signal_exceeds_noise'])}"
-    if leaves_out_zero(best["drift_lower"], best["drift_upper"]) and math.isfinite(best["shots_needed"]):
+    if leaves_out_zero(float(best["drift_lower"]), float(best["drift_upper"])) and math.isfinite(best["shots_needed"]):
         text += f", and {number(best['shots_needed'], 1)} of them bring it to a posterior of 90 %"
     others = [f"{_kind(row)} {number(row['drift'])}" for _, row in told.iloc[1:].iterrows()]
     return f"{text}." + (f" With others: {listed(others)}." if others else "")
