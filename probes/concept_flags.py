@@ -9,7 +9,12 @@ __all__ = ["add_fit"]
 def add_fit(parser: ArgumentParser) -> None:
     """Declare the flags."""
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    parser.add_argument("--account", default="drift-diffusion", help="see `probe list accounts` (default: %(default)s)")
+    parser.add_argument(
+        "--account", default="drift-diffusion", help="see `probe list accounts`, or evidence (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--concepts", type=int, default=None, help="evidence: 2, or 3 with a permuted task beside (default: 2)"
+    )
     parser.add_argument(
         "--observe", default="counts", help="counts of right answers, or logprob of the gold label (default: counts)"
     )

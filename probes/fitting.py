@@ -1,5 +1,6 @@
 """`probe fit`: an account fitted to what runs hold, said in words."""
 
+import json
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +10,16 @@ import pandas as pd
 
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
+from probes.evidence_words import evidence_lines
 from probes.runs.folder import RunFolder, open_run, write_tree
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["counts_of", "fit", "fit_run"]
+__all__ = ["EVIDENCE", "counts_of", "decompose_run", "fit", "fit_run"]
+
+EVIDENCE = "evidence"
+"""The account that is no law of curves: it takes demonstrations apart."""
 
 
 def fit(options: Namespace) -> None:
@@ -23,21 +28,18 @@ def fit(options: Namespace) -> None:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
     if bool(options.others) != bool(options.out):
         raise UserError("--with RUN and --out FILE.nc go together: a fit of several runs belongs to none of them.")
+    if options.concepts is not None and options.account != EVIDENCE:
+        raise UserError(f"--concepts goes with --account {EVIDENCE} only, got --account {options.account}.")
     folders = [open_run(path) for path in (options.run, *options.others)]
     for folder in folders:
         folder.check_finished()
-    converged = fit_run(
-        folders,
-        out=options.out,
-        account=options.account,
-        observe=options.observe,
-        draws=options.draws,
-        tune=options.tune,
-        chains=options.chains,
-        seed=options.seed,
-        normalisation=options.normalisation,
-        as_json=options.json,
-    )
+    asked = {name: getattr(options, name) for name in ("out", "draws", "tune", "chains", "seed", "normalisation")}
+    if options.account == EVIDENCE:
+        if options.observe != "counts":
+            raise UserError(f"--account {EVIDENCE} is fitted to counts, got --observe {options.observe}.")
+        converged = decompose_run(folders, concepts=options.concepts or 2, as_json=options.json, **asked)
+    else:
+        converged = fit_run(folders, account=options.account, observe=options.observe, as_json=options.json, **asked)
     if options.strict and not converged:
         raise SystemExit(1)
 
@@ -88,6 +90,55 @@ def fit_run(
         print(sentence)
     print(prior_predictive_check(tree).attrs["sentence"])
     print(posterior_predictive_check(tree).attrs["sentence"])
+    return diagnosis.converged
+
+
+def decompose_run(
+    folders: Sequence[RunFolder],
+    *,
+    concepts: int = 2,
+    out: Path | None = None,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    seed: int = 0,
+    normalisation: str | None = None,
+    as_json: bool = False,
+) -> bool:
+    """Decompose the evidence of runs into inputs, label words and right labels; see `fit_run`."""
+    from icl.concept.diagnose import diagnose
+    from icl.concept.evidence.design import evidence_cells
+    from icl.concept.evidence.model import fit_evidence
+    from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
+
+    tables = [
+        evidence_cells(folder.scores(), normalisation or normalisation_of(folder.metrics())) for folder in folders
+    ]
+    cells = pd.concat(tables, ignore_index=True)
+    cells.attrs["normalisation"] = tables[0].attrs.get("normalisation", "")
+    if not as_json:
+        print(f"Decomposing the evidence of {len(cells)} cells into inputs, label words and right labels …", flush=True)
+    tree = fit_evidence(cells, concepts=concepts, draws=draws, tune=tune, chains=chains, seed=seed)
+    if out is None:
+        folders[0].write_evidence(tree)
+    else:
+        write_tree(out, tree)
+    diagnosis = diagnose(tree)
+    found = {
+        "components": summarise_evidence(tree),
+        "label_share": label_share(tree),
+        "break_even": break_even(tree),
+        "conditions": summarise_conditions(tree),
+    }
+    if as_json:
+        print(
+            json.dumps({name: json.loads(table.to_json(orient="records")) for name, table in found.items()}, indent=1)
+        )
+        return diagnosis.converged
+    for line in evidence_lines(**found):
+        print(line)
+    for sentence in diagnosis.sentences:
+        print(sentence)
     return diagnosis.converged
 
 

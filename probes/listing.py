@@ -80,7 +80,8 @@ def _catalogue(kind: str) -> dict[str, str]:
         }
         return written | more
     if kind == "accounts":
-        return {name: account.says for name, account in ACCOUNTS.items()}
+        laws = {name: account.says for name, account in ACCOUNTS.items()}
+        return laws | {"evidence": "not a law of curves: what inputs, label words and right labels each bring"}
     if kind == "priors":
         return {
             f"{name}: {parameter.name}": f"{parameter.prior_in_words()}; {parameter.reason}"

@@ -9,11 +9,11 @@ import pytest
 import xarray as xr
 
 from icl.concept.diagnose import diagnose, posterior_predictive_check
-from icl.concept.evidence import build_evidence_model, constant_data, fit_evidence
-from icl.concept.evidence_design import evidence_cells, evidence_design, label_evidence
-from icl.concept.evidence_identified import DATA, DATA_AND_NOISE_PRIOR, PRIOR, identified_sums, told_by
-from icl.concept.evidence_simulate import expected_accuracy, simulate_evidence
-from icl.concept.evidence_summary import break_even, label_share, summarise_conditions, summarise_evidence
+from icl.concept.evidence.design import evidence_cells, evidence_design, label_evidence
+from icl.concept.evidence.identified import DATA, DATA_AND_NOISE_PRIOR, PRIOR, identified_sums, told_by
+from icl.concept.evidence.model import build_evidence_model, constant_data, fit_evidence
+from icl.concept.evidence.simulate import expected_accuracy, simulate_evidence
+from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 from icl.errors import UserError
 from probes.report.section import Material
 from probes.report.sections.catalogue import SECTIONS

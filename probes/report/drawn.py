@@ -72,7 +72,7 @@ def draw_all(
         yield _curves(metrics, model, account, chance)
     if account is not None and account.usable and account.has_drift:
         yield from _account(account, model)
-    yield from drawn_of(material, "variance")
+    yield from drawn_of(material, "evidence", "variance")
     if outcomes is not None and len(rows := reliable_rows(outcomes, model)) >= 50:
         over = 100 * float(rows["confidence"].mean() - rows["accuracy"].mean())
         title = f"{model}: confidence exceeds the share right by {over:.1f} points on average"

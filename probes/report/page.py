@@ -82,6 +82,7 @@ def read_material(folder: RunFolder) -> Material:
         chance=_chance(outcomes),
         probes=folder.experiment.probes,
         variance=folder.variance() if folder.has_variance else None,
+        evidence=folder.evidence() if folder.has_evidence else None,
     )
 
 

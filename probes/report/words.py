@@ -28,7 +28,7 @@ _NOTHING = "Nothing that was varied for {model} has an interval, so nothing can 
 _BEHIND: dict[str, tuple[str, ...]] = {
     "Labels": ("ladder", "recognition", "flip"),
     "Format": ("search", "order", "options", "consistency", "bias", "calibration"),
-    "Exact Bayes": ("variance",),
+    "Exact Bayes": ("evidence", "variance"),
 }
 """Topic → the sections that are told behind it."""
 

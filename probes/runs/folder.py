@@ -5,6 +5,7 @@ manifest.json     versions, model identities, seeds, machine, wall time, state
 scores/           the score table in Parquet parts, each written whole or not at all
 metrics.parquet   sensitivities with intervals
 posterior.nc      the fitted account, a DataTree
+evidence.nc       the evidence decomposition, a DataTree
 variance.nc       the split of the variance, a DataTree
 figures/, report.html
 """
@@ -134,6 +135,19 @@ class RunFolder:
     def write_posterior(self, tree) -> None:
         """Replace the fitted account."""
         write_tree(self.path / "posterior.nc", tree)
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether the evidence was decomposed."""
+        return (self.path / "evidence.nc").exists()
+
+    def evidence(self):
+        """Read the evidence decomposition into memory, an `xarray.DataTree`."""
+        return self._read("evidence.nc", _read_tree, f"run `probe fit {self.path} --account evidence`")
+
+    def write_evidence(self, tree) -> None:
+        """Replace the evidence decomposition."""
+        write_tree(self.path / "evidence.nc", tree)
 
     @property
     def has_variance(self) -> bool:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from icl.concept.diagnose import diagnose
-from icl.concept.evidence_design import count_cells
-from icl.concept.evidence_identified import DATA, PRIOR
-from icl.concept.evidence_summary import break_even, label_share, summarise_conditions, summarise_evidence
+from icl.concept.evidence.design import count_cells
+from icl.concept.evidence.identified import DATA, PRIOR
+from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION
 from probes.report.section import Drawn, Material, Sentence, listed

@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from icl.concept.evidence_design import EvidenceDesign, evidence_design
-from icl.concept.evidence_priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
+from icl.concept.evidence.design import EvidenceDesign, evidence_design
+from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.fit import SAMPLE_STATS, TARGET_ACCEPT, quiet
 from icl.errors import UserError
 
@@ -184,7 +184,7 @@ def fit_evidence(
     Parameters
     ----------
     cells
-        From `icl.concept.evidence_design.evidence_cells`; of one or several models and tasks.
+        From `icl.concept.evidence.design.evidence_cells`; of one or several models and tasks.
     concepts
         2: this task and no task; 3: and the permuted task, for runs that permute labels.
     draws, tune, chains
@@ -200,7 +200,7 @@ def fit_evidence(
         Groups prior, prior_predictive, posterior, sample_stats, posterior_predictive, log_likelihood, observed_data and
         constant_data (the cells); the root's attrs tell what was asked, by which versions it was answered, and in how
         many seconds. `icl.concept.diagnose.diagnose` says whether it may be read,
-        `icl.concept.evidence_summary.summarise_evidence` what it says.
+        `icl.concept.evidence.summary.summarise_evidence` what it says.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.evidence_design import CONDITION, label_evidence
+from icl.concept.evidence.design import CONDITION, label_evidence
 
 __all__ = [
     "COMPONENTS",

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.evidence_design import EvidenceDesign, evidence_design, label_evidence
+from icl.concept.evidence.design import EvidenceDesign, evidence_design, label_evidence
 from icl.errors import UserError
 
 __all__ = ["PARAMETERS", "expected_accuracy", "simulate_evidence"]
@@ -107,7 +107,7 @@ def simulate_evidence(cells: pd.DataFrame, parameters: Mapping[str, ndarray], rn
 
 def _check(design: EvidenceDesign, parameters: Mapping[str, ndarray]) -> None:
     if missing := [name for name in PARAMETERS if name not in parameters]:
-        raise UserError(f"parameters {missing} are missing; icl.concept.evidence_simulate.PARAMETERS lists all.")
+        raise UserError(f"parameters {missing} are missing; icl.concept.evidence.simulate.PARAMETERS lists all.")
     for name in [*PARAMETERS, *(["permuted_gap"] if "permuted_gap" in parameters else [])]:
         what, table = ("style", design.styles) if name in _BY_STYLE else ("series", design.series)
         if np.shape(parameters[name]) != (len(table),):

@@ -6,8 +6,8 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.evidence_design import CONDITION
-from icl.concept.evidence_identified import (
+from icl.concept.evidence.design import CONDITION
+from icl.concept.evidence.identified import (
     DATA,
     DATA_AND_NOISE_PRIOR,
     PRIOR,
@@ -42,7 +42,7 @@ def summarise_evidence(tree: xr.DataTree) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        model, task; component (of `icl.concept.evidence_identified.COMPONENTS`, or the terms of a sum), format (of a
+        model, task; component (of `icl.concept.evidence.identified.COMPONENTS`, or the terms of a sum), format (of a
         noise, else empty); median, lower, upper (90 % interval, nats per demonstration; NaN where only the prior tells
         it); told_by (the data, the data and the prior of the label noise, or the prior); is_sum; and note, a sentence
         where a number is a sum, is missing or leans on a prior.

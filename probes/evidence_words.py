@@ -1,0 +1,53 @@
+"""The evidence decomposition as lines of text."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+__all__ = ["evidence_lines"]
+
+_UNTOLD = "not told apart"
+
+
+def evidence_lines(
+    components: pd.DataFrame, label_share: pd.DataFrame, break_even: pd.DataFrame, conditions: pd.DataFrame
+) -> Iterator[str]:
+    """Write the tables of `icl.concept.evidence.summary` for people."""
+    yield "\nwhat one demonstration adds to the log-odds of the task, nats: median and 90 % interval"
+    parts = _named(components)
+    parts["component"] = [" ".join(filter(None, pair)) for pair in zip(components["component"], components["format"])]
+    parts["nats"], parts["note"] = _spans(components), components["note"]
+    yield parts.to_string(index=False)
+    yield "\nshare of the signal that right labels bring, and share of right labels at which signal equals noise"
+    shares = _named(label_share)
+    shares["label share"], shares["note"] = _spans(label_share), label_share["note"]
+    yield shares.to_string(index=False)
+    even = _named(break_even)
+    even["format"], even["break-even share"] = break_even["format"], _spans(break_even)
+    for name, title in (("prob_always", "P(signal wins at any share)"), ("prob_never", "P(at none)")):
+        even[title] = break_even[name].map("{:.3f}".format)
+    yield even.to_string(index=False)
+    yield "\nby condition: nats per demonstration, and demonstrations until the task is 90 % sure"
+    rows = _named(conditions)
+    rows["condition"] = [_condition(row) for _, row in conditions.iterrows()]
+    rows["right labels"] = conditions["share_correct"].map("{:.2f}".format).replace("nan", "–")
+    for name in ("signal", "noise", "drift"):
+        rows[name] = _spans(conditions, name)
+    rows["P(signal > noise)"] = conditions["prob_signal_exceeds_noise"].map("{:.3f}".format)
+    rows["shots needed"] = conditions["shots_needed"].map("{:.1f}".format).replace("inf", "never")
+    yield rows.to_string(index=False)
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["model", "task"]].copy()
+
+
+def _spans(table: pd.DataFrame, name: str = "") -> list[str]:
+    middle = name or "median"
+    ends = zip(table[middle], *(table[f"{name}_{end}" if name else end] for end in ("lower", "upper")))
+    return [_UNTOLD if pd.isna(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]" for value, low, high in ends]
+
+
+def _condition(row: pd.Series) -> str:
+    parts = [row["label_mode"], "" if row["input_mode"] == "task" else f"{row['input_mode']} inputs", row["format"]]
+    return ", ".join(filter(None, parts))
