@@ -3,6 +3,15 @@
 One model stands behind every function: measured means ~ Normal(μ_c, s_c²) and μ_c ~ Normal(μ, τ²) with flat priors on μ
 and τ. What is uncertain about the noise s_c (scaled inverse χ²) and τ are integrated over a grid, μ and μ_c drawn
 exactly. A max − min or a standard deviation of the measured means themselves is biased upward.
+
+Flat on τ means flat on the spread and on the standard deviation of the true means, since both are τ times a number that
+does not depend on it. For the length of a vector of normal means, which the standard deviation is, that prior makes
+intervals cover as often as they say (Tibshirani 1989, Biometrika 76, 604–608). It has no upper end: with two or three
+conditions the means hardly bound τ, and a prior that ended near them would pull the spread down.
+
+An equal-tailed interval of what is never negative never holds 0. Where equal means would lie as far apart as those
+measured in more than 5 % of cases (the share of the lower tail), 0 is not ruled out and the interval begins there.
+`benchmarks/spread_coverage.py` tells how often the intervals cover.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from scipy import stats
 
 from icl.errors import UserError
 from icl.metrics.uncertainty import LEVEL, Estimate, clustered_error
@@ -26,6 +36,7 @@ __all__ = [
 
 _NUM_DRAWS = 4000
 _GRID = 200
+_FURTHEST, _NUM_FAR = 1e6, 60  # the flat prior of τ goes on to so many times what was measured, in coarser cells
 _NO_NOISE = "no prompt differs from another in how conditions differ: no interval"
 
 
@@ -61,7 +72,7 @@ def posterior_sd(
     ----------
     sampled
         Whether the conditions were drawn at random from many more (orders, say) and the deviation of all of those is
-        meant; otherwise it is that of these conditions.
+        meant (which takes three or more); otherwise it is that of these conditions.
     """
     return _of_values(values, sets, queries, _all_deviation if sampled else _deviation)
 
@@ -173,23 +184,14 @@ def _within_sets(tables: Sequence[ndarray], statistic: Callable[[_Draws], ndarra
     counts = [len(table) for table in known]
     widest = max(means, key=np.ptp)
     taus, widths = _tau_cells(widest, np.sqrt(squares / degrees / np.array([min(counts), max(counts)])))
-    log_posterior = np.log(widths) + sum(
-        _log_density(own, np.repeat(noises[:, None] / count, len(own), axis=1), taus)
-        for own, count in zip(means, counts)
-    )
+    variances = [np.repeat(noises[:, None] / count, len(own), axis=1) for own, count in zip(means, counts)]
+    log_posterior = np.log(widths) + sum(_log_density(own, each, taus) for own, each in zip(means, variances))
     noise, tau = _choose(log_posterior, rng)
-    each = [
-        statistic(
-            _Draws(
-                means=_draw_means(own, np.repeat(noises[noise, None] / count, len(own), axis=1), taus[tau], rng),
-                deviation=taus[tau],
-            )
-        )
-        for own, count in zip(means, counts)
-    ]
-    between = np.std(each, axis=0, ddof=1) / np.sqrt(len(each))
-    drawn = np.maximum(0.0, np.mean(each, axis=0) + between * rng.standard_t(len(each) - 1, size=_NUM_DRAWS))
-    return _summary(drawn)
+    drawn_means = [_draw_means(own, each[noise], taus[tau], rng) for own, each in zip(means, variances)]
+    each_set = [statistic(_Draws(means=drawn, deviation=taus[tau])) for drawn in drawn_means]
+    between = np.std(each_set, axis=0, ddof=1) / np.sqrt(len(each_set))
+    drawn = np.maximum(0.0, np.mean(each_set, axis=0) + between * rng.standard_t(len(each_set) - 1, size=_NUM_DRAWS))
+    return _summary(drawn, equal=_equal_means(list(zip(means, variances))))
 
 
 def _of_means(
@@ -209,36 +211,50 @@ def _of_means(
     if not errors.any():
         (exact,) = statistic(_Draws(means=means[None], deviation=means.std(ddof=1, keepdims=True)))
         return Estimate(estimate=float(exact), reason=_NO_NOISE)
-    return _summary(statistic(_draw(means, errors, degrees, rng=np.random.default_rng(0))))
+    if statistic is _all_deviation and len(means) < 3:  # the posterior of τ has no end (Gelman 2006, section 2.2)
+        return Estimate.missing("two conditions do not tell how far all of them deviate")
+    rng = np.random.default_rng(0)
+    variances = _noise(errors, degrees, rng)
+    taus, widths = _tau_cells(means, errors)
+    noise, tau = _choose(_log_density(means, variances, taus) + np.log(widths), rng)
+    drawn = _Draws(means=_draw_means(means, variances[noise], taus[tau], rng), deviation=taus[tau])
+    return _summary(statistic(drawn), equal=_equal_means([(means, variances)]))
 
 
-def _summary(drawn: Float[ndarray, " num_draws"]) -> Estimate:
+def _summary(drawn: Float[ndarray, " num_draws"], *, equal: float) -> Estimate:
+    """Median and equal-tailed interval; it begins at 0 where equal means are not ruled out."""
     low, middle, high = np.quantile(drawn, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+    low = 0.0 if equal > (1 - LEVEL) / 2 else low
     return Estimate(estimate=float(middle), standard_error=float(drawn.std()), low=float(low), high=float(high))
 
 
-def _draw(
-    means: Float[ndarray, " num_conditions"],
+def _equal_means(measured: Sequence[tuple[ndarray, ndarray]]) -> float:
+    """Probability that equal true means would lie as far apart, over groups of means with draws of their variances.
+
+    χ² given the noise (Cochran 1954); averaged over draws of one pooled noise it is that of the F test.
+    """
+    misfit = sum(_misfit(m, np.maximum(v, 1e-12 * v.max())[:, None])[:, 0] for m, v in measured)  # an error may be 0
+    return float(stats.chi2.sf(misfit, sum(len(means) - 1 for means, _ in measured)).mean())
+
+
+def _noise(
     errors: Float[ndarray, " num_conditions"],
     degrees: float | Float[ndarray, " num_conditions"] | None,
-    *,
     rng: np.random.Generator,
-) -> _Draws:
-    """Draw from the posterior of the true means and of τ."""
-    variances = np.broadcast_to(errors**2, (_GRID, len(means)))
-    if degrees is not None:
-        each = np.broadcast_to(degrees, np.shape(degrees) or (1,))
-        variances = variances * each / rng.chisquare(each, size=(_GRID, len(each)))
-    taus, widths = _tau_cells(means, errors)
-    noise, tau = _choose(_log_density(means, variances, taus) + np.log(widths), rng)
-    return _Draws(means=_draw_means(means, variances[noise], taus[tau], rng), deviation=taus[tau])
+) -> Float[ndarray, "num_noises num_conditions"]:
+    """Draw the variances of the measured means."""
+    variances = np.broadcast_to(errors**2, (_GRID, len(errors)))
+    if degrees is None:
+        return variances
+    each = np.broadcast_to(degrees, np.shape(degrees) or (1,))
+    return variances * each / rng.chisquare(each, size=(_GRID, len(each)))
 
 
 def _tau_cells(means: ndarray, errors: ndarray) -> tuple[Float[ndarray, " num_taus"], Float[ndarray, " num_taus"]]:
-    """Middle and width of geometric cells: fine below the smallest error, wide enough for the largest."""
+    """Middle and width of geometric cells: fine from below the smallest error to beyond the largest, then coarse."""
     widest = 4 * max(float(means.std()), float(np.sqrt((errors**2).mean())))
     finest = max(0.01 * float(errors[errors > 0].min()), 1e-6 * widest)
-    edges = np.r_[0.0, np.geomspace(finest, widest, _GRID)]
+    edges = np.r_[0.0, np.geomspace(finest, widest, _GRID), widest * np.geomspace(1, _FURTHEST, _NUM_FAR + 1)[1:]]
     return (edges[1:] + edges[:-1]) / 2, np.diff(edges)
 
 
@@ -248,11 +264,18 @@ def _log_density(
     taus: Float[ndarray, " num_taus"],
 ) -> Float[ndarray, "num_noises num_taus"]:
     """Log density of the measured means given noise and τ, the mean of all conditions integrated out."""
-    weights = 1 / (variances[:, None] + taus[:, None] ** 2)
-    total = weights.sum(axis=-1)
-    centre = (weights * means).sum(axis=-1) / total
-    misfit = (weights * (means - centre[..., None]) ** 2).sum(axis=-1)
-    return 0.5 * (np.log(weights).sum(axis=-1) - np.log(total) - misfit)
+    total_variances = variances[:, None] + taus[:, None] ** 2
+    total_weight = (1 / total_variances).sum(axis=-1)
+    return -0.5 * (np.log(total_variances).sum(axis=-1) + np.log(total_weight) + _misfit(means, total_variances))
+
+
+def _misfit(
+    means: Float[ndarray, " num_conditions"], variances: Float[ndarray, "num_noises num_taus num_conditions"]
+) -> Float[ndarray, "num_noises num_taus"]:
+    """Weighted squared distances from the weighted mean."""
+    weights = 1 / variances
+    centre = (weights * means).sum(axis=-1) / weights.sum(axis=-1)
+    return (weights * (means - centre[..., None]) ** 2).sum(axis=-1)
 
 
 def _choose(log_posterior: Float[ndarray, "num_noises num_taus"], rng: np.random.Generator) -> tuple[ndarray, ndarray]:
