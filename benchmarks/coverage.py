@@ -1,6 +1,7 @@
 """Do the 90 % intervals cover? Every metric of the metrics table on simulated score tables whose truth is known.
 
 OMP_NUM_THREADS=1 .venv/bin/python benchmarks/coverage.py [--replications 500] [--sets 6] [--queries 40]
+    [--metrics NAME,…]
 
 The world has three labels. The log-odds of a label are moved by the condition, by the query (as a whole and by
 condition), by the demonstration set (as a whole, by condition and by order), by which labels the set shows and which of
@@ -9,18 +10,27 @@ to cover the value of the population of both. That value is the same metric, ave
 queries; `±` is the standard error of that average, in mean widths of the interval (0.06 takes about a point off the
 coverage). Bias is the mean of estimate − truth, in mean widths too. Coverage is that of the replications that gave an
 interval; its own standard error is 1.3 points for one condition and 500 replications.
+
+The gain of an order that GlobalE picks depends on how many queries pick it: its value is that of picking by as many as
+in a replication, scored on the other queries of the sample.
 """
 
 import argparse
 import time
 import warnings
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import pandas as pd
 from numpy import ndarray
 
+from icl.metrics.effects import EFFECTS, SCORE_EFFECTS
 from icl.metrics.measure import measure
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
+from icl.metrics.orders import global_entropy
+from icl.metrics.outcomes import prompt_outcomes
+from icl.metrics.table import metrics_table
 from icl.scores import SCORE_COLUMNS, validate_scores
 
 LABELS = ("blue", "green", "red")
@@ -98,16 +108,19 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=6, help="demonstration sets of a replication")
     parser.add_argument("--queries", type=int, default=40, help="queries of a replication")
     parser.add_argument("--populations", type=int, default=12, help="samples that make up the truth")
+    parser.add_argument("--metrics", type=lambda text: text.split(","), default=[], help="only these, to save time")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=RuntimeWarning)
     world, seeds = World(), np.random.SeedSequence(options.seed)
     began = time.perf_counter()
-    truth, doubt = population_values(world, options.populations, seeds.spawn(options.populations))
+    samples = seeds.spawn(options.populations)
+    truth, doubt = population_values(world, samples, num_queries=options.queries, wanted=options.metrics)
     found: dict[tuple, Tally] = {}
     for seed in seeds.spawn(options.replications):
         rng = np.random.default_rng(seed)
-        for row in measured(simulate(world, num_sets=options.sets, num_queries=options.queries, rng=rng)).itertuples():
+        scores = simulate(world, num_sets=options.sets, num_queries=options.queries, rng=rng)
+        for row in measured(scores, options.metrics).itertuples():
             tally = found.setdefault(row.Index, Tally())
             tally.low.append(row.low)
             tally.high.append(row.high)
@@ -121,22 +134,65 @@ def main() -> None:
     )
 
 
-def population_values(world: World, count: int, seeds: list[np.random.SeedSequence]) -> tuple[pd.Series, pd.Series]:
+def population_values(
+    world: World, seeds: list[np.random.SeedSequence], *, num_queries: int, wanted: list[str]
+) -> tuple[pd.Series, pd.Series]:
     """Each metric's value on the population, and the standard error of that value."""
-    samples = [
-        measured(simulate(world, num_sets=24, num_queries=400, rng=np.random.default_rng(seed)))["estimate"]
-        for seed in seeds
-    ]
+    samples = []
+    for seed in seeds:
+        scores = simulate(world, num_sets=24, num_queries=400, rng=np.random.default_rng(seed))
+        values = measured(scores, wanted)["estimate"]
+        gains = [key for key in values.index if key[1] == "global_entropy_gain"]
+        if gains:
+            outcomes = prompt_outcomes(normalise(scores, DEFAULT_NORMALISATION))
+            orders = outcomes.query("model == 'model' and label_mode == 'gold' and format == 'a' and option_order == 0")
+            values[gains] = [gain_on_other_queries(orders, key[2], num_queries - 1) for key in gains]
+        samples.append(values)
     table = pd.concat(samples, axis=1)
-    return table.mean(axis=1), table.std(axis=1, ddof=1) / np.sqrt(count)
+    return table.mean(axis=1), table.std(axis=1, ddof=1) / np.sqrt(len(seeds))
 
 
-def measured(scores: pd.DataFrame) -> pd.DataFrame:
-    """The metrics table by `KEY`."""
-    metrics = measure(scores).set_index(KEY)
+def gain_on_other_queries(orders: pd.DataFrame, score: str, num_queries: int) -> float:
+    """Score of the order with the largest GlobalE over some queries − average order, both on all other queries."""
+    gains = []
+    for _, block in orders.groupby("demonstration_set_id"):
+        wide = block.pivot(index="query_id", columns="order", values=["prediction", score])
+        for part in range(len(wide) // num_queries):
+            picking = np.arange(len(wide)) // num_queries == part
+            entropies = wide["prediction"][picking].apply(lambda column: global_entropy(column.to_numpy()))
+            means = wide[score][~picking].mean()
+            gains.append(means[entropies >= entropies.max() - 1e-12].mean() - means.mean())
+    return float(np.mean(gains))
+
+
+def measured(scores: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:
+    """The metrics table by `KEY`, of all metrics or of those wanted."""
+    if wanted:
+        outcomes = prompt_outcomes(normalise(scores, DEFAULT_NORMALISATION))
+        rows = [row for name in producers(tuple(wanted)) for row in rows_of(name, scores, outcomes)]
+        rows = [row | {"normalisation": DEFAULT_NORMALISATION} for row in rows if row["metric"] in wanted]
+        metrics = metrics_table(rows).set_index(KEY)
+    else:
+        metrics = measure(scores).set_index(KEY)
     if not metrics.index.is_unique:
         raise SystemExit(f"{metrics.index[metrics.index.duplicated()][0]} stands there twice; extend KEY.")
     return metrics
+
+
+@cache
+def producers(wanted: tuple[str, ...]) -> list[str]:
+    """Names of the effects whose rows are wanted, found on a small sample."""
+    scores = simulate(World(), num_sets=3, num_queries=8, rng=np.random.default_rng(0))
+    outcomes = prompt_outcomes(normalise(scores, DEFAULT_NORMALISATION))
+    made = {name: {row["metric"] for row in rows_of(name, scores, outcomes)} for name in EFFECTS | SCORE_EFFECTS}
+    if unknown := set(wanted) - set().union(*made.values()):
+        raise SystemExit(f"no effect makes {', '.join(sorted(unknown))}; --metrics takes names of the first column.")
+    return [name for name, metrics in made.items() if metrics & set(wanted)]
+
+
+def rows_of(effect: str, scores: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]:
+    """Rows that one effect makes."""
+    return EFFECTS[effect](outcomes) if effect in EFFECTS else SCORE_EFFECTS[effect](scores)
 
 
 def simulate(world: World, *, num_sets: int, num_queries: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -114,9 +114,29 @@ def test_order_metrics_by_hand(rng):
     assert value(rows, "global_entropy") == pytest.approx(entropies.mean())
     local = np.mean([-(p * np.log(p)).sum() for p in outcomes["distribution"]])
     assert value(rows, "local_entropy") == pytest.approx(local)
-    first = entropies.unstack().apply(lambda e: e >= e.max() - 1e-9, axis=1)  # ties share the first place
-    gain = np.mean([means.loc[s][first.loc[s]].mean() - means.loc[s].mean() for s in means.index])
-    assert value(rows, "global_entropy_gain", "accuracy") == pytest.approx(gain)
+    assert value(rows, "global_entropy_gain", "accuracy") == pytest.approx(gain_by_hand(outcomes, "accuracy"))
+
+
+def gain_by_hand(outcomes, score: str) -> float:
+    """Each query's score with the order that all other queries pick, minus its average over orders."""
+    gains = []
+    for (_, query), asked in outcomes.groupby(["demonstration_set_id", "query_id"]):
+        others = outcomes[outcomes["demonstration_set_id"].isin(asked["demonstration_set_id"])]
+        others = others[others["query_id"] != query].groupby("order")["prediction"]
+        entropies = others.agg(lambda p: -sum(share * np.log(share) for share in p.value_counts(normalize=True)))
+        scores = asked.set_index("order")[score]
+        first = entropies.index[entropies >= entropies.max() - 1e-9]  # ties share the first place
+        gains.append(scores.loc[first].mean() - scores.mean())
+    return float(np.mean(gains))
+
+
+def test_an_order_picked_by_chance_gains_nothing(rng):
+    """Predictions are the labels' turns of one query to the next, so balance is luck and tells of no order's merit."""
+    gains = [
+        value(order_effects(prompt_outcomes(table(rng, ORDERS, queries=12))), "global_entropy_gain", "accuracy")
+        for _ in range(40)
+    ]
+    assert abs(np.mean(gains)) < 3 * np.std(gains) / np.sqrt(len(gains))
 
 
 def test_a_true_spread_over_orders_is_found_and_none_is_not_made_up(rng):

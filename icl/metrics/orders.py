@@ -31,8 +31,12 @@ def order_effects(outcomes: pd.DataFrame) -> list[dict]:
     set by set and averaged over sets, `order_spread` is the raw range, `order_worst` the lowest of the orders minus
     their mean. `order_consistency` is the share of pairs of orders that predict alike, `order_overlap` its continuous
     twin. `global_entropy` is the entropy of the predicted labels over the queries, `global_entropy_soft` that of the
-    average answer, `local_entropy` the average entropy of an answer (GlobalE and LocalE, Lu §3);
-    `global_entropy_gain` is the score of the order with the largest GlobalE minus that of an average order.
+    average answer, `local_entropy` the average entropy of an answer (GlobalE and LocalE, Lu §3).
+
+    `global_entropy_gain` is the score that the order with the largest GlobalE has on a query that had no part in
+    picking it (Lu pick by probing queries of their own), minus that of an average order: each query is scored with the
+    pick of all others. An order picked and scored by the same queries would owe part of its score to what of both is
+    chance. The gain is that of picking by so many queries, and grows with them.
     """
     found = []
     for rows in settings(_several_orders(outcomes), *_KEYS):
@@ -137,17 +141,19 @@ def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
 
         estimate = jackknife(soft, (prompt, answers), sets, queries)
         found.append(metric_row(rows, "global_entropy_soft", estimate, **units))
+    return found + _gains(rows, names)
+
+
+def _gains(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
+    """`global_entropy_gain` of each score that is a share."""
+    found = []
     for score in ("accuracy", "gold_probability"):
-        gains = _picked(rows, score)
-        apart = np.arange(len(gains))
-        gain = clustered_mean(gains, apart, np.zeros(len(gains)))
-        if len(gains) < 2:
-            gain = Estimate(estimate=float(gains.mean()), reason="one demonstration set, so no interval")
-        else:
-            gain = replace(gain, reason="")
-        step = 1 / len(rows) if score == "accuracy" else 0.0
-        more: dict[str, Any] = {"score": score, "unit": SCORES[score], "resolution": step}
-        contrast = f"order of the largest GlobalE over {rows['query_id'].nunique()} queries − average order"
+        blocks = [_picked(block, score) for _, block in rows.groupby("demonstration_set_id", sort=False)]
+        gains = pd.concat([block for block in blocks if len(block) >= _FEWEST_QUERIES])
+        gain = clustered_mean(gains["gain"].to_numpy(), *clusters(gains))
+        more: dict[str, Any] = {"score": score, "unit": SCORES[score]}
+        more["resolution"] = 1 / len(rows) if score == "accuracy" else 0.0
+        contrast = f"order of the largest GlobalE over {rows['query_id'].nunique() - 1} other queries − average order"
         found.append(metric_row(rows, "global_entropy_gain", gain, contrast=contrast, **more, **names))
     return found
 
@@ -157,13 +163,18 @@ def entropy_of(distributions: pd.Series) -> Float[ndarray, " num_prompts"]:
     return np.array([float(entropy(one)) for one in distributions])
 
 
-def _picked(rows: pd.DataFrame, score: str) -> Float[ndarray, " num_sets"]:
-    """Score of the order with the largest GlobalE minus the average over orders, for each set."""
-    gains = []
-    for _, block in rows.groupby("demonstration_set_id", sort=False):
-        orders = block.groupby("order", sort=False)
-        entropies = orders["prediction"].apply(lambda predictions: global_entropy(predictions.to_numpy()))
-        means = orders[score].mean()
-        best = entropies.index[entropies >= entropies.max() - 1e-12]
-        gains.append(float(means.loc[best].mean() - means.mean()))
-    return np.array(gains)
+def _picked(block: pd.DataFrame, score: str) -> pd.DataFrame:
+    """One set's gain on each query: score of the order that has the largest GlobalE over the others − average order.
+
+    Orders that share the largest share the pick.
+    """
+    wide = block.pivot(index="query_id", columns="order", values=["prediction", score]).dropna()
+    codes = pd.factorize(wide["prediction"].to_numpy().ravel())[0].reshape(wide["prediction"].shape)
+    predicted = np.eye(codes.max(initial=0) + 1)[codes]  # query, order, label
+    others = predicted.sum(axis=0) - predicted
+    entropies = entropy(others / np.maximum(others.sum(axis=-1, keepdims=True), 1))
+    best = entropies >= entropies.max(axis=1, keepdims=True) - 1e-12
+    values = wide[score].to_numpy(dtype=float)
+    gains = (best * values).sum(axis=1) / best.sum(axis=1) - values.mean(axis=1)
+    named = wide.index.to_frame(index=False)
+    return named.assign(demonstration_set_id=block["demonstration_set_id"].iloc[0], gain=gains)
