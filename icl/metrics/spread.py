@@ -184,7 +184,7 @@ def _within_sets(tables: Sequence[ndarray], statistic: Callable[[_Draws], ndarra
     counts = [len(table) for table in known]
     widest = max(means, key=np.ptp)
     taus, widths = _tau_cells(widest, np.sqrt(squares / degrees / np.array([min(counts), max(counts)])))
-    variances = [np.repeat(noises[:, None] / count, len(own), axis=1) for own, count in zip(means, counts)]
+    variances = [noises[:, None] / count for count in counts]
     log_posterior = np.log(widths) + sum(_log_density(own, each, taus) for own, each in zip(means, variances))
     noise, tau = _choose(log_posterior, rng)
     drawn_means = [_draw_means(own, each[noise], taus[tau], rng) for own, each in zip(means, variances)]
@@ -241,9 +241,10 @@ def _noise(
     errors: Float[ndarray, " num_conditions"],
     degrees: float | Float[ndarray, " num_conditions"] | None,
     rng: np.random.Generator,
-) -> Float[ndarray, "num_noises num_conditions"]:
-    """Draw the variances of the measured means."""
-    variances = np.broadcast_to(errors**2, (_GRID, len(errors)))
+) -> Float[ndarray, "num_noises num_columns"]:
+    """Draw the variances of the measured means: one column where all share one, else a column a condition."""
+    alike = np.ptp(errors) == 0 and np.size(degrees) == 1
+    variances = np.broadcast_to(errors[: 1 if alike else None] ** 2, (_GRID, 1 if alike else len(errors)))
     if degrees is None:
         return variances
     each = np.broadcast_to(degrees, np.shape(degrees) or (1,))
@@ -260,19 +261,24 @@ def _tau_cells(means: ndarray, errors: ndarray) -> tuple[Float[ndarray, " num_ta
 
 def _log_density(
     means: Float[ndarray, " num_conditions"],
-    variances: Float[ndarray, "num_noises num_conditions"],
+    variances: Float[ndarray, "num_noises num_columns"],
     taus: Float[ndarray, " num_taus"],
 ) -> Float[ndarray, "num_noises num_taus"]:
     """Log density of the measured means given noise and τ, the mean of all conditions integrated out."""
     total_variances = variances[:, None] + taus[:, None] ** 2
+    shared_by = len(means) // variances.shape[1]
     total_weight = (1 / total_variances).sum(axis=-1)
-    return -0.5 * (np.log(total_variances).sum(axis=-1) + np.log(total_weight) + _misfit(means, total_variances))
+    return -0.5 * (
+        shared_by * np.log(total_variances).sum(axis=-1) + np.log(total_weight) + _misfit(means, total_variances)
+    )
 
 
 def _misfit(
-    means: Float[ndarray, " num_conditions"], variances: Float[ndarray, "num_noises num_taus num_conditions"]
+    means: Float[ndarray, " num_conditions"], variances: Float[ndarray, "num_noises num_taus num_columns"]
 ) -> Float[ndarray, "num_noises num_taus"]:
     """Weighted squared distances from the weighted mean."""
+    if variances.shape[-1] == 1:
+        return ((means - means.mean()) ** 2).sum() / variances[..., 0]
     weights = 1 / variances
     centre = (weights * means).sum(axis=-1) / weights.sum(axis=-1)
     return (weights * (means - centre[..., None]) ** 2).sum(axis=-1)
@@ -287,11 +293,12 @@ def _choose(log_posterior: Float[ndarray, "num_noises num_taus"], rng: np.random
 
 def _draw_means(
     means: Float[ndarray, " num_conditions"],
-    variance: Float[ndarray, "num_draws num_conditions"],
+    variance: Float[ndarray, "num_draws num_columns"],
     tau: Float[ndarray, " num_draws"],
     rng: np.random.Generator,
 ) -> Float[ndarray, "num_draws num_conditions"]:
     """Draw the true means given noise and τ."""
+    variance = np.broadcast_to(variance, (len(tau), len(means)))
     weights = 1 / (variance + tau[:, None] ** 2)
     total = weights.sum(axis=1)
     middle = (weights * means).sum(axis=1) / total + rng.standard_normal(len(tau)) / np.sqrt(total)
