@@ -28,7 +28,7 @@ from numpy import ndarray
 from icl.metrics.effects import EFFECTS, SCORE_EFFECTS
 from icl.metrics.measure import measure
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
-from icl.metrics.orders import global_entropy
+from icl.metrics.orders import entropy
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
 from icl.scores import SCORE_COLUMNS, validate_scores
@@ -68,6 +68,10 @@ KINDS = (
     Kind(lift=0.4, label_mode="random", input_mode="none"),
     Kind(lift=0.5, label_mode="none"),
 )
+
+
+GOLD_EFFECTS = {"format_effects", "option_effects", "order_effects"}
+"""Effects that compare kinds with gold labels only: where no other is wanted the other kinds are not simulated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +123,8 @@ def main() -> None:
     found: dict[tuple, Tally] = {}
     for seed in seeds.spawn(options.replications):
         rng = np.random.default_rng(seed)
-        scores = simulate(world, num_sets=options.sets, num_queries=options.queries, rng=rng)
+        kinds = kinds_for(options.metrics)
+        scores = simulate(world, num_sets=options.sets, num_queries=options.queries, rng=rng, kinds=kinds)
         for row in measured(scores, options.metrics).itertuples():
             tally = found.setdefault(row.Index, Tally())
             tally.low.append(row.low)
@@ -128,8 +133,9 @@ def main() -> None:
             tally.reason = row.reason or tally.reason
     print_report(found, truth, doubt)
     minutes = (time.perf_counter() - began) / 60
+    num_kinds = len(kinds_for(options.metrics))
     print(
-        f"\n{options.replications} replications of {options.sets} sets × {options.queries} queries × {len(KINDS)} "
+        f"\n{options.replications} replications of {options.sets} sets × {options.queries} queries × {num_kinds} "
         f"conditions, {minutes:.1f} minutes."
     )
 
@@ -140,7 +146,8 @@ def population_values(
     """Each metric's value on the population, and the standard error of that value."""
     samples = []
     for seed in seeds:
-        scores = simulate(world, num_sets=24, num_queries=400, rng=np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        scores = simulate(world, num_sets=24, num_queries=400, rng=rng, kinds=kinds_for(wanted))
         values = measured(scores, wanted)["estimate"]
         gains = [key for key in values.index if key[1] == "global_entropy_gain"]
         if gains:
@@ -157,10 +164,12 @@ def gain_on_other_queries(orders: pd.DataFrame, score: str, num_queries: int) ->
     gains = []
     for _, block in orders.groupby("demonstration_set_id"):
         wide = block.pivot(index="query_id", columns="order", values=["prediction", score])
+        values = wide[score].to_numpy(dtype=float)
+        predicted = np.stack([wide["prediction"] == label for label in LABELS], axis=-1)  # query, order, label
         for part in range(len(wide) // num_queries):
             picking = np.arange(len(wide)) // num_queries == part
-            entropies = wide["prediction"][picking].apply(lambda column: global_entropy(column.to_numpy()))
-            means = wide[score][~picking].mean()
+            entropies = entropy(predicted[picking].mean(axis=0))
+            means = values[~picking].mean(axis=0)
             gains.append(means[entropies >= entropies.max() - 1e-12].mean() - means.mean())
     return float(np.mean(gains))
 
@@ -190,12 +199,21 @@ def producers(wanted: tuple[str, ...]) -> list[str]:
     return [name for name, metrics in made.items() if metrics & set(wanted)]
 
 
+def kinds_for(wanted: list[str]) -> tuple[Kind, ...]:
+    """Kinds that the metrics wanted compare."""
+    if not wanted or not GOLD_EFFECTS.issuperset(producers(tuple(wanted))):
+        return KINDS
+    return tuple(kind for kind in KINDS if kind.label_mode == "gold")
+
+
 def rows_of(effect: str, scores: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]:
     """Rows that one effect makes."""
     return EFFECTS[effect](outcomes) if effect in EFFECTS else SCORE_EFFECTS[effect](scores)
 
 
-def simulate(world: World, *, num_sets: int, num_queries: int, rng: np.random.Generator) -> pd.DataFrame:
+def simulate(
+    world: World, *, num_sets: int, num_queries: int, rng: np.random.Generator, kinds: tuple[Kind, ...] = KINDS
+) -> pd.DataFrame:
     """Draw queries and sets, ask every query with every set under every kind, and write the score table."""
     labels, spots = np.eye(len(LABELS)), (num_sets, num_queries, len(LABELS))
     gold = rng.integers(len(LABELS), size=num_queries)
@@ -204,7 +222,7 @@ def simulate(world: World, *, num_sets: int, num_queries: int, rng: np.random.Ge
     favourite = world.favourite * rng.normal(size=(num_sets, len(LABELS)))
     drawn = {mode: rng.integers(len(LABELS), size=(num_sets, SHOTS)) for mode in ("gold", "random")}
     blocks = []
-    for kind in KINDS:
+    for kind in kinds:
         lift = kind.lift + query + world.query_by_kind * rng.normal(size=num_queries)
         utility = np.array(world.preference) + lift[:, None] * labels[gold]
         if kind.num_shots == 0:  # every set asks the same question

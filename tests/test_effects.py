@@ -130,13 +130,23 @@ def gain_by_hand(outcomes, score: str) -> float:
     return float(np.mean(gains))
 
 
-def test_an_order_picked_by_chance_gains_nothing(rng):
-    """Predictions are the labels' turns of one query to the next, so balance is luck and tells of no order's merit."""
-    gains = [
-        value(order_effects(prompt_outcomes(table(rng, ORDERS, queries=12))), "global_entropy_gain", "accuracy")
-        for _ in range(40)
-    ]
-    assert abs(np.mean(gains)) < 3 * np.std(gains) / np.sqrt(len(gains))
+def test_orders_that_do_not_differ_gain_nothing_by_being_picked(rng):
+    """Where one label is right every time, the order that errs most by chance has the largest entropy."""
+    gains, same = [], []
+    for _ in range(30):
+        scores = table(rng, ORDERS, queries=30, odds=lambda c, s, q: 1.5)
+        outcomes = prompt_outcomes(scores[scores["query_id"].str[1:].astype(int) % len(LABELS) == 0])
+        gains.append(value(order_effects(outcomes), "global_entropy_gain", "accuracy"))
+        orders = outcomes.groupby(["demonstration_set_id", "order"])
+        entropies, means = (
+            orders["prediction"].agg(lambda p: global_entropy(p.to_numpy())).unstack(),
+            orders["accuracy"].mean().unstack(),
+        )
+        best = entropies.eq(entropies.max(axis=1), axis=0)
+        same.append(float((means[best].mean(axis=1) - means.mean(axis=1)).mean()))
+    error = np.std(gains) / np.sqrt(len(gains))
+    assert abs(np.mean(gains)) < 3 * error
+    assert np.mean(same) < -6 * error
 
 
 def test_a_true_spread_over_orders_is_found_and_none_is_not_made_up(rng):

@@ -122,13 +122,15 @@ def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
     sets, queries = clusters(rows)
     local = entropy_of(rows["distribution"])
     prompt = rows.groupby(["demonstration_set_id", "order"], sort=False).ngroup().to_numpy()
-    predictions = rows["prediction"].to_numpy()
+    predictions, labels = pd.factorize(rows["prediction"].astype(str))
     answers = np.stack(rows["distribution"].to_list()) if rows["num_candidates"].nunique() == 1 else None
     units: dict[str, Any] = {"unit": "nats", **names}
     steps: dict[str, Any] = {"resolution": 1 / len(rows)}
 
     def hard(prompt: ndarray, predictions: ndarray) -> float:
-        return float(np.mean([global_entropy(predictions[prompt == one]) for one in np.unique(prompt)]))
+        cells = np.bincount(prompt * len(labels) + predictions, minlength=(prompt.max() + 1) * len(labels))
+        counts = cells.reshape(-1, len(labels))[np.bincount(prompt) > 0]
+        return float(entropy(counts / counts.sum(axis=1, keepdims=True)).mean())
 
     found = [metric_row(rows, "local_entropy", clustered_mean(local, sets, queries), **units)]
     found.append(
@@ -137,7 +139,9 @@ def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
     if answers is not None:
 
         def soft(prompt: ndarray, answers: ndarray) -> float:
-            return float(np.mean([entropy(answers[prompt == one].mean(axis=0)) for one in np.unique(prompt)]))
+            counts = np.bincount(prompt)
+            sums = np.stack([np.bincount(prompt, weights=column) for column in answers.T], axis=1)[counts > 0]
+            return float(entropy(sums / counts[counts > 0, None]).mean())
 
         estimate = jackknife(soft, (prompt, answers), sets, queries)
         found.append(metric_row(rows, "global_entropy_soft", estimate, **units))

@@ -243,8 +243,8 @@ def _noise(
     rng: np.random.Generator,
 ) -> Float[ndarray, "num_noises num_columns"]:
     """Draw the variances of the measured means: one column where all share one, else a column a condition."""
-    alike = np.ptp(errors) == 0 and np.size(degrees) == 1
-    variances = np.broadcast_to(errors[: 1 if alike else None] ** 2, (_GRID, 1 if alike else len(errors)))
+    known = errors[:1] if np.ptp(errors) == 0 and not isinstance(degrees, ndarray) else errors
+    variances = np.broadcast_to(known**2, (_GRID, len(known)))
     if degrees is None:
         return variances
     each = np.broadcast_to(degrees, np.shape(degrees) or (1,))
