@@ -1,6 +1,6 @@
 """Do the 90 % intervals of a spread cover? Means of known truth, the lab's prior beside other priors of τ.
 
-OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python benchmarks/spread_coverage.py [--replications 25] [--statistic spread]
+OMP_NUM_THREADS=1 .venv/bin/python benchmarks/spread_coverage.py [--replications 25] [--statistic spread]
 
 Measured means = true means + noise of one standard error, which is known or estimated with 10 or 3 degrees of freedom
 for each condition. The true means lie as a normal sample, evenly, or all together but one; they are scaled so that

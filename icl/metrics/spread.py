@@ -6,8 +6,8 @@ exactly. A max − min or a standard deviation of the measured means themselves 
 
 Flat on τ means flat on the spread and on the standard deviation of the true means, since both are τ times a number that
 does not depend on it. For the length of a vector of normal means, which the standard deviation is, that prior makes
-intervals cover as often as they say (Tibshirani 1989, Biometrika 76, 604–608). It has no upper end: with two or three
-conditions the means hardly bound τ, and a prior that ended near them would pull the spread down.
+intervals far from 0 cover as often as they say (Tibshirani 1989, Biometrika 76, 604–608). It has no upper end: with two
+or three conditions the means hardly bound τ, and a prior that ended near them would pull the spread down.
 
 An equal-tailed interval of what is never negative never holds 0. Where equal means would lie as far apart as those
 measured in more than 5 % of cases (the share of the lower tail), 0 is not ruled out and the interval begins there.
@@ -15,7 +15,7 @@ measured in more than 5 % of cases (the share of the lower tail), 0 is not ruled
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -218,7 +218,8 @@ def _of_means(
     taus, widths = _tau_cells(means, errors)
     noise, tau = _choose(_log_density(means, variances, taus) + np.log(widths), rng)
     drawn = _Draws(means=_draw_means(means, variances[noise], taus[tau], rng), deviation=taus[tau])
-    return _summary(statistic(drawn), equal=_equal_means([(means, variances)]))
+    found = _summary(statistic(drawn), equal=_equal_means([(means, variances)]))
+    return replace(found, standard_error=np.nan) if statistic is _all_deviation else found  # τ's may be infinite
 
 
 def _summary(drawn: Float[ndarray, " num_draws"], *, equal: float) -> Estimate:
