@@ -151,7 +151,7 @@ def _many(metrics: pd.DataFrame) -> list[str]:
             "A spread over formats is never below 0, so its interval cannot reach below it: it is called clear only "
             f"when its lower end is at least {100 * SPREAD_SHARE:.0f} % of its median and there are at least "
             f"{QUERIES_PER_FORMAT} queries and {PROMPTS_PER_FORMAT} prompts for each format compared, which "
-            "equal formats reach in about one run in ten at most."
+            "equal formats reach in about one run in twenty at most."
         )
     return said
 
