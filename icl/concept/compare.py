@@ -1,0 +1,278 @@
+"""Which account predicts best what it has not seen: leave-one-unit-out over accounts, with stacking weights."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from icl.concept.accounts import ACCOUNTS, Account, account_named
+from icl.concept.design import Design, design_of
+from icl.concept.fit import check_sampling
+from icl.concept.loo import MAX_REFITS, LeaveOneOut, leave_one_out
+from icl.concept.marginal import Units, units_of
+from icl.concept.masked import masked
+from icl.concept.scoring import stacking_weights
+from icl.errors import UserError
+
+__all__ = ["Comparison", "compare", "designs_of"]
+
+_FEW_UNITS = 10
+_SURE = 2.0
+_SMALL = 4.0
+"""Nats: below, a difference of elpds is small whatever its standard error says (Sivula, Magnusson, Vehtari 2020)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Accounts of one table, compared.
+
+    Attributes
+    ----------
+    table
+        One row per account, best first, those without a rank last: account, title, rank (missing where it may not be
+        ranked), elpd, se, p_loo (nats), difference to the best with difference_se (nats, ≤ 0), weight (stacking),
+        num_units, max_pareto_k, num_refits, num_unreliable, converged, seconds, note.
+    units
+        One row per account and unit: account, unit, elpd, pareto_k, refitted, unreliable, error.
+    unit
+        What was left out at once: task, demonstration set or cell.
+    sentences
+        What this says, and what it does not.
+    """
+
+    table: pd.DataFrame
+    units: pd.DataFrame
+    unit: str
+    sentences: tuple[str, ...]
+
+
+def compare(
+    counts: pd.DataFrame,
+    accounts: Sequence[str] | None = None,
+    *,
+    observe: str = "counts",
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    seed: int,
+    max_refits: int = MAX_REFITS,
+    progress: Callable[[str], None] | None = None,
+) -> Comparison:
+    """Fit accounts and ask how well each predicts a unit that it has not seen.
+
+    Parameters
+    ----------
+    counts
+        A counts table of one or more models and tasks.
+    accounts
+        Names of `icl.concept.accounts.ACCOUNTS`; None: all of them.
+    observe
+        ``counts`` or ``logprob``; elpds of the two cannot be compared with each other.
+    draws, tune, chains, seed
+        Of each fit.
+    max_refits
+        Refits of one account at most, where importance sampling cannot be trusted.
+    progress
+        Called with a sentence before each step.
+
+    Raises
+    ------
+    UserError
+        If an account is not known, or none can be fitted to this table.
+    """
+    check_sampling(draws=draws, tune=tune, chains=chains)
+    if max_refits < 0:
+        raise UserError(f"max_refits cannot be negative, got {max_refits}; 0 refits nothing.")
+    designs, refused = designs_of(counts, accounts, observe)
+    units = units_of(next(iter(designs.values())).grid)
+    if len(units.labels) < 2:
+        raise UserError(f"the table holds a single {units.word}, so none can be left out; probe more of them.")
+    rows, found = [], {}
+    for name, design in designs.items():
+        started = time.perf_counter()
+        say = _named(progress, design.account)
+        say("compile and fit")
+        machine = masked(design)
+        seen = np.ones(len(design.grid.cells), dtype=bool)
+        whole = machine.fit(seen, draws=draws, tune=tune, chains=chains, seed=seed)
+        converged = whole.diagnosis.converged
+        left_out = leave_one_out(
+            machine,
+            whole.nodes,
+            units,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            seed=seed,
+            max_refits=max_refits if converged else 0,
+            progress=say,
+        )
+        found[name] = left_out
+        rows.append(
+            _row(design.account, left_out)
+            | {
+                "converged": converged,
+                "seconds": round(time.perf_counter() - started, 1),
+                "note": "" if converged else f"no rank: {whole.diagnosis.sentences[0]}",
+            }
+        )
+    table = _ranked(pd.DataFrame(rows).set_index("account"), found, refused)
+    return Comparison(table=table, units=_by_unit(found, units), unit=units.word, sentences=_sentences(table, units))
+
+
+def designs_of(
+    counts: pd.DataFrame, accounts: Sequence[str] | None, observe: str
+) -> tuple[dict[str, Design], dict[str, str]]:
+    """Lay out each account over the table: those that can be fitted, and why the others cannot.
+
+    Raises
+    ------
+    UserError
+        If a name is not known, or no account can be fitted to this table.
+    """
+    asked = [account_named(name) for name in dict.fromkeys(ACCOUNTS if accounts is None else accounts)]
+    if not asked:
+        raise UserError(f"no account was named; give some of {', '.join(ACCOUNTS)}.")
+    designs, refused = {}, {}
+    for account in asked:
+        try:
+            designs[account.name] = design_of(counts, account, observe=observe)
+        except UserError as error:
+            refused[account.name] = str(error)
+    if not designs:
+        raise UserError(next(iter(refused.values())))
+    return designs, refused
+
+
+def _named(progress: Callable[[str], None] | None, account: Account) -> Callable[[str], None]:
+    return lambda what: progress(f"{account.title}: {what}") if progress is not None else None
+
+
+def _row(account: Account, left_out: LeaveOneOut) -> dict[str, object]:
+    elpd = left_out.elpd
+    return {
+        "account": account.name,
+        "title": account.title,
+        "elpd": elpd.sum(),
+        "se": float(np.sqrt(len(elpd) * elpd.var())),
+        "p_loo": left_out.num_parameters,
+        "num_units": len(elpd),
+        "max_pareto_k": float(left_out.pareto_k.max()),
+        "num_refits": int(left_out.refitted.sum()),
+        "num_unreliable": int(left_out.unreliable.sum()),
+    }
+
+
+_COLUMNS = [
+    "account",
+    "title",
+    "rank",
+    "elpd",
+    "se",
+    "p_loo",
+    "difference",
+    "difference_se",
+    "weight",
+    "num_units",
+    "max_pareto_k",
+    "num_refits",
+    "num_unreliable",
+    "converged",
+    "seconds",
+    "note",
+]
+
+
+def _ranked(rows: pd.DataFrame, found: dict[str, LeaveOneOut], refused: dict[str, str]) -> pd.DataFrame:
+    """Rank what converged; what did not, and what could not be fitted, follows without a rank."""
+    fair = rows[rows["converged"]].sort_values("elpd", ascending=False)
+    if len(fair):
+        best = found[str(fair.index[0])].elpd
+        behind = {name: found[str(name)].elpd - best for name in fair.index}
+        fair = fair.assign(
+            rank=range(1, len(fair) + 1),
+            difference=[gap.sum() for gap in behind.values()],
+            difference_se=[float(np.sqrt(len(gap) * gap.var())) for gap in behind.values()],
+            weight=stacking_weights(np.stack([found[str(name)].elpd for name in fair.index])),
+        )
+    rest = rows[~rows["converged"]].sort_values("elpd", ascending=False)
+    unfit = pd.DataFrame(
+        [{"account": name, "title": ACCOUNTS[name].title, "note": why} for name, why in refused.items()],
+        columns=["account", "title", "note"],
+    )
+    records = [
+        *fair.reset_index().to_dict("records"),
+        *rest.reset_index().to_dict("records"),
+        *unfit.to_dict("records"),
+    ]
+    table = pd.DataFrame(records).reindex(columns=_COLUMNS)
+    whole = dict.fromkeys(("rank", "num_units", "num_refits", "num_unreliable"), "Int64")
+    return table.astype(whole | {"converged": "boolean"})
+
+
+def _by_unit(found: dict[str, LeaveOneOut], units: Units) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "account": name,
+                    "unit": units.labels,
+                    "elpd": each.elpd,
+                    "pareto_k": each.pareto_k,
+                    "refitted": each.refitted,
+                    "unreliable": each.unreliable,
+                    "error": each.error,
+                }
+            )
+            for name, each in found.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _sentences(table: pd.DataFrame, units: Units) -> tuple[str, ...]:
+    """Say the order, and what it rests on."""
+    num_units = len(units.labels)
+    said = [f"{units.reason} There are {num_units} units."]
+    ranked = table[table["rank"].notna()]
+    if ranked.empty:
+        said.append("No account converged, so none is ranked; raise draws and tune.")
+    elif len(ranked) == 1:
+        said.append(f"Only {ranked['title'].iloc[0]} can be ranked, so there is nothing to compare it with.")
+    else:
+        said.append(_order(ranked))
+    if num_units < _FEW_UNITS:
+        said.append(f"With {num_units} units standard errors are rough; read differences as hints.")
+    if refits := int(ranked["num_refits"].sum()):
+        said.append(
+            f"Importance sampling could not be trusted for {refits} pairs of account and {units.word}; "
+            "those were fitted again without it."
+        )
+    for row in ranked[ranked["num_unreliable"] > 0].itertuples():
+        said.append(
+            f"{row.num_unreliable} of {row.num_units} units of {row.title} stay unreliable (Pareto k up to "
+            f"{row.max_pareto_k:.2f}; no refits left, or not converged), so its elpd may be too high; raise max_refits."
+        )
+    for row in table[table["rank"].isna()].itertuples():
+        said.append(f"{row.title}: {row.note}" if pd.notna(row.converged) else f"{row.title} is left out: {row.note}")
+    return tuple(said)
+
+
+def _order(ranked: pd.DataFrame) -> str:
+    best, others = ranked.iloc[0], ranked.iloc[1:]
+    clear = (-others["difference"] > _SURE * others["difference_se"]) & (-others["difference"] > _SMALL)
+    text = f"{best['title']} predicts best (elpd {best['elpd']:.1f} nats, stacking weight {best['weight']:.2f})"
+    level = others[~clear]
+    if len(level):
+        named = ", ".join(f"{row.title} ({row.difference:.1f} ± {row.difference_se:.1f})" for row in level.itertuples())
+        text += f"; not clearly worse: {named}"
+    if clear.any():
+        behind = others[clear].iloc[0]
+        which = "all others are" if clear.all() else "the others are"
+        text += (
+            f"; {which} clearly worse, the nearest {behind['title']} by "
+            f"{-behind['difference']:.1f} ± {behind['difference_se']:.1f} nats"
+        )
+    return f"{text}."
