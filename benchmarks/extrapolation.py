@@ -1,0 +1,166 @@
+"""Which law carries furthest? Every account on published learning curves: fitted to few shots, scored on more.
+
+OMP_NUM_THREADS=1 .venv/bin/python benchmarks/extrapolation.py --published CSV --out FOLDER
+
+CSV has the columns experiment, vocab_size, example_length, num_examples, accuracy_percent (Xie et al. 2022, their
+tables: 2,500 prompts a cell, mean of 5 pretraining seeds). A count is accuracy × 2,500; how far cells stray from
+binomial counts is left to each fit. Each experiment at each vocabulary is one table. Accounts are fitted to 8 shots or fewer and
+predict the cells beyond; then they are fitted to all cells and compared leaving out one cell at a time, without refits.
+What is done is kept in FOLDER, so that the same command goes on.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from icl.concept.accounts import ACCOUNTS
+from icl.concept.design import design_of
+from icl.concept.extrapolate import predict, seen_cells
+from icl.concept.forecast import carried_forward, scores_of
+from icl.concept.loo import leave_one_out
+from icl.concept.marginal import units_of
+from icl.concept.masked import Masked, masked
+
+PROMPTS = 2500
+BASELINE = "carried-forward"
+CELL = ["table", "account", "example_length", "num_shots"]
+
+
+def tables_of(published: pd.DataFrame, experiments: list[str], vocabularies: list[int]) -> dict[str, pd.DataFrame]:
+    """Counts tables by experiment and vocabulary."""
+    tables = {}
+    for (experiment, vocabulary), rows in published.groupby(["experiment", "vocab_size"], sort=False):
+        if (experiments and experiment not in experiments) or vocabulary not in vocabularies:
+            continue
+        tables[f"{experiment}, {vocabulary} tokens"] = pd.DataFrame(
+            {
+                "model": experiment,
+                "task": "ginc",
+                "label_mode": np.where(rows["num_examples"] > 0, "gold", "zero_shot"),
+                "format": "ginc",
+                "example_length": rows["example_length"].astype("Int64"),
+                "num_shots": rows["num_examples"],
+                "num_correct": (rows["accuracy_percent"] / 100 * PROMPTS).round().astype(int),
+                "num_prompts": PROMPTS,
+                "chance": 1 / vocabulary,
+                "ceiling": np.nan,
+            }
+        ).reset_index(drop=True)
+    return tables
+
+
+def study(name: str, machine: Masked, options: argparse.Namespace) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
+    """One account on one table: scores beyond the seen shots, those cells, and elpd of each cell."""
+    sampling = {"draws": options.draws, "tune": options.tune, "chains": options.chains, "seed": options.seed}
+    design = machine.design
+    began = time.perf_counter()
+    cells, diagnosis = predict(machine, seen_cells(design, options.shots), **sampling)
+    first = time.perf_counter() - began
+    whole = machine.fit(np.ones(len(design.grid.cells), dtype=bool), **sampling)
+    units = units_of(design.grid)
+    left_out = leave_one_out(machine, whole.nodes, units, max_refits=0, **sampling)
+    row = {"table": name, "account": design.account.name, **scores_of(cells), "max_rhat": diagnosis.max_rhat}
+    row |= {"divergences": diagnosis.divergence_share, "elpd": left_out.elpd.sum(), "p_loo": left_out.num_parameters}
+    row |= {"bad_k": int(left_out.unreliable.sum()), "whole_max_rhat": whole.diagnosis.max_rhat}
+    row |= {"seconds_extrapolating": first, "seconds": time.perf_counter() - began}
+    names = {"table": name, "account": design.account.name}
+    by_cell = pd.DataFrame({"unit": [label.split(" | ", 2)[2] for label in units.labels], "elpd": left_out.elpd})
+    return row, cells.assign(**names), by_cell.assign(**names)
+
+
+def run(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> None:
+    """Study all accounts on all tables, but for what FOLDER holds already."""
+    kept = {name: options.out / f"{name}.csv" for name in ("scores", "cells", "elpd")}
+    done = set()
+    if kept["scores"].exists():
+        done = set(pd.read_csv(kept["scores"])[["table", "account"]].itertuples(index=False, name=None))
+    for account in options.accounts:
+        machine = None
+        for name, counts in tables.items():
+            if (name, account) in done:
+                continue
+            design = design_of(counts, ACCOUNTS[account])
+            machine = masked(design) if machine is None else machine.of(design)
+            row, cells, by_cell = study(name, machine, options)
+            for key, rows in (("cells", cells), ("elpd", by_cell), ("scores", pd.DataFrame([row]))):
+                rows.to_csv(kept[key], mode="a", header=not kept[key].exists(), index=False)
+            print(f"{account}, {name}: CRPS {row['crps']:.2f}, {row['seconds']:.0f} s", flush=True)
+    for name, counts in tables.items():
+        if (name, BASELINE) in done:
+            continue
+        design = design_of(counts, ACCOUNTS["power"])
+        cells = carried_forward(design, seen_cells(design, options.shots), rng=np.random.default_rng(options.seed))
+        row = pd.DataFrame([{"table": name, "account": BASELINE, **scores_of(cells)}])
+        pd.concat([pd.read_csv(kept["scores"]), row]).to_csv(kept["scores"], index=False)
+        both = pd.concat([pd.read_csv(kept["cells"]), cells.assign(table=name, account=BASELINE)])
+        both.to_csv(kept["cells"], index=False)
+
+
+def summary(folder: Path) -> pd.DataFrame:
+    """One row per account: its scores over tables, and the summed elpd difference to the best account."""
+    scores, elpd = pd.read_csv(folder / "scores.csv"), pd.read_csv(folder / "elpd.csv")
+    by_account = scores.groupby("account")
+    table = by_account.agg(
+        coverage=("coverage", "mean"),
+        width=("width", "mean"),
+        crps=("crps", "mean"),
+        median_crps=("crps", "median"),
+        bias=("bias", "mean"),
+        log_score=("log_score", "mean"),
+        seconds=("seconds", "sum"),
+    )
+    table["best_of"] = scores.loc[by_account_best(scores, "crps", smallest=True), "account"].value_counts()
+    table["not_converged"] = by_account["max_rhat"].apply(lambda rhat: int((rhat > 1.01).sum()))
+    wide = elpd.pivot(index=["table", "unit"], columns="account", values="elpd")
+    best = wide.sum().idxmax()
+    gap = wide.sub(wide[best], axis=0)
+    table["elpd_difference"] = gap.sum()
+    table["difference_se"] = np.sqrt(len(gap) * gap.var(ddof=0))
+    fitted = scores[scores["account"] != BASELINE]
+    table["best_elpd_of"] = fitted.loc[by_account_best(fitted, "elpd", smallest=False), "account"].value_counts()
+    counted = ["best_of", "best_elpd_of"]
+    table[counted] = table[counted].fillna(0).astype(int)
+    return table.sort_values("crps")
+
+
+def by_account_best(scores: pd.DataFrame, column: str, *, smallest: bool) -> pd.Series:
+    """Index of the best row of each table."""
+    grouped = scores.groupby("table")[column]
+    return grouped.idxmin() if smallest else grouped.idxmax()
+
+
+def per_table(folder: Path, column: str) -> pd.DataFrame:
+    """One score, a row a table and a column an account."""
+    scores = pd.read_csv(folder / "scores.csv")
+    return scores.pivot(index="table", columns="account", values=column)
+
+
+def main() -> None:
+    """Run the study and print its tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--published", type=Path, required=True, help="CSV of published accuracies")
+    parser.add_argument("--out", type=Path, required=True, help="folder of what was done")
+    parser.add_argument("--accounts", nargs="*", default=[name for name in ACCOUNTS if name != "tempered-bayes"])
+    parser.add_argument("--experiments", nargs="*", default=[])
+    parser.add_argument("--vocabularies", nargs="*", type=int, default=[50, 100, 150])
+    parser.add_argument("--shots", type=int, default=8)
+    parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--tune", type=int, default=500)
+    parser.add_argument("--chains", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    tables = tables_of(pd.read_csv(options.published), options.experiments, options.vocabularies)
+    began = time.perf_counter()
+    run(tables, options)
+    print(f"\n{len(tables)} tables, {time.perf_counter() - began:.0f} s\n")
+    print(summary(options.out).round(3).to_string())
+    for column in ("crps", "coverage", "elpd", "max_rhat"):
+        print(f"\n{column} by table\n{per_table(options.out, column).round(3).to_string()}")
+
+
+if __name__ == "__main__":
+    main()
