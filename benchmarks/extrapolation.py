@@ -1,12 +1,12 @@
 """Which law carries furthest? Every account on published learning curves: fitted to few shots, scored on more.
 
-OMP_NUM_THREADS=1 .venv/bin/python benchmarks/extrapolation.py --published CSV --out FOLDER
+OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.extrapolation --published CSV --out FOLDER
 
 CSV has the columns experiment, vocab_size, example_length, num_examples, accuracy_percent (Xie et al. 2022, their
 tables: 2,500 prompts a cell, mean of 5 pretraining seeds). A count is accuracy × 2,500; how far cells stray from
-binomial counts is left to each fit. Each experiment at each vocabulary is one table. Accounts are fitted to 8 shots or fewer and
-predict the cells beyond; then they are fitted to all cells and compared leaving out one cell at a time, without refits.
-What is done is kept in FOLDER, so that the same command goes on.
+binomial counts is left to each fit. Each experiment at each vocabulary is one table. Accounts are fitted to 8 shots or
+fewer and predict the cells beyond; then they are fitted to all cells and compared leaving out one cell at a time,
+without refits. What is done is kept in FOLDER, so that the same command goes on.
 """
 
 import argparse

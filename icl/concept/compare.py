@@ -19,6 +19,7 @@ from icl.errors import UserError
 __all__ = ["Comparison", "compare", "designs_of"]
 
 _FEW_UNITS = 10
+_MIN_DRAWS = 100
 _SURE = 2.0
 _SMALL = 4.0
 """Nats: below, a difference of elpds is small whatever its standard error says (Sivula, Magnusson, Vehtari 2020)."""
@@ -53,7 +54,7 @@ def compare(
     accounts: Sequence[str] | None = None,
     *,
     observe: str = "counts",
-    draws: int = 1000,
+    draws: int = 2000,
     tune: int = 1000,
     chains: int = 4,
     seed: int,
@@ -83,6 +84,11 @@ def compare(
         If an account is not known, or none can be fitted to this table.
     """
     check_sampling(draws=draws, tune=tune, chains=chains)
+    if draws * chains < _MIN_DRAWS:
+        raise UserError(
+            f"leaving units out weighs draws by the tail of their likelihood and needs at least {_MIN_DRAWS}, got "
+            f"{chains} chains of {draws}; raise draws."
+        )
     if max_refits < 0:
         raise UserError(f"max_refits cannot be negative, got {max_refits}; 0 refits nothing.")
     designs, refused = designs_of(counts, accounts, observe)

@@ -73,7 +73,7 @@ def extrapolate(
     accounts: Sequence[str] | None = None,
     *,
     observe: str = "counts",
-    draws: int = 1000,
+    draws: int = 2000,
     tune: int = 1000,
     chains: int = 4,
     seed: int,

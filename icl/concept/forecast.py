@@ -1,8 +1,10 @@
 """Predictions of held-out cells: scored one by one and on average, and the plain baseline that any law should beat."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Num
 from numpy import ndarray
 from scipy.stats import betabinom, norm
 
@@ -66,7 +68,7 @@ def _last_seen(cells: pd.DataFrame, seen: ndarray, place: int) -> int:
 def scored(
     design: Design,
     seen: Bool[ndarray, " num_cells"],
-    draws: Float[ndarray, "num_draws num_cells"],
+    draws: Num[ndarray, "num_draws num_cells"],
     log_score: Float[ndarray, " num_cells"],
 ) -> pd.DataFrame:
     """Score predictive draws of every cell.
@@ -105,7 +107,7 @@ def scored(
     )
 
 
-def scores_of(cells: pd.DataFrame) -> dict[str, float]:
+def scores_of(cells: pd.DataFrame) -> dict[str, Any]:
     """Average the scores of the held-out cells that were predicted."""
     held = cells[cells["held_out"] & cells["median"].notna()]
     return {
