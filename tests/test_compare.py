@@ -83,13 +83,12 @@ def line() -> Masked:
 
 
 @pytest.fixture
-def toys(flat: Masked, line: Masked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put two small accounts among the others, compiled once for all tests."""
+def toys(flat: Masked, line: Masked, monkeypatch: pytest.MonkeyPatch) -> dict[str, Masked]:
+    """Two small accounts among the others, compiled once for all tests."""
     compiled = {"flat": flat, "line": line}
-    for machine in compiled.values():
-        monkeypatch.setitem(ACCOUNTS, machine.design.account.name, machine.design.account)
-    for module in ("compare", "extrapolate"):
-        monkeypatch.setattr(f"icl.concept.{module}.masked", lambda design: compiled[design.account.name].of(design))
+    for name, machine in compiled.items():
+        monkeypatch.setitem(ACCOUNTS, name, machine.design.account)
+    return compiled
 
 
 def on_grid(design: Design) -> tuple[np.ndarray, np.ndarray]:
@@ -239,10 +238,16 @@ def test_another_table_takes_the_place_of_one_only_where_what_was_compiled_is_th
 # ---------------------------------------------------------------- compare
 
 
-@pytest.mark.usefixtures("toys")
-def test_the_better_account_is_first_and_none_is_dropped() -> None:
+def test_the_better_account_is_first_and_none_is_dropped(toys: dict[str, Masked]) -> None:
     found = compare(
-        curve(*RISING), ["flat", "line", "tempered-bayes"], draws=2000, tune=500, chains=2, seed=1, max_refits=1
+        curve(*RISING),
+        ["flat", "line", "tempered-bayes"],
+        draws=2000,
+        tune=500,
+        chains=2,
+        seed=1,
+        max_refits=1,
+        compiled=toys,
     )
     table = found.table
     assert list(table["account"]) == ["line", "flat", "tempered-bayes"]
@@ -266,9 +271,8 @@ def test_the_better_account_is_first_and_none_is_dropped() -> None:
     assert "tempered Bayes is left out" in said
 
 
-@pytest.mark.usefixtures("toys")
-def test_an_account_that_did_not_converge_has_no_rank() -> None:
-    found = compare(curve(*RISING), ["flat"], draws=50, tune=1, chains=2, seed=1)
+def test_an_account_that_did_not_converge_has_no_rank(toys: dict[str, Masked]) -> None:
+    found = compare(curve(*RISING), ["flat"], draws=50, tune=1, chains=2, seed=1, compiled=toys)
     assert not found.table["converged"].iloc[0]
     assert found.table[["rank", "difference", "weight"]].isna().all(axis=None)
     assert "did not converge" in found.table["note"].iloc[0]
@@ -304,10 +308,9 @@ def test_what_cannot_be_held_out_is_said() -> None:
         extrapolate(curve(30, 42, 48), 1, ["x"], seed=0)
 
 
-@pytest.mark.usefixtures("toys")
-def test_a_rising_line_carries_further_than_its_last_cell() -> None:
+def test_a_rising_line_carries_further_than_its_last_cell(toys: dict[str, Masked]) -> None:
     counts = curve(*RISING)
-    found = extrapolate(counts, 4, ["line", "tempered-bayes"], draws=3000, tune=500, chains=2, seed=1)
+    found = extrapolate(counts, 4, ["line", "tempered-bayes"], draws=3000, tune=500, chains=2, seed=1, compiled=toys)
     assert list(found.table["account"]) == ["line", CARRIED, "tempered-bayes"]
     assert (found.unit, found.shots) == ("points", 4)
     line, plain = found.table.iloc[0], found.table.iloc[1]

@@ -12,7 +12,7 @@ from icl.concept.design import Design, design_of
 from icl.concept.fit import check_sampling
 from icl.concept.loo import MAX_REFITS, LeaveOneOut, leave_one_out
 from icl.concept.marginal import Units, units_of
-from icl.concept.masked import masked
+from icl.concept.masked import Masked, compiled_once
 from icl.concept.scoring import stacking_weights
 from icl.errors import UserError
 
@@ -59,6 +59,7 @@ def compare(
     chains: int = 4,
     seed: int,
     max_refits: int = MAX_REFITS,
+    compiled: dict[str, Masked] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Fit accounts and ask how well each predicts a unit that it has not seen.
@@ -75,6 +76,8 @@ def compare(
         Of each fit.
     max_refits
         Refits of one account at most, where importance sampling cannot be trusted.
+    compiled
+        Accounts of this table that were compiled before; what is compiled now is put in, for another question.
     progress
         Called with a sentence before each step.
 
@@ -100,7 +103,7 @@ def compare(
         started = time.perf_counter()
         say = _named(progress, design.account)
         say("compile and fit")
-        machine = masked(design)
+        machine = compiled_once(design, compiled)
         seen = np.ones(len(design.grid.cells), dtype=bool)
         whole = machine.fit(seen, draws=draws, tune=tune, chains=chains, seed=seed)
         converged = whole.diagnosis.converged

@@ -15,7 +15,7 @@ from icl.concept.design import Design
 from icl.concept.diagnose import Diagnosis
 from icl.concept.fit import check_sampling
 from icl.concept.forecast import LEVEL, carried_forward, scored, scores_of
-from icl.concept.masked import Masked, masked
+from icl.concept.masked import Masked, compiled_once
 from icl.concept.scoring import log_mean_exp
 from icl.errors import UserError
 
@@ -77,6 +77,7 @@ def extrapolate(
     tune: int = 1000,
     chains: int = 4,
     seed: int,
+    compiled: dict[str, Masked] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Extrapolation:
     """Fit accounts to the cells of at most `shots` demonstrations and predict the others.
@@ -93,6 +94,8 @@ def extrapolate(
         ``counts`` (predictions in points of accuracy) or ``logprob`` (in nats).
     draws, tune, chains, seed
         Of each fit.
+    compiled
+        Accounts of this table that were compiled before; what is compiled now is put in, for another question.
     progress
         Called with a sentence before each fit.
 
@@ -111,7 +114,9 @@ def extrapolate(
         if progress is not None:
             progress(f"{title}: fit to {seen.sum()} cells, predict {(~seen).sum()}")
         started = time.perf_counter()
-        predicted, diagnosis = predict(masked(design), seen, draws=draws, tune=tune, chains=chains, seed=seed)
+        predicted, diagnosis = predict(
+            compiled_once(design, compiled), seen, draws=draws, tune=tune, chains=chains, seed=seed
+        )
         row = {"account": name, "title": title, **scores_of(predicted), "converged": diagnosis.converged}
         row["seconds"] = round(time.perf_counter() - started, 1)
         rows.append(row | {"note": "" if diagnosis.converged else diagnosis.sentences[0]})

@@ -19,7 +19,7 @@ from icl.concept.fit import check_sampling, nodes_of_tree, quiet, sample
 if TYPE_CHECKING:
     import nutpie
 
-__all__ = ["Masked", "MaskedFit", "masked"]
+__all__ = ["Masked", "MaskedFit", "compiled_once", "masked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,15 @@ def masked(design: Design) -> Masked:
     with quiet("pymc"):
         compiled = nutpie.compile_pymc_model(model)
     return Masked(design=design, compiled=compiled)
+
+
+def compiled_once(design: Design, compiled: dict[str, Masked] | None) -> Masked:
+    """Take an account from those that were compiled for tables of this shape, or compile it and put it there."""
+    known = {} if compiled is None else compiled
+    name = design.account.name
+    if name not in known:
+        known[name] = masked(design)
+    return known[name].of(design)
 
 
 def _neutral(design: Design) -> Float[ndarray, " num_cells"]:

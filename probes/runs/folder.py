@@ -162,6 +162,24 @@ class RunFolder:
         """Replace the split of the variance."""
         write_tree(self.path / "variance.nc", tree)
 
+    def comparison(self) -> pd.DataFrame:
+        """Read the comparison of accounts."""
+        return self._read("comparison.parquet", pd.read_parquet, f"run `probe compare {self.path}`")
+
+    def extrapolation(self) -> pd.DataFrame:
+        """Read what accounts predicted of each cell, shots held out."""
+        remedy = f"run `probe compare {self.path} --extrapolate-from N`"
+        return self._read("extrapolation.parquet", pd.read_parquet, remedy)
+
+    def write_comparison(self, record: dict, comparison: pd.DataFrame, extrapolation: pd.DataFrame | None) -> None:
+        """Replace the comparison of accounts, and what they predicted of held-out shots; None: there is none."""
+        write_whole(self.path / "comparison.json", (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+        write_whole(self.path / "comparison.parquet", comparison.to_parquet())
+        if extrapolation is None:
+            (self.path / "extrapolation.parquet").unlink(missing_ok=True)
+        else:
+            write_whole(self.path / "extrapolation.parquet", extrapolation.to_parquet())
+
     def _read(self, name: str, reader, remedy: str):
         path = self.path / name
         if not path.exists():

@@ -1,0 +1,1 @@
+"""Accounts of learning curves compared by what they predict: of units, and of shots, that they have not seen."""

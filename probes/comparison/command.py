@@ -1,0 +1,90 @@
+"""The command `probe compare`: which account of learning curves predicts best what it has not seen."""
+
+import argparse
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pandas as pd
+
+from icl.errors import UserError
+from probes.comparison.source import counts_and_folder
+from probes.comparison.words import comparison_lines, extrapolation_lines
+from probes.runs.versions import versions
+
+__all__ = ["add_compare", "compare"]
+
+
+def add_compare(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("source", type=Path, metavar="RUN", help="run folder, or a .csv file of counts with --out")
+    parser.add_argument("--accounts", type=_names, default=None, help="e.g. drift-diffusion,power (default: all)")
+    parser.add_argument("--observe", default="counts", help="counts or logprob (default: %(default)s)")
+    parser.add_argument(
+        "--extrapolate-from",
+        type=int,
+        default=None,
+        metavar="N",
+        help="also fit to at most N shots and predict the cells with more",
+    )
+    parser.add_argument("--draws", type=int, default=2000, help="draws a chain (default: %(default)s)")
+    parser.add_argument("--tune", type=int, default=1000, help="warm-up steps a chain (default: %(default)s)")
+    parser.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
+    parser.add_argument(
+        "--max-refits", type=int, default=20, help="fits without a unit, an account at most (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--normalisation", default=None, help="sum, per-token, per-byte, pmi or calibrated (default: the metrics')"
+    )
+    parser.add_argument("--out", type=Path, default=None, help="folder of the results (default: the run folder)")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+
+
+def compare(options: Namespace) -> None:
+    """Compare accounts, write tables and figures, and print what came of it."""
+    from icl.concept.compare import compare as compare_accounts
+    from icl.concept.compare import designs_of
+    from icl.concept.extrapolate import extrapolate, seen_cells
+    from icl.concept.masked import Masked
+    from probes.report.comparison_figures import write_comparison_figures
+
+    if options.seed < 0:
+        raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
+    counts, folder = counts_and_folder(options.source, options.out, options.normalisation)
+    shots = options.extrapolate_from
+    if shots is not None:  # what cannot be held out is said before anything is compiled
+        designs, _ = designs_of(counts, options.accounts, options.observe)
+        seen_cells(next(iter(designs.values())), shots)
+    asked = {name: getattr(options, name) for name in ("accounts", "observe", "draws", "tune", "chains", "seed")}
+    compiled: dict[str, Masked] = {}
+    shared = asked | {"compiled": compiled, "progress": None if options.json else _say}
+    with folder.locked():
+        compared = compare_accounts(counts, max_refits=options.max_refits, **shared)
+        extended = None if shots is None else extrapolate(counts, shots, **shared)
+        record = {"source": str(options.source), **asked, "max_refits": options.max_refits, "extrapolate_from": shots}
+        record |= {"unit": compared.unit, "sentences": compared.sentences, "versions": versions()}
+        if extended is not None:
+            record["extrapolation"] = {"table": _records(extended.table), "sentences": extended.sentences}
+        folder.write_comparison(record, compared.table, None if extended is None else extended.cells)
+        write_comparison_figures(compared, extended, folder.path)
+    if options.json:
+        print(json.dumps({"comparison": _records(compared.table)} | record, indent=1, ensure_ascii=False))
+        return
+    print("\n".join(comparison_lines(compared)))
+    if extended is not None:
+        print("\n" + "\n".join(extrapolation_lines(extended)))
+    print(f"Tables and figures: {folder.path}")
+
+
+def _say(sentence: str) -> None:
+    print(f"{sentence} …", file=sys.stderr, flush=True)
+
+
+def _records(table: pd.DataFrame) -> list[dict]:
+    return json.loads(table.to_json(orient="records"))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

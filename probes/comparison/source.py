@@ -1,0 +1,64 @@
+"""Where a comparison takes its counts from: a run folder, or a CSV file of counts."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from icl.concept.counts import COUNT_COLUMNS, counts_from_scores, validate_counts
+from icl.errors import UserError
+from icl.metrics.normalise import normalisation_of
+from probes.runs.folder import RunFolder, open_run
+
+__all__ = ["counts_and_folder"]
+
+
+def counts_and_folder(source: Path, out: Path | None, normalisation: str | None) -> tuple[pd.DataFrame, RunFolder]:
+    """Read counts, and say in which folder what is made of them belongs.
+
+    Parameters
+    ----------
+    source
+        A run folder, or a CSV file with the columns of `icl.concept.counts.COUNT_COLUMNS`.
+    out
+        Folder of tables and figures; None: the run folder. A CSV file needs one.
+    normalisation
+        How candidates of a run are compared; None: as in its metrics.
+
+    Raises
+    ------
+    UserError
+        If the source cannot be read, or has nowhere to write to.
+    """
+    if source.suffix == ".csv":
+        if out is None:
+            raise UserError(f"{source} holds counts and is no run folder; name a folder for the results with --out.")
+        if normalisation is not None:
+            raise UserError("counts are counted already; --normalisation belongs to a run folder.")
+        counts = _read(source)
+        return counts, RunFolder(_made(out))
+    folder = open_run(source)
+    folder.check_finished()
+    counts = counts_from_scores(folder.scores(), normalisation or normalisation_of(folder.metrics()))
+    return counts, folder if out is None else RunFolder(_made(out))
+
+
+def _read(source: Path) -> pd.DataFrame:
+    text = {column.name: "str" for column in COUNT_COLUMNS if column.dtype == "str"}
+    try:
+        table = pd.read_csv(source, dtype=text)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{source} cannot be read as CSV ({str(error).splitlines()[0]}); give a table of counts."
+        ) from error
+    try:
+        return validate_counts(table)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+
+
+def _made(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out} cannot be made ({error.strerror}); choose another --out.") from error
+    return out
