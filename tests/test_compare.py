@@ -10,52 +10,20 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logsumexp
 from scipy.stats import betabinom, binom, norm
+from small_accounts import FLAT, LEVEL, LINE, RISING, cell, compiled, curve
 
 from icl.concept import loo
 from icl.concept.accounts import ACCOUNTS, POWER
-from icl.concept.accounts.account import Account, Parameter
 from icl.concept.compare import compare
 from icl.concept.design import Design, design_of
 from icl.concept.extrapolate import CARRIED, extrapolate
 from icl.concept.fit import fit
 from icl.concept.forecast import carried_forward, scored, scores_of
 from icl.concept.marginal import log_integral, unit_log_likelihood, units_of
-from icl.concept.masked import Masked, masked
+from icl.concept.masked import Masked
 from icl.concept.scoring import crps, log_mean_exp, stacking_weights
 from icl.concept.sensitivity import sensitivity
 from icl.errors import UserError
-
-_LEVEL = Parameter(
-    name="level", unit="logit", meaning="logit of accuracy", location=0.0, spread=1.5, reason="anything goes"
-)
-_SLOPE = Parameter(
-    name="slope", unit="logit", meaning="rise per log2 shots", location=0.0, spread=0.5, reason="slow either way"
-)
-
-
-def _account(name: str, *parameters: Parameter) -> Account:
-    def accuracy(values, cells, functions):
-        z = values["level"] + np.zeros(len(cells.num_shots))
-        if "slope" in values:
-            z = z + values["slope"] * np.log2(1 + cells.num_shots)
-        return functions.sigmoid(z)
-
-    return Account(name=name, title=name, says="", source="", parameters=parameters, accuracy=accuracy)
-
-
-FLAT, LINE = _account("flat", _LEVEL), _account("line", _LEVEL, _SLOPE)
-
-
-def cell(**changes: object) -> dict[str, object]:
-    fields = {"model": "m", "task": "t", "label_mode": "gold", "format": "arrow", "example_length": pd.NA}
-    fields |= {"num_shots": 0, "num_correct": 50, "num_prompts": 100, "chance": 0.5, "ceiling": np.nan}
-    return fields | changes
-
-
-def curve(*correct: int, **changes: object) -> pd.DataFrame:
-    """Counts at 0, 1, 2, 4, … shots, of 100 prompts each."""
-    shots = [0, *(2**power for power in range(len(correct) - 1))]
-    return pd.DataFrame([cell(num_shots=n, num_correct=right, **changes) for n, right in zip(shots, correct)])
 
 
 def sets_table() -> pd.DataFrame:
@@ -68,27 +36,19 @@ def sets_table() -> pd.DataFrame:
 
 
 SAMPLING = {"draws": 1000, "tune": 500, "chains": 2, "seed": 3}
-RISING = (27, 38, 50, 62, 73, 82, 88)
-"""100·sigmoid(−1 + ½·log2(1 + n)), nearly."""
-
-
-@pytest.fixture(scope="module")
-def flat() -> Masked:
-    return masked(design_of(curve(*RISING), FLAT))
-
-
-@pytest.fixture(scope="module")
-def line() -> Masked:
-    return masked(design_of(curve(*RISING), LINE))
 
 
 @pytest.fixture
-def toys(flat: Masked, line: Masked, monkeypatch: pytest.MonkeyPatch) -> dict[str, Masked]:
+def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Masked]:
     """Two small accounts among the others, compiled once for all tests."""
-    compiled = {"flat": flat, "line": line}
-    for name, machine in compiled.items():
+    for name, machine in compiled().items():
         monkeypatch.setitem(ACCOUNTS, name, machine.design.account)
-    return compiled
+    return compiled()
+
+
+@pytest.fixture
+def flat() -> Masked:
+    return compiled()["flat"]
 
 
 def on_grid(design: Design) -> tuple[np.ndarray, np.ndarray]:
@@ -168,7 +128,7 @@ def test_a_left_out_set_has_its_effect_integrated_out(observe: str) -> None:
         cells = design.log_likelihood(here)
         prior = norm.logpdf(at, 0, nodes["set_spread"][draw]) + np.log(at[1] - at[0])
         dense = [logsumexp(cells[:, units.of_cell == unit].sum(axis=1) + prior) for unit in (1, 2, 3)]
-        np.testing.assert_allclose(found[draw, 1:], dense, rtol=1e-4)
+        np.testing.assert_allclose(found[draw, 1:], dense, atol=5e-4)
         assert found[draw, 0] == pytest.approx(cells[0, 0])
 
 
@@ -186,7 +146,7 @@ def test_the_unit_is_a_task_where_there_are_three_and_a_cell_where_nothing_else_
 
 
 def test_leave_one_out_by_weights_and_by_refits_is_exact(flat: Masked, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = flat.of(design_of(curve(55, 62, 58, 60, 52, 81, 57), FLAT))
+    machine = flat.of(design_of(curve(55, 62, 58, 60, 52, 72, 57), FLAT))
     design, units = machine.design, units_of(machine.design.grid)
     density, prior = on_grid(design)
     exact = np.empty(7)
@@ -229,7 +189,7 @@ def test_another_table_takes_the_place_of_one_only_where_what_was_compiled_is_th
         design_of(curve(*RISING), LINE),
         design_of(curve(*RISING[:4]), FLAT),
         design_of(curve(*RISING, num_prompts=101), FLAT),
-        design_of(curve(*RISING), replace(FLAT, parameters=(replace(_LEVEL, spread=1.0),))),
+        design_of(curve(*RISING), replace(FLAT, parameters=(replace(LEVEL, spread=1.0),))),
     ):
         with pytest.raises(ValueError, match="only where priors, cells and prompts are the same"):
             flat.of(design)
@@ -274,7 +234,8 @@ def test_the_better_account_is_first_and_none_is_dropped(toys: dict[str, Masked]
 def test_an_account_that_did_not_converge_has_no_rank(toys: dict[str, Masked]) -> None:
     found = compare(curve(*RISING), ["flat"], draws=50, tune=1, chains=2, seed=1, compiled=toys)
     assert not found.table["converged"].iloc[0]
-    assert found.table[["rank", "difference", "weight"]].isna().all(axis=None)
+    assert found.table[["rank", "elpd", "difference", "weight"]].isna().all(axis=None)
+    assert found.units.empty
     assert "did not converge" in found.table["note"].iloc[0]
     assert any("No account converged" in sentence for sentence in found.sentences)
 

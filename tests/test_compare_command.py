@@ -6,26 +6,19 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_compare import FLAT, LINE, RISING, curve
+from small_accounts import RISING, compiled, curve
 
 from icl.concept.accounts import ACCOUNTS
-from icl.concept.design import design_of
-from icl.concept.masked import masked
 from icl.errors import UserError
 from probes.comparison.command import add_compare, compare
 from probes.runs.folder import RunFolder
 
 
-@pytest.fixture(scope="module")
-def compiled() -> dict:
-    return {account.name: masked(design_of(curve(*RISING), account)) for account in (FLAT, LINE)}
-
-
 @pytest.fixture
-def counts_file(tmp_path: Path, compiled: dict, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, machine in compiled.items():
+def counts_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, machine in compiled().items():
         monkeypatch.setitem(ACCOUNTS, name, machine.design.account)
-    monkeypatch.setattr("icl.concept.masked.masked", lambda design: compiled[design.account.name])
+    monkeypatch.setattr("icl.concept.masked.masked", lambda design: compiled()[design.account.name])
     path = tmp_path / "counts.csv"
     curve(*RISING).drop(columns="ceiling").assign(ceiling="").to_csv(path, index=False)
     return path

@@ -10,7 +10,7 @@ import pandas as pd
 from icl.concept.accounts import ACCOUNTS, Account, account_named
 from icl.concept.design import Design, design_of
 from icl.concept.fit import check_sampling
-from icl.concept.loo import MAX_REFITS, LeaveOneOut, leave_one_out
+from icl.concept.loo import MAX_REFITS, REFIT_RHAT, LeaveOneOut, leave_one_out
 from icl.concept.marginal import Units, units_of
 from icl.concept.masked import Masked, compiled_once
 from icl.concept.scoring import stacking_weights
@@ -98,7 +98,8 @@ def compare(
     units = units_of(next(iter(designs.values())).grid)
     if len(units.labels) < 2:
         raise UserError(f"the table holds a single {units.word}, so none can be left out; probe more of them.")
-    rows, found = [], {}
+    rows: list[dict[str, object]] = []
+    found: dict[str, LeaveOneOut] = {}
     for name, design in designs.items():
         started = time.perf_counter()
         say = _named(progress, design.account)
@@ -107,7 +108,13 @@ def compare(
         seen = np.ones(len(design.grid.cells), dtype=bool)
         whole = machine.fit(seen, draws=draws, tune=tune, chains=chains, seed=seed)
         converged = whole.diagnosis.converged
-        left_out = leave_one_out(
+        note = "" if converged else f"no rank: {whole.diagnosis.sentences[0]}"
+        row: dict[str, object] = {"account": name, "title": design.account.title}
+        row |= {"converged": converged, "seconds": time.perf_counter() - started, "note": note}
+        rows.append(row)
+        if not whole.diagnosis.max_rhat <= REFIT_RHAT:
+            continue  # draws of chains that disagree like this have no meaning
+        left_out = found[name] = leave_one_out(
             machine,
             whole.nodes,
             units,
@@ -118,16 +125,9 @@ def compare(
             max_refits=max_refits if converged else 0,
             progress=say,
         )
-        found[name] = left_out
-        rows.append(
-            _row(design.account, left_out)
-            | {
-                "converged": converged,
-                "seconds": round(time.perf_counter() - started, 1),
-                "note": "" if converged else f"no rank: {whole.diagnosis.sentences[0]}",
-            }
-        )
-    table = _ranked(pd.DataFrame(rows).set_index("account"), found, refused)
+        row |= _scores(left_out) | {"seconds": time.perf_counter() - started}
+    rows += [{"account": name, "title": ACCOUNTS[name].title, "note": why} for name, why in refused.items()]
+    table = _ranked(rows, found)
     return Comparison(table=table, units=_by_unit(found, units), unit=units.word, sentences=_sentences(table, units))
 
 
@@ -159,11 +159,9 @@ def _named(progress: Callable[[str], None] | None, account: Account) -> Callable
     return lambda what: progress(f"{account.title}: {what}") if progress is not None else None
 
 
-def _row(account: Account, left_out: LeaveOneOut) -> dict[str, object]:
+def _scores(left_out: LeaveOneOut) -> dict[str, object]:
     elpd = left_out.elpd
     return {
-        "account": account.name,
-        "title": account.title,
         "elpd": elpd.sum(),
         "se": float(np.sqrt(len(elpd) * elpd.var())),
         "p_loo": left_out.num_parameters,
@@ -194,51 +192,34 @@ _COLUMNS = [
 ]
 
 
-def _ranked(rows: pd.DataFrame, found: dict[str, LeaveOneOut], refused: dict[str, str]) -> pd.DataFrame:
+def _ranked(rows: list[dict[str, object]], found: dict[str, LeaveOneOut]) -> pd.DataFrame:
     """Rank what converged; what did not, and what could not be fitted, follows without a rank."""
-    fair = rows[rows["converged"]].sort_values("elpd", ascending=False)
-    if len(fair):
-        best = found[str(fair.index[0])].elpd
-        behind = {name: found[str(name)].elpd - best for name in fair.index}
-        fair = fair.assign(
-            rank=range(1, len(fair) + 1),
-            difference=[gap.sum() for gap in behind.values()],
-            difference_se=[float(np.sqrt(len(gap) * gap.var())) for gap in behind.values()],
-            weight=stacking_weights(np.stack([found[str(name)].elpd for name in fair.index])),
-        )
-    rest = rows[~rows["converged"]].sort_values("elpd", ascending=False)
-    unfit = pd.DataFrame(
-        [{"account": name, "title": ACCOUNTS[name].title, "note": why} for name, why in refused.items()],
-        columns=["account", "title", "note"],
-    )
-    records = [
-        *fair.reset_index().to_dict("records"),
-        *rest.reset_index().to_dict("records"),
-        *unfit.to_dict("records"),
-    ]
-    table = pd.DataFrame(records).reindex(columns=_COLUMNS)
+    numbers = dict.fromkeys(("elpd", "se", "p_loo", "difference", "difference_se", "weight", "max_pareto_k"), "float64")
     whole = dict.fromkeys(("rank", "num_units", "num_refits", "num_unreliable"), "Int64")
-    return table.astype(whole | {"converged": "boolean"})
+    table = pd.DataFrame(rows).reindex(columns=_COLUMNS)
+    table = table.astype(numbers | whole | {"seconds": "float64", "converged": "boolean"})
+    table["seconds"] = table["seconds"].round(1)
+    table = table.assign(place=table["converged"].map({True: 0, False: 1}).astype(float).fillna(2.0))
+    table = table.sort_values(["place", "elpd"], ascending=[True, False], kind="stable").reset_index(drop=True)
+    fair = (table.pop("place") == 0).to_numpy()
+    if fair.any():
+        elpd = np.stack([found[name].elpd for name in table.loc[fair, "account"]])
+        gap = elpd - elpd[0]
+        table.loc[fair, "rank"] = np.arange(1, len(elpd) + 1)
+        table.loc[fair, "difference"] = gap.sum(axis=1)
+        table.loc[fair, "difference_se"] = np.sqrt(gap.shape[1] * gap.var(axis=1))
+        table.loc[fair, "weight"] = stacking_weights(elpd)
+    return table
 
 
 def _by_unit(found: dict[str, LeaveOneOut], units: Units) -> pd.DataFrame:
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "account": name,
-                    "unit": units.labels,
-                    "elpd": each.elpd,
-                    "pareto_k": each.pareto_k,
-                    "refitted": each.refitted,
-                    "unreliable": each.unreliable,
-                    "error": each.error,
-                }
-            )
-            for name, each in found.items()
-        ],
-        ignore_index=True,
-    )
+    names = ("elpd", "pareto_k", "refitted", "unreliable", "error")
+    rows = [
+        {"account": account, "unit": label} | {name: getattr(each, name)[place] for name in names}
+        for account, each in found.items()
+        for place, label in enumerate(units.labels)
+    ]
+    return pd.DataFrame(rows, columns=["account", "unit", *names])
 
 
 def _sentences(table: pd.DataFrame, units: Units) -> tuple[str, ...]:
