@@ -11,12 +11,13 @@ without refits. What is done is kept in FOLDER, so that the same command goes on
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from icl.concept.accounts import ACCOUNTS
+from icl.concept.accounts import ACCOUNTS, POWER, Account
 from icl.concept.design import design_of
 from icl.concept.extrapolate import predict, seen_cells
 from icl.concept.forecast import carried_forward, scores_of
@@ -26,7 +27,6 @@ from icl.concept.masked import Masked, masked
 
 PROMPTS = 2500
 BASELINE = "carried-forward"
-CELL = ["table", "account", "example_length", "num_shots"]
 
 
 def tables_of(published: pd.DataFrame, experiments: list[str], vocabularies: list[int]) -> dict[str, pd.DataFrame]:
@@ -50,6 +50,15 @@ def tables_of(published: pd.DataFrame, experiments: list[str], vocabularies: lis
             }
         ).reset_index(drop=True)
     return tables
+
+
+def widened(account: Account, factor: float) -> Account:
+    """Put priors in an account's place that are wider by a factor: do predictions lean on them, or on the law?"""
+    parameters = [
+        replace(each, spread=factor * each.spread, scatter=None if each.scatter is None else factor * each.scatter)
+        for each in account.parameters
+    ]
+    return replace(account, parameters=tuple(parameters))
 
 
 def study(name: str, machine: Masked, options: argparse.Namespace) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
@@ -82,7 +91,7 @@ def run(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> None:
         for name, counts in tables.items():
             if (name, account) in done:
                 continue
-            design = design_of(counts, ACCOUNTS[account])
+            design = design_of(counts, widened(ACCOUNTS[account], options.widen))
             machine = masked(design) if machine is None else machine.of(design)
             row, cells, by_cell = study(name, machine, options)
             for key, rows in (("cells", cells), ("elpd", by_cell), ("scores", pd.DataFrame([row]))):
@@ -91,7 +100,7 @@ def run(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> None:
     for name, counts in tables.items():
         if (name, BASELINE) in done:
             continue
-        design = design_of(counts, ACCOUNTS["power"])
+        design = design_of(counts, POWER)
         cells = carried_forward(design, seen_cells(design, options.shots), rng=np.random.default_rng(options.seed))
         row = pd.DataFrame([{"table": name, "account": BASELINE, **scores_of(cells)}])
         pd.concat([pd.read_csv(kept["scores"]), row]).to_csv(kept["scores"], index=False)
@@ -110,10 +119,11 @@ def summary(folder: Path) -> pd.DataFrame:
         median_crps=("crps", "median"),
         bias=("bias", "mean"),
         log_score=("log_score", "mean"),
+        bad_k=("bad_k", "sum"),
         seconds=("seconds", "sum"),
     )
     table["best_of"] = scores.loc[by_account_best(scores, "crps", smallest=True), "account"].value_counts()
-    table["not_converged"] = by_account["max_rhat"].apply(lambda rhat: int((rhat > 1.01).sum()))
+    table["rhat_above_1.05"] = by_account["max_rhat"].apply(lambda rhat: int((rhat > 1.05).sum()))
     wide = elpd.pivot(index=["table", "unit"], columns="account", values="elpd")
     best = wide.sum().idxmax()
     gap = wide.sub(wide[best], axis=0)
@@ -146,10 +156,11 @@ def main() -> None:
     parser.add_argument("--accounts", nargs="*", default=[name for name in ACCOUNTS if name != "tempered-bayes"])
     parser.add_argument("--experiments", nargs="*", default=[])
     parser.add_argument("--vocabularies", nargs="*", type=int, default=[50, 100, 150])
+    parser.add_argument("--widen", type=float, default=1.0, help="factor on the spread of every prior of the laws")
     parser.add_argument("--shots", type=int, default=8)
-    parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--draws", type=int, default=750)
     parser.add_argument("--tune", type=int, default=500)
-    parser.add_argument("--chains", type=int, default=4)
+    parser.add_argument("--chains", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from icl.concept.extrapolate import CARRIED, extrapolate
 from icl.concept.fit import fit
 from icl.concept.forecast import carried_forward, scored, scores_of
 from icl.concept.marginal import log_integral, unit_log_likelihood, units_of
-from icl.concept.masked import Masked
+from icl.concept.masked import Masked, masked
 from icl.concept.scoring import crps, log_mean_exp, stacking_weights
 from icl.concept.sensitivity import sensitivity
 from icl.errors import UserError
@@ -348,3 +348,25 @@ def test_every_quantity_of_a_fit_has_its_sensitivity() -> None:
     assert [name.split("[")[0] for name in table["quantity"]] == ["level", "log_precision"]
     assert table["verdict"].iloc[0] == "fine"
     assert table["prior"].iloc[1] > 3 * table["prior"].iloc[0]  # four cells tell little of how cells stray
+
+
+@pytest.mark.slow
+def test_sets_left_out_by_weights_and_by_refits_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    shares = expit(0.4 + 0.4 * rng.standard_normal(10))
+    rows = [
+        cell(num_shots=n, num_correct=rng.binomial(40, share), num_prompts=40, demonstration_set=f"s{number}")
+        for number, share in enumerate(shares)
+        for n in (2, 8)
+    ]
+    machine = masked(design_of(pd.DataFrame(rows), FLAT))
+    units = units_of(machine.design.grid)
+    nodes = machine.fit(np.ones(20, dtype=bool), draws=2000, tune=500, chains=4, seed=3).nodes
+    sampling = {"draws": 4000, "tune": 500, "chains": 4, "seed": 3}
+    weighted = loo.leave_one_out(machine, nodes, units, max_refits=0, **sampling)
+    monkeypatch.setattr(loo, "_importance", lambda *_: (np.zeros(10), np.full(10, np.inf), 0.7))
+    again = loo.leave_one_out(machine, nodes, units, **sampling)
+    assert again.refitted.all()
+    trusted = weighted.pareto_k < 0.6
+    assert trusted.sum() >= 5
+    np.testing.assert_allclose(weighted.elpd[trusted], again.elpd[trusted], atol=0.2)
