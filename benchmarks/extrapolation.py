@@ -122,9 +122,13 @@ def summary(folder: Path) -> pd.DataFrame:
         bad_k=("bad_k", "sum"),
         seconds=("seconds", "sum"),
     )
+    crps = scores.pivot(index="table", columns="account", values="crps")
+    behind = crps.sub(crps[crps.mean().idxmin()], axis=0)
+    table["crps_behind"] = behind.mean()
+    table["behind_se"] = behind.sem()
     table["best_of"] = scores.loc[by_account_best(scores, "crps", smallest=True), "account"].value_counts()
     table["rhat_above_1.05"] = by_account["max_rhat"].apply(lambda rhat: int((rhat > 1.05).sum()))
-    wide = elpd.pivot(index=["table", "unit"], columns="account", values="elpd")
+    wide = elpd.pivot(index=["table", "unit"], columns="account", values="elpd").dropna()
     best = wide.sum().idxmax()
     gap = wide.sub(wide[best], axis=0)
     table["elpd_difference"] = gap.sum()
@@ -148,6 +152,22 @@ def per_table(folder: Path, column: str) -> pd.DataFrame:
     return scores.pivot(index="table", columns="account", values=column)
 
 
+def by_movement(folder: Path) -> pd.DataFrame:
+    """Mean CRPS where curves still move beyond the seen shots (baseline above 1.5 points), and where not."""
+    crps = per_table(folder, "crps")
+    moves = crps[BASELINE] > 1.5
+    return pd.DataFrame(
+        {f"moving ({moves.sum()})": crps[moves].mean(), f"still ({(~moves).sum()})": crps[~moves].mean()}
+    )
+
+
+def by_shots(folder: Path) -> pd.DataFrame:
+    """Coverage and mean CRPS at each held-out shot count."""
+    cells = pd.read_csv(folder / "cells.csv")
+    held = cells[cells["held_out"].astype(bool)].astype({"inside": float})
+    return held.pivot_table(index="account", columns="num_shots", values=["inside", "crps"], aggfunc="mean")
+
+
 def main() -> None:
     """Run the study and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -168,7 +188,9 @@ def main() -> None:
     began = time.perf_counter()
     run(tables, options)
     print(f"\n{len(tables)} tables, {time.perf_counter() - began:.0f} s\n")
-    print(summary(options.out).round(3).to_string())
+    print(summary(options.out).round(3).T.to_string())
+    print(f"\nCRPS by tables\n{by_movement(options.out).round(2).to_string()}")
+    print(f"\nby shots\n{by_shots(options.out).round(2).to_string()}")
     for column in ("crps", "coverage", "elpd", "max_rhat"):
         print(f"\n{column} by table\n{per_table(options.out, column).round(3).to_string()}")
 
