@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from icl.errors import UserError, unknown_name
-from probes.concept_flags import add_fit
+from probes import flag_values as values
+from probes.concept_flags import add_compare, add_fit
 
 __all__ = ["main"]
 
@@ -113,6 +114,10 @@ def _parser() -> argparse.ArgumentParser:
     add_fit(fit)
     _add_json(fit)
 
+    compare = commands.add_parser("compare", help="rival accounts by what they predict of cells they have not seen")
+    add_compare(compare)
+    _add_json(compare)
+
     selftest = commands.add_parser("selftest", help="every probe on every control: does each read what it must?")
     _add_json(selftest)
 
@@ -143,7 +148,7 @@ def _add_task(parser: argparse.ArgumentParser, *, required: bool = True) -> None
     for source in ("selection", "labels", "order", "format"):
         parser.add_argument(f"--seed-{source}", type=int, default=None, help=f"seed of {source}")
     parser.add_argument(
-        "--example-lengths", type=_whole_numbers, default=None, help="GINC: tokens an example, e.g. 3,10"
+        "--example-lengths", type=values.whole_numbers, default=None, help="GINC: tokens an example, e.g. 3,10"
     )
     parser.add_argument("--family", default=None, help="GINC: .npz of a family (default: the lab's own)")
 
@@ -159,23 +164,29 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="shipped name, Hub id, folder, .gguf file, URL#name of a completions server, vllm:NAME, oracle or a "
         "control; may be given several times",
     )
-    parser.add_argument("--probe", dest="probes", type=_names, default=None, help="probes, comma-separated")
-    parser.add_argument("--label-modes", type=_names, default=None, help="e.g. gold,random,fraction_correct(0.5)")
-    parser.add_argument("--formats", type=_names, default=None, help="e.g. qa,arrow, or sampled(16) of the grammar")
-    parser.add_argument("--shots", type=_whole_numbers, default=None, help="e.g. 0,4,16")
+    parser.add_argument("--probe", dest="probes", type=values.names, default=None, help="probes, comma-separated")
+    parser.add_argument("--label-modes", type=values.names, default=None, help="e.g. gold,random,fraction_correct(0.5)")
+    parser.add_argument(
+        "--formats", type=values.names, default=None, help="e.g. qa,arrow, or sampled(16) of the grammar"
+    )
+    parser.add_argument("--shots", type=values.whole_numbers, default=None, help="e.g. 0,4,16")
     parser.add_argument("--queries", type=int, default=None, help="queries a demonstration set (default: 64)")
     parser.add_argument("--demonstration-sets", type=int, default=None, help="drawn sets (default: 3)")
-    parser.add_argument("--balances", type=_names, default=None, help="balanced, as-drawn, skewed(0.75)")
-    parser.add_argument("--input-modes", type=_names, default=None, help="inputs of demonstrations: task, ood, none")
+    parser.add_argument("--balances", type=values.names, default=None, help="balanced, as-drawn, skewed(0.75)")
+    parser.add_argument(
+        "--input-modes", type=values.names, default=None, help="inputs of demonstrations: task, ood, none"
+    )
     parser.add_argument("--corpus", default=None, help="file of sentences for input mode ood (default: built in)")
-    parser.add_argument("--orders", type=_orders, default=None, help="orders of the demonstrations: a number, or all")
+    parser.add_argument(
+        "--orders", type=values.orders, default=None, help="orders of the demonstrations: a number, or all"
+    )
     parser.add_argument("--label-draws", type=int, default=None, help="how often labels that are drawn are drawn")
     parser.add_argument("--option-orders", type=int, default=None, help="multiple choice: rotations of listed options")
     parser.add_argument("--budget", type=int, default=None, help="prompts that a format search may ask of a model")
     parser.add_argument(
         "--curve", action="store_true", default=None, help="ask each demonstration behind those before it; no --queries"
     )
-    parser.add_argument("--methods", type=_names, default=None, help="direct, channel or both (default: direct)")
+    parser.add_argument("--methods", type=values.names, default=None, help="direct, channel or both (default: direct)")
     parser.add_argument(
         "--no-calibration",
         dest="calibrate",
@@ -207,11 +218,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _add_ledger(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and figures")
     parser.add_argument(
-        "--models", type=_names, default=("ginc-small",), help="shipped names or folders (default: ginc-small)"
+        "--models", type=values.names, default=("ginc-small",), help="shipped names or folders (default: ginc-small)"
     )
     parser.add_argument("--family", type=Path, default=None, help=".npz of the prompts' family (default: the models')")
-    parser.add_argument("--example-lengths", type=_whole_numbers, default=None, help="k (default: 3,5,8,10)")
-    parser.add_argument("--shots", type=_whole_numbers, default=None, help="n, at most 64 (default: 0,1,2,…,64)")
+    parser.add_argument("--example-lengths", type=values.whole_numbers, default=None, help="k (default: 3,5,8,10)")
+    parser.add_argument("--shots", type=values.whole_numbers, default=None, help="n, at most 64 (default: 0,1,2,…,64)")
     parser.add_argument("--prompts", type=int, default=None, help="prompts for each k (default: 300)")
     parser.add_argument("--smoothing", type=float, default=None, help="ε of exact Bayes (default: 0.01)")
     parser.add_argument("--seed", type=int, default=None, help="seed of the prompts (default: 0)")
@@ -239,10 +250,12 @@ def _add_family(parser: argparse.ArgumentParser) -> None:
 
 def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder; the same command goes on where it stopped")
-    parser.add_argument("--models", type=_names, default=(), help="shipped names or folders (default: all shipped)")
+    parser.add_argument(
+        "--models", type=values.names, default=(), help="shipped names or folders (default: all shipped)"
+    )
     parser.add_argument(
         "--experiments",
-        type=_names,
+        type=values.names,
         default=(),
         help="e.g. seen-concepts,orders; the others are not asked (default: all)",
     )
@@ -260,13 +273,13 @@ def _add_pretrain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--heads", dest="num_heads", type=int, default=None, help="attention heads (default: 4)")
     parser.add_argument("--documents", default=None, help="mixture, single-concept or random (default: mixture)")
     parser.add_argument(
-        "--corpus", type=_corpus, default=None, help="fixed documents, e.g. 1000x10240 (default: fresh)"
+        "--corpus", type=values.corpus, default=None, help="fixed documents, e.g. 1000x10240 (default: fresh)"
     )
-    parser.add_argument("--tokens", type=_count, default=None, help="training tokens, e.g. 12e6")
+    parser.add_argument("--tokens", type=values.count, default=None, help="training tokens, e.g. 12e6")
     parser.add_argument(
-        "--windows", type=_windows, default=None, help="length:share of each phase, e.g. 128:0.5,768:0.5"
+        "--windows", type=values.windows, default=None, help="length:share of each phase, e.g. 128:0.5,768:0.5"
     )
-    parser.add_argument("--batch-tokens", type=_count, default=None, help="tokens in one step")
+    parser.add_argument("--batch-tokens", type=values.count, default=None, help="tokens in one step")
     parser.add_argument("--muon-learning-rate", type=float, default=None, help="peak rate of hidden matrices")
     parser.add_argument("--adam-learning-rate", type=float, default=None, help="peak rate of everything else")
     parser.add_argument("--weight-decay", type=float, default=None, help="decay of hidden matrices")
@@ -279,50 +292,3 @@ def _add_pretrain(parser: argparse.ArgumentParser) -> None:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="machine-readable output")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        raise argparse.ArgumentTypeError(f"takes at least one name, several with commas between, got {text!r}")
-    return names
-
-
-def _whole_numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(number) for number in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"takes whole numbers such as 0,4,16, got {text!r}") from None
-
-
-def _orders(text: str) -> int:
-    try:
-        count = 0 if text == "all" else int(text)
-    except ValueError:
-        count = -1
-    if count < 0 or text.strip() == "0":
-        raise argparse.ArgumentTypeError(f"takes a whole number above 0, or all, got {text!r}")
-    return count
-
-
-def _count(text: str) -> int:
-    try:
-        return int(float(text))
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"takes a number such as 12e6, got {text!r}") from None
-
-
-def _corpus(text: str) -> tuple[int, int]:
-    try:
-        count, length = text.split("x")
-        return int(count), int(length)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"takes documents x tokens such as 1000x10240, got {text!r}") from None
-
-
-def _windows(text: str) -> tuple[tuple[float, int], ...]:
-    try:
-        phases = [phase.split(":") for phase in text.split(",")]
-        return tuple((float(share), int(length)) for length, share in phases)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"takes length:share such as 128:0.5,768:0.5, got {text!r}") from None

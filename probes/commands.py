@@ -15,6 +15,7 @@ from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import normalisation_of, normalise
 from probes import ginc_commands
 from probes.asked import experiment_of, resources_of
+from probes.comparison.command import compare
 from probes.fitting import fit, fit_run
 from probes.headlines import headlines
 from probes.listing import list_
@@ -148,6 +149,7 @@ COMMANDS = {
     "run": run,
     "measure": measure,
     "fit": fit,
+    "compare": compare,
     "variance": variance,
     "report": report,
     "selftest": selftest,

@@ -3,7 +3,9 @@
 from argparse import ArgumentParser
 from pathlib import Path
 
-__all__ = ["add_fit"]
+from probes.flag_values import names
+
+__all__ = ["add_compare", "add_fit"]
 
 
 def add_fit(parser: ArgumentParser) -> None:
@@ -30,3 +32,28 @@ def add_fit(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--normalisation", default=None, help="sum, per-token, per-byte, pmi or calibrated (default: the metrics')"
     )
+
+
+def add_compare(parser: ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("source", type=Path, metavar="RUN", help="run folder, or a .csv file of counts with --out")
+    parser.add_argument("--accounts", type=names, default=None, help="e.g. drift-diffusion,power (default: all)")
+    parser.add_argument("--observe", default="counts", help="counts or logprob (default: %(default)s)")
+    parser.add_argument(
+        "--extrapolate-from",
+        type=int,
+        default=None,
+        metavar="N",
+        help="also fit to at most N shots and predict the cells with more",
+    )
+    parser.add_argument("--draws", type=int, default=2000, help="draws a chain (default: %(default)s)")
+    parser.add_argument("--tune", type=int, default=1000, help="warm-up steps a chain (default: %(default)s)")
+    parser.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
+    parser.add_argument(
+        "--max-refits", type=int, default=20, help="fits without a unit, an account at most (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--normalisation", default=None, help="sum, per-token, per-byte, pmi or calibrated (default: the metrics')"
+    )
+    parser.add_argument("--out", type=Path, default=None, help="folder of the results (default: the run folder)")

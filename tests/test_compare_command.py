@@ -10,7 +10,8 @@ from small_accounts import RISING, compiled, curve
 
 from icl.concept.accounts import ACCOUNTS
 from icl.errors import UserError
-from probes.comparison.command import add_compare, compare
+from probes.comparison.command import compare
+from probes.concept_flags import add_compare
 from probes.runs.folder import RunFolder
 
 
@@ -27,6 +28,7 @@ def counts_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def call(*arguments: object) -> None:
     parser = argparse.ArgumentParser()
     add_compare(parser)
+    parser.add_argument("--json", action="store_true")
     compare(parser.parse_args([str(argument) for argument in arguments]))
 
 

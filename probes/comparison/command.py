@@ -1,10 +1,8 @@
 """The command `probe compare`: which account of learning curves predicts best what it has not seen."""
 
-import argparse
 import json
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 import pandas as pd
 
@@ -13,33 +11,7 @@ from probes.comparison.source import counts_and_folder
 from probes.comparison.words import comparison_lines, extrapolation_lines
 from probes.runs.versions import versions
 
-__all__ = ["add_compare", "compare"]
-
-
-def add_compare(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("source", type=Path, metavar="RUN", help="run folder, or a .csv file of counts with --out")
-    parser.add_argument("--accounts", type=_names, default=None, help="e.g. drift-diffusion,power (default: all)")
-    parser.add_argument("--observe", default="counts", help="counts or logprob (default: %(default)s)")
-    parser.add_argument(
-        "--extrapolate-from",
-        type=int,
-        default=None,
-        metavar="N",
-        help="also fit to at most N shots and predict the cells with more",
-    )
-    parser.add_argument("--draws", type=int, default=2000, help="draws a chain (default: %(default)s)")
-    parser.add_argument("--tune", type=int, default=1000, help="warm-up steps a chain (default: %(default)s)")
-    parser.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
-    parser.add_argument(
-        "--max-refits", type=int, default=20, help="fits without a unit, an account at most (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--normalisation", default=None, help="sum, per-token, per-byte, pmi or calibrated (default: the metrics')"
-    )
-    parser.add_argument("--out", type=Path, default=None, help="folder of the results (default: the run folder)")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+__all__ = ["compare"]
 
 
 def compare(options: Namespace) -> None:
@@ -84,7 +56,3 @@ def _say(sentence: str) -> None:
 
 def _records(table: pd.DataFrame) -> list[dict]:
     return json.loads(table.to_json(orient="records"))
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
