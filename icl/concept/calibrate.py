@@ -1,0 +1,216 @@
+"""Does the fitting recover what made the data? Simulation-based calibration and recovery of an account, in one pass.
+
+Parameters are drawn from the prior by NumPy, data from them by NumPy, and a posterior is sampled from those data by
+PyMC and nutpie. If both sides are the same model and the sampler is right, the rank of each true value among its posterior
+draws is uniform, and intervals of 90 % hold the truth nine times in ten (Talts et al. 2018, arXiv 1804.06788). The log
+likelihood of the data is ranked as well, since it answers to faults that no single parameter shows (Modrák et al. 2023,
+arXiv 2211.02383). `icl.concept.uniformity` judges the ranks.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Float
+from numpy import ndarray
+
+from icl.concept.design import Design
+from icl.concept.fit import _groups, check_sampling, nodes_of_tree, quiet
+from icl.errors import UserError
+from icl.prompts.seeds import stream
+
+if TYPE_CHECKING:
+    import nutpie
+
+__all__ = ["LOG_LIKELIHOOD", "Effort", "rank_among", "simulations"]
+
+LOG_LIKELIHOOD = "log likelihood"
+"""Quantity that is ranked beside the reported ones: log density of the simulated data, nats."""
+
+_LEFT_OUT = ("accuracy",)
+"""Reported, but not ranked: a number for each cell, which the log likelihood sums up."""
+
+_LOW, _HIGH = 0.05, 0.95  # ends of the 90 % interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How each of the many small fits is sampled.
+
+    Attributes
+    ----------
+    draws, tune, chains
+        Kept and tuning draws of each chain, and their number, two or more.
+    target_accept
+        Acceptance rate that the step size is tuned to.
+    cores
+        Chains that run at once; it changes no number.
+    """
+
+    draws: int = 300
+    tune: int = 200
+    chains: int = 2
+    target_accept: float = 0.9
+    cores: int = 1
+
+    def __post_init__(self):
+        check_sampling(draws=self.draws, tune=self.tune, chains=self.chains)
+
+
+def simulations(
+    design: Design, numbers: Iterable[int], *, seed: int, effort: Effort | None = None, truth: Design | None = None
+) -> Iterator[pd.DataFrame]:
+    """Draw, simulate and fit again, as often as `numbers` has numbers; the model is compiled once.
+
+    Parameters
+    ----------
+    design
+        What is fitted; what it observed is not used.
+    numbers
+        Number of each simulation, its seed together with `seed`: whichever others are run, it comes out the same.
+    seed
+        Seed of parameters, data, sampler and ties.
+    effort
+        How much sampling.
+    truth
+        Where parameters and data come from, if not from `design` itself: the same account and cells with other
+        priors, to see whether that shows.
+
+    Yields
+    ------
+    pd.DataFrame
+        One simulation, one row per quantity (``signal[gold | ginc | k=3]``): simulation, quantity, truth, median,
+        deviation (posterior standard deviation), inside90, rank among num_draws thinned draws (0 … num_draws), place
+        (the rank spread over its share of (0, 1) at random, uniform whatever num_draws), ess (effective draws of this
+        quantity); of the whole fit max_rhat, min_ess, divergences, divergence_share; and
+        reason, empty unless the fit failed and the numbers are NaN.
+
+    Raises
+    ------
+    UserError
+        If there is no simulation to run or a number is negative.
+    """
+    numbers = list(numbers)
+    if not numbers or min(numbers) < 0 or seed < 0:
+        raise UserError(
+            f"calibration needs simulations with numbers of 0 or more and such a seed, got {numbers[:3]} and {seed}; "
+            "ask for one simulation or more."
+        )
+    import nutpie
+
+    with quiet("pymc"):
+        compiled = nutpie.compile_pymc_model(design.model())
+    for number in numbers:
+        yield _simulation(design, truth or design, compiled, number, seed, effort or Effort())
+
+
+def rank_among(
+    truth: float, draws: Float[ndarray, "num_chains num_draws"], ess: float, rng: np.random.Generator
+) -> tuple[int, int]:
+    """Rank of the truth among draws that are thinned to nearly independent ones, and their number.
+
+    Among draws that equal the truth (a probability that is 1 to machine precision) the rank is drawn.
+    """
+    step = int(np.ceil(draws.size / ess)) if 0 < ess < draws.size else 1
+    kept = draws[:, :: min(step, draws.shape[1])]
+    below, equal = int((kept < truth).sum()), int((kept == truth).sum())
+    return below + int(rng.integers(equal + 1)), kept.size
+
+
+def _simulation(
+    design: Design, source: Design, compiled: "nutpie.CompiledModel", number: int, seed: int, effort: Effort
+) -> pd.DataFrame:
+    kind = (design.account.name, design.observation.name, len(design.grid.models))
+    rng = stream(seed, "calibration", *kind, number)
+    nodes = source.draw_prior(1, rng)
+    observed = source.simulate(nodes, rng)[0]
+    names, truths = _flat(_quantities(design, nodes, observed, 1, rng))
+    rows = pd.DataFrame({"simulation": number, "quantity": names, "truth": truths[0, 0]})
+    try:
+        trace = _sample(compiled, observed, effort, int(rng.integers(2**31)))
+    except (RuntimeError, ValueError) as error:
+        return _failed(rows, str(error))
+    _, draws = _flat(_quantities(design, nodes_of_tree(trace), observed, effort.chains, rng))
+    if not np.isfinite(draws).all():
+        return _failed(rows, "a posterior draw is not finite")
+    return _booked(rows, draws, trace["sample_stats"]["diverging"].to_numpy(), rng)
+
+
+def _sample(compiled: "nutpie.CompiledModel", observed: ndarray, effort: Effort, seed: int) -> xr.DataTree:
+    """Sample with a low-rank mass matrix: half the steps of a diagonal one on these posteriors' ridges."""
+    import nutpie
+
+    return nutpie.sample(
+        compiled.with_data(observed=observed),
+        draws=effort.draws,
+        tune=effort.tune,
+        chains=effort.chains,
+        cores=effort.cores,
+        seed=seed,
+        target_accept=effort.target_accept,
+        adaptation="low_rank",
+        save_warmup=False,
+        progress_bar=False,
+    )
+
+
+def _quantities(
+    design: Design, nodes: dict[str, ndarray], observed: ndarray, chains: int, rng: np.random.Generator
+) -> xr.Dataset:
+    """Everything that a fit reports of its nodes, by the same code, and the log likelihood of the data."""
+    reported = _groups(design, nodes, chains, rng)["posterior"].drop_vars(_LEFT_OUT)
+    gathered = design.gathered(nodes)
+    density = design.observation.log_density(design.probability(gathered), gathered, design.grid.cells, observed)
+    return reported.assign({LOG_LIKELIHOOD: (("chain", "draw"), density.sum(axis=1).reshape(chains, -1))})
+
+
+def _flat(quantities: xr.Dataset) -> tuple[list[str], Float[ndarray, "num_chains num_draws num_quantities"]]:
+    """Lay every level of every quantity side by side, named by the coordinates in which there is a choice."""
+    names, columns = [], []
+    for name, values in quantities.data_vars.items():
+        dims = [dim for dim in values.dims if dim not in ("chain", "draw")]
+        told = [dim for dim in dims if values.sizes[dim] > 1]
+        for index in np.ndindex(*(values.sizes[dim] for dim in dims)):
+            here = dict(zip(dims, index))
+            column = values.isel(here).transpose("chain", "draw")
+            levels = ", ".join(str(column.coords[dim].item()) for dim in told)
+            names.append(f"{name}[{levels}]" if told else str(name))
+            columns.append(column.to_numpy())
+    return names, np.stack(columns, axis=-1)
+
+
+def _booked(rows: pd.DataFrame, draws: ndarray, diverging: ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    import arviz as az
+
+    by_draw = xr.Dataset({"x": (("chain", "draw", "quantity"), draws)})
+    with np.errstate(invalid="ignore", divide="ignore"):  # a quantity that never moved has neither
+        ess = az.ess(by_draw, method="bulk")["x"].to_numpy()
+        rhat = az.rhat(by_draw)["x"].to_numpy()
+    pooled = draws.reshape(-1, draws.shape[-1])
+    low, median, high = np.quantile(pooled, [_LOW, 0.5, _HIGH], axis=0)
+    truth = rows["truth"].to_numpy()
+    ranked = [rank_among(*each, rng) for each in zip(truth, np.moveaxis(draws, -1, 0), ess)]
+    rank, num_draws = np.array(ranked, dtype=float).T
+    return rows.assign(
+        median=median,
+        deviation=pooled.std(axis=0),
+        inside90=((low <= truth) & (truth <= high)).astype(float),
+        rank=rank,
+        num_draws=num_draws,
+        place=(rank + rng.uniform(size=len(rank))) / (num_draws + 1),
+        ess=ess,
+        max_rhat=float(np.nanmax(rhat)),
+        min_ess=float(np.nanmin(ess)),
+        divergences=float(diverging.sum()),
+        divergence_share=float(diverging.mean()),
+        reason="",
+    )
+
+
+def _failed(rows: pd.DataFrame, reason: str) -> pd.DataFrame:
+    numbers = ("median", "deviation", "inside90", "rank", "num_draws", "place", "ess")
+    of_fit = ("max_rhat", "min_ess", "divergences", "divergence_share")
+    return rows.assign(**dict.fromkeys((*numbers, *of_fit), np.nan), reason=reason)

@@ -1,0 +1,63 @@
+"""Run simulations design by design into a folder."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from icl.concept.calibrate import Effort, simulations
+from icl.concept.design import Design
+from icl.concept.uniformity import summarise_ranks
+from probes.calibration.store import CalibrationFolder
+
+__all__ = ["BATCH", "calibrate_designs"]
+
+BATCH = 20
+"""Simulations that a kill loses at most."""
+
+
+def calibrate_designs(
+    designs: Mapping[str, Design],
+    folder: CalibrationFolder,
+    *,
+    num_simulations: int,
+    seed: int,
+    effort: Effort,
+    progress: Callable[[str, int], None],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Simulate what the folder lacks; return the ranks and their summary, with the design beside them."""
+    ranks, summaries = [], []
+    for name, design in designs.items():
+        done = set(folder.read(name)["simulation"])
+        progress(name, len(done & set(range(num_simulations))))
+        missing = [number for number in range(num_simulations) if number not in done]
+        _simulate(name, design, missing, folder, seed=seed, effort=effort, progress=progress)
+        found = folder.read(name)
+        found = found[found["simulation"] < num_simulations].sort_values("simulation", kind="stable")
+        ranks.append(found.assign(design=name))
+        summaries.append(summarise_ranks(found).assign(design=name))
+        folder.write("ranks", pd.concat(ranks, ignore_index=True))
+        folder.write("summary", pd.concat(summaries, ignore_index=True))
+    return pd.concat(ranks, ignore_index=True), pd.concat(summaries, ignore_index=True)
+
+
+def _simulate(
+    name: str,
+    design: Design,
+    numbers: list[int],
+    folder: CalibrationFolder,
+    *,
+    seed: int,
+    effort: Effort,
+    progress: Callable[[str, int], None],
+) -> None:
+    if not numbers:
+        return
+    found = []
+    for simulation in simulations(design, numbers, seed=seed, effort=effort):
+        found.append(simulation)
+        progress(name, 1)
+        if len(found) == BATCH:
+            folder.add(name, pd.concat(found))
+            found = []
+    if found:
+        folder.add(name, pd.concat(found))

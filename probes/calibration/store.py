@@ -1,0 +1,118 @@
+"""The folder of a calibration: the same command goes on where it stopped, with nothing simulated twice.
+
+calibration.json   what was asked, of which accounts and tables, with which versions
+parts/             simulations, a few to a file, each written whole or not at all
+ranks.parquet      all of them: see `icl.concept.calibrate.simulations`, and `design`, the account and table
+summary.parquet    one row per design and quantity: see `icl.concept.uniformity.summarise_ranks`
+figures/           PNG
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from zlib import crc32
+
+import pandas as pd
+
+from icl.concept.calibrate import Effort
+from icl.concept.design import Design
+from icl.errors import UserError
+from probes.runs.folder import write_whole
+from probes.runs.versions import versions
+
+__all__ = ["CalibrationFolder", "open_folder"]
+
+_RECORD = "calibration.json"
+_MUST_AGREE = ("seed", "observe", "effort")
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationFolder:
+    """A calibration's folder by its path."""
+
+    path: Path
+
+    def read(self, design: str) -> pd.DataFrame:
+        """Read the simulations of a design that are done; empty if there is none. A damaged part counts as not done."""
+        frames = [frame for part in self._parts(design) if (frame := _read(part)) is not None]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"simulation": []})
+
+    def add(self, design: str, simulations: pd.DataFrame) -> None:
+        """Write some simulations of a design."""
+        first = int(simulations["simulation"].iloc[0])
+        write_whole(self.path / "parts" / f"{_slug(design)}.{first:05d}.parquet", simulations.to_parquet())
+
+    def write(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table."""
+        write_whole(self.path / f"{name}.parquet", table.to_parquet())
+
+    def write_figure(self, name: str, png: bytes) -> None:
+        """Write a figure."""
+        (self.path / "figures").mkdir(exist_ok=True)
+        write_whole(self.path / "figures" / f"{_slug(name)}.png", png)
+
+    def _parts(self, design: str) -> list[Path]:
+        return sorted((self.path / "parts").glob(f"{_slug(design)}.*.parquet"))
+
+
+def open_folder(
+    folder: Path, designs: Mapping[str, Design], *, seed: int, observe: str, effort: Effort
+) -> CalibrationFolder:
+    """Make the folder and write down what is asked, or go on with what it holds.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made, holds something else, or was begun with another seed, observation, account or effort.
+    """
+    record_file = folder / _RECORD
+    if folder.is_file() or (folder.exists() and any(folder.iterdir()) and not record_file.exists()):
+        raise UserError(f"{folder} is not empty and holds no calibration (no {_RECORD}); choose another --out.")
+    asked = {"seed": seed, "observe": observe, "effort": {k: v for k, v in asdict(effort).items() if k != "cores"}}
+    prints = {name: _fingerprint(design) for name, design in designs.items()}
+    try:
+        (folder / "parts").mkdir(parents=True, exist_ok=True)
+        before = json.loads(record_file.read_text()) if record_file.exists() else {}
+        _check_same(folder, before, asked, prints)
+        record = asked | {"designs": before.get("designs", {}) | prints, "versions": versions()}
+        write_whole(record_file, (json.dumps(record, indent=1) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to ({error.strerror}); choose another --out.") from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"{record_file} is damaged ({error}); choose another --out.") from error
+    return CalibrationFolder(folder)
+
+
+def _check_same(folder: Path, before: dict, asked: dict, prints: Mapping[str, str]) -> None:
+    if not before:
+        return
+    for name in _MUST_AGREE:
+        if before[name] != asked[name]:
+            raise UserError(
+                f"{folder} was begun with {name} {before[name]}, got {asked[name]}; choose another --out, or ask as before."
+            )
+    for name, print_ in prints.items():
+        if before["designs"].get(name, print_) != print_:
+            raise UserError(
+                f"{folder} holds simulations of other priors or cells of {name} than this version's; "
+                "choose another --out."
+            )
+
+
+def _fingerprint(design: Design) -> str:
+    """What the simulations of a design depend on: parameters with their priors, and the cells."""
+    priors = json.dumps([asdict(parameter) for parameter in design.parameters])
+    return f"{crc32((priors + design.grid.cells.to_json()).encode()):08x}"
+
+
+def _read(part: Path) -> pd.DataFrame | None:
+    try:
+        return pd.read_parquet(part)
+    except (OSError, ValueError):
+        return None
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,57 @@
+"""Figures of a calibration: where ranks leave their band."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from icl.concept.uniformity import BAND, ecdf_band, ecdf_difference
+from probes.report.section import Drawn
+from probes.report.style import CHANCE, INK, finish, new_figure, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_calibration", "plot_ranks"]
+
+_INSIDE = "#56B4E9"
+_COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#882255", "#332288", "#661100", "#999933")
+
+
+def draw_calibration(ranks: pd.DataFrame, summary: pd.DataFrame) -> Iterator[Drawn]:
+    """Draw one figure per design, with its words."""
+    for design, found in ranks.groupby("design", sort=False):
+        rows = summary[(summary["design"] == design) & (summary["same_as"] == "")]
+        title = f"{design}: where true values lie among posterior draws, against where they should"
+        caption = (
+            f"ECDF of the places of true values minus the uniform one; grey: {BAND:.0%} band for a whole curve. Curves of "
+            "one design are not independent."
+        )
+        figure = plot_ranks(found, rows, title=title)
+        yield Drawn(name=str(design), title=title, caption=caption, figure=figure)
+
+
+def plot_ranks(ranks: pd.DataFrame, summary: pd.DataFrame, *, title: str = "") -> "Figure":
+    """ECDF differences of every quantity of one design; those that leave the band are named."""
+    figure = new_figure(4.0, width=7.0)
+    axes = figure.subplots()
+    fitted = ranks[ranks["rank"].notna()]
+    num_fits = fitted["simulation"].nunique()
+    points, low, high = ecdf_band(max(num_fits, 2))
+    handles: dict = {f"{BAND:.0%} band": axes.fill_between(points, low, high, color="#dddddd", linewidth=0)}
+    outside = 0
+    for row in summary.sort_values("uniform", ascending=False, kind="stable").itertuples():
+        places = fitted.loc[fitted["quantity"] == row.quantity, "place"].to_numpy()
+        if not len(places):
+            continue
+        difference = ecdf_difference(places, points)
+        if row.uniform:
+            (handles["inside"],) = axes.plot(points, difference, color=_INSIDE, linewidth=0.8, alpha=0.7)
+        else:
+            colour = _COLOURS[outside % len(_COLOURS)]
+            (handles[plain(row.quantity)],) = axes.plot(points, difference, color=colour, linewidth=1.5)
+            outside += 1
+    axes.axhline(0, color=CHANCE, linewidth=0.8)
+    axes.set_xlabel("place of the true value among posterior draws", fontsize=9, color=INK)
+    axes.set_ylabel("ECDF − uniform", fontsize=9, color=INK)
+    return finish(figure, title, handles=handles, columns=3)
