@@ -1,15 +1,13 @@
 """Does the fitting recover what made the data? Simulation-based calibration and recovery of an account, in one pass.
 
 Parameters are drawn from the prior by NumPy, data from them by NumPy, and a posterior is sampled from those data by
-PyMC and nutpie. If both sides are the same model and the sampler is right, the rank of each true value among its posterior
-draws is uniform, and intervals of 90 % hold the truth nine times in ten (Talts et al. 2018, arXiv 1804.06788). The log
-likelihood of the data is ranked as well, since it answers to faults that no single parameter shows (Modrák et al. 2023,
-arXiv 2211.02383). `icl.concept.uniformity` judges the ranks.
+PyMC and nutpie. If both sides are the same model and the sampler is right, the rank of each true value among its
+posterior draws is uniform, and intervals of 90 % hold the truth nine times in ten (Talts et al. 2018, arXiv
+1804.06788). The log likelihood of the data is ranked as well, since it answers to faults that no single parameter shows
+(Modrák et al. 2023, arXiv 2211.02383). `icl.concept.uniformity` judges the ranks.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,14 +16,11 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.concept.design import Design
-from icl.concept.fit import _groups, check_sampling, nodes_of_tree, quiet
+from icl.concept.refit import Effort, Refitter, reported
 from icl.errors import UserError
 from icl.prompts.seeds import stream
 
-if TYPE_CHECKING:
-    import nutpie
-
-__all__ = ["LOG_LIKELIHOOD", "Effort", "rank_among", "simulations"]
+__all__ = ["LOG_LIKELIHOOD", "rank_among", "simulations"]
 
 LOG_LIKELIHOOD = "log likelihood"
 """Quantity that is ranked beside the reported ones: log density of the simulated data, nats."""
@@ -34,30 +29,6 @@ _LEFT_OUT = ("accuracy",)
 """Reported, but not ranked: a number for each cell, which the log likelihood sums up."""
 
 _LOW, _HIGH = 0.05, 0.95  # ends of the 90 % interval
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """How each of the many small fits is sampled.
-
-    Attributes
-    ----------
-    draws, tune, chains
-        Kept and tuning draws of each chain, and their number, two or more.
-    target_accept
-        Acceptance rate that the step size is tuned to.
-    cores
-        Chains that run at once; it changes no number.
-    """
-
-    draws: int = 300
-    tune: int = 200
-    chains: int = 2
-    target_accept: float = 0.9
-    cores: int = 1
-
-    def __post_init__(self):
-        check_sampling(draws=self.draws, tune=self.tune, chains=self.chains)
 
 
 def simulations(
@@ -99,12 +70,9 @@ def simulations(
             f"calibration needs simulations with numbers of 0 or more and such a seed, got {numbers[:3]} and {seed}; "
             "ask for one simulation or more."
         )
-    import nutpie
-
-    with quiet("pymc"):
-        compiled = nutpie.compile_pymc_model(design.model())
+    refitter = Refitter.of(design, effort or Effort())
     for number in numbers:
-        yield _simulation(design, truth or design, compiled, number, seed, effort or Effort())
+        yield _simulation(refitter, truth or design, number, seed)
 
 
 def rank_among(
@@ -120,51 +88,32 @@ def rank_among(
     return below + int(rng.integers(equal + 1)), kept.size
 
 
-def _simulation(
-    design: Design, source: Design, compiled: "nutpie.CompiledModel", number: int, seed: int, effort: Effort
-) -> pd.DataFrame:
+def _simulation(refitter: Refitter, source: Design, number: int, seed: int) -> pd.DataFrame:
+    design = refitter.design
     kind = (design.account.name, design.observation.name, len(design.grid.models))
     rng = stream(seed, "calibration", *kind, number)
     nodes = source.draw_prior(1, rng)
     observed = source.simulate(nodes, rng)[0]
-    names, truths = _flat(_quantities(design, nodes, observed, 1, rng))
+    names, truths = _flat(_quantities(design, nodes, observed, rng))
     rows = pd.DataFrame({"simulation": number, "quantity": names, "truth": truths[0, 0]})
     try:
-        trace = _sample(compiled, observed, effort, int(rng.integers(2**31)))
+        nodes, diverging = refitter.sample(observed, seed=int(rng.integers(2**31)))
     except (RuntimeError, ValueError) as error:
         return _failed(rows, str(error))
-    _, draws = _flat(_quantities(design, nodes_of_tree(trace), observed, effort.chains, rng))
+    _, draws = _flat(_quantities(design, nodes, observed, rng, chains=refitter.effort.chains))
     if not np.isfinite(draws).all():
         return _failed(rows, "a posterior draw is not finite")
-    return _booked(rows, draws, trace["sample_stats"]["diverging"].to_numpy(), rng)
-
-
-def _sample(compiled: "nutpie.CompiledModel", observed: ndarray, effort: Effort, seed: int) -> xr.DataTree:
-    """Sample with a low-rank mass matrix: half the steps of a diagonal one on these posteriors' ridges."""
-    import nutpie
-
-    return nutpie.sample(
-        compiled.with_data(observed=observed),
-        draws=effort.draws,
-        tune=effort.tune,
-        chains=effort.chains,
-        cores=effort.cores,
-        seed=seed,
-        target_accept=effort.target_accept,
-        adaptation="low_rank",
-        save_warmup=False,
-        progress_bar=False,
-    )
+    return _booked(rows, draws, diverging, rng)
 
 
 def _quantities(
-    design: Design, nodes: dict[str, ndarray], observed: ndarray, chains: int, rng: np.random.Generator
+    design: Design, nodes: Mapping[str, ndarray], observed: ndarray, rng: np.random.Generator, *, chains: int = 1
 ) -> xr.Dataset:
-    """Everything that a fit reports of its nodes, by the same code, and the log likelihood of the data."""
-    reported = _groups(design, nodes, chains, rng)["posterior"].drop_vars(_LEFT_OUT)
+    """Everything that a fit reports of its nodes, and the log likelihood of the data."""
+    found = reported(design, nodes, chains, rng).drop_vars(_LEFT_OUT)
     gathered = design.gathered(nodes)
     density = design.observation.log_density(design.probability(gathered), gathered, design.grid.cells, observed)
-    return reported.assign({LOG_LIKELIHOOD: (("chain", "draw"), density.sum(axis=1).reshape(chains, -1))})
+    return found.assign({LOG_LIKELIHOOD: (("chain", "draw"), density.sum(axis=1).reshape(chains, -1))})
 
 
 def _flat(quantities: xr.Dataset) -> tuple[list[str], Float[ndarray, "num_chains num_draws num_quantities"]]:

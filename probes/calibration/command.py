@@ -34,7 +34,7 @@ def calibrate(options: Namespace) -> None:
     """Fit accounts to what they simulate, and say whether the fits recover it."""
     from tqdm import tqdm
 
-    from icl.concept.calibrate import Effort
+    from icl.concept.refit import Effort
     from probes.calibration.designs import calibration_designs
     from probes.calibration.run import calibrate_designs
     from probes.calibration.store import open_folder

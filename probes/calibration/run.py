@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from icl.concept.calibrate import Effort, simulations
+from icl.concept.calibrate import simulations
 from icl.concept.design import Design
+from icl.concept.refit import Effort
 from icl.concept.uniformity import summarise_ranks
 from probes.calibration.store import CalibrationFolder
 

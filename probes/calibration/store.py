@@ -16,8 +16,8 @@ from zlib import crc32
 
 import pandas as pd
 
-from icl.concept.calibrate import Effort
 from icl.concept.design import Design
+from icl.concept.refit import Effort
 from icl.errors import UserError
 from probes.runs.folder import write_whole
 from probes.runs.versions import versions
@@ -91,7 +91,8 @@ def _check_same(folder: Path, before: dict, asked: dict, prints: Mapping[str, st
     for name in _MUST_AGREE:
         if before[name] != asked[name]:
             raise UserError(
-                f"{folder} was begun with {name} {before[name]}, got {asked[name]}; choose another --out, or ask as before."
+                f"{folder} was begun with {name} {before[name]}, got {asked[name]}; choose another --out, or ask as "
+                "before."
             )
     for name, print_ in prints.items():
         if before["designs"].get(name, print_) != print_:

@@ -13,22 +13,15 @@ __all__ = ["calibration_lines", "design_table"]
 def calibration_lines(ranks: pd.DataFrame, summary: pd.DataFrame) -> Iterator[str]:
     """Spell out, design by design, whether true values lie among posterior draws as they should."""
     num = int(summary["simulations"].max())
-    yield f"Simulation-based calibration: {num} times, parameters drawn from the prior, data simulated, account fitted again"
+    yield f"Simulation-based calibration: parameters drawn from the prior, data simulated, fitted again, {num} times"
     yield design_table(ranks, summary).to_string(index=False)
     yield ""
-    yield (
-        f"outside: quantities whose ranks leave the {BAND:.0%} band of uniform ones (about one in "
-        f"{round(1 / (1 - BAND))} does by chance);"
-    )
-    error = float(np.nanmax(summary["coverage_error"]))
-    yield (
-        f"coverage: how often 90 % intervals hold the truth, least and most over quantities (standard error {error:.3f} each);"
-    )
-    yield (
-        f"converged: R-hat of all quantities ≤ {MAX_RHAT} and ≤ {MAX_DIVERGENCE_SHARE:.0%} of draws divergent, in fits as "
-        "small as these; none is left out of the ranks for it;"
-    )
-    yield "recovery: rank correlation of true and fitted values, median and least over quantities."
+    chance, error = round(1 / (1 - BAND)), float(np.nanmax(summary["coverage_error"]))
+    yield f"outside    quantities whose ranks leave the {BAND:.0%} band of uniform ones; one in {chance} does by chance"
+    yield f"coverage   of 90 % intervals: least and most over quantities (standard error {error:.3f}), and their mean"
+    yield "recovery   rank correlation of true and fitted values: median and least over quantities"
+    yield f"converged  fits with R-hat ≤ {MAX_RHAT} and ≤ {MAX_DIVERGENCE_SHARE:.0%} of draws divergent; others are kept"
+    yield "failed     fits without a result; draws: independent draws that a rank rests on"
     yield ""
     yield from _outside(summary)
     yield from _failures(ranks)

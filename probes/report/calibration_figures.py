@@ -24,8 +24,8 @@ def draw_calibration(ranks: pd.DataFrame, summary: pd.DataFrame) -> Iterator[Dra
         rows = summary[(summary["design"] == design) & (summary["same_as"] == "")]
         title = f"{design}: where true values lie among posterior draws, against where they should"
         caption = (
-            f"ECDF of the places of true values minus the uniform one; grey: {BAND:.0%} band for a whole curve. Curves of "
-            "one design are not independent."
+            f"ECDF of the places of true values minus the uniform one; grey: {BAND:.0%} band for a whole curve. Curves "
+            "of one design are not independent."
         )
         figure = plot_ranks(found, rows, title=title)
         yield Drawn(name=str(design), title=title, caption=caption, figure=figure)

@@ -1,0 +1,226 @@
+"""Does the fitted drift agree with the exact one? Accounts fitted to predictors of GINC, beside the exact ledger.
+
+One pass over a prompt of 65 examples answers every number of demonstrations, as in the ledger.
+A fit sees the counts of right answers only (tempered Bayes the exact log-odds, too). What it should find is known for
+tempered Bayesians, whose drift is τ times the exact one; for trained models τ is measured apart from the counts, from
+their next-token distributions (the implied posterior, `icl.ginc.implied`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Float
+from numpy import ndarray
+
+from icl.concept.accounts import DRIFT_DIFFUSION, TEMPERED_BAYES, Account
+from icl.concept.design import design_of
+from icl.concept.refit import Effort, Refitter, largest_rhat, reported
+from icl.errors import UserError
+from icl.ginc.family import GincFamily, default_family
+from icl.ginc.implied import tempered_predictive
+from icl.prompts.seeds import stream
+from probes.calibration.answers import ANSWERS, Answered, Asked, answers_of, ask, count_answers
+from probes.scorers.ginc import GincPredictor
+
+__all__ = ["Agreement", "AgreementQuestion", "measure_agreement"]
+
+_LOW, _HIGH = 0.05, 0.95  # ends of every 90 % interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementQuestion:
+    """What is asked.
+
+    Attributes
+    ----------
+    temperatures
+        τ of the Bayesians of known drift.
+    example_lengths, shots
+        k and n.
+    prompts
+        For each k.
+    seed
+        Of prompts, samplers and resamples.
+    """
+
+    temperatures: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+    example_lengths: tuple[int, ...] = (3, 5, 8, 10)
+    shots: tuple[int, ...] = (0, 1, 2, 4, 8, 16, 32, 64)
+    prompts: int = 500
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.prompts < 20:
+            raise UserError(f"the ledger's agreement needs --prompts of 20 or more, got {self.prompts}; try 500.")
+        if self.seed < 0:
+            raise UserError(f"--seed cannot be negative, got {self.seed}; use 0 or more.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Tidy tables.
+
+    Attributes
+    ----------
+    conditions
+        One row per way of counting answers (`answers`), predictor and k: true_temperature (NaN for trained models); exact_signal, exact_noise and
+        exact_drift against the hardest competitor, means over prompts, and log_odds_slope, growth of the exact
+        log-odds over the first demonstrations asked, in nats per demonstration; implied_temperature of that k;
+        expected_drift, τ times the exact, with the true τ or the implied one; signal, noise and drift of the fitted
+        drift–diffusion account, medians with ends of 90 % intervals (drift_lower, …); max_rhat and divergence_share.
+    temperatures
+        One row per way of counting answers and predictor: true_temperature; implied τ with low and high from next-token distributions; fitted τ of
+        the tempered-Bayes account with fitted_low and fitted_high; max_rhat and divergence_share.
+    counts
+        The counts tables that were fitted.
+    """
+
+    conditions: pd.DataFrame
+    temperatures: pd.DataFrame
+    counts: pd.DataFrame
+
+
+def measure_agreement(
+    predictors: Sequence[GincPredictor],
+    question: AgreementQuestion,
+    *,
+    effort: Effort,
+    family: GincFamily | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Agreement:
+    """Ask tempered Bayesians and models, fit both accounts to their answers, and put the exact ledger beside them.
+
+    Parameters
+    ----------
+    predictors
+        Trained models, of any families; each is asked prompts of its own.
+    question
+        What is asked.
+    effort
+        How much sampling.
+    family
+        Of the tempered Bayesians; the lab's own if None.
+    progress
+        Called with what comes next.
+
+    Raises
+    ------
+    UserError
+        If a window is too short for the prompts.
+    """
+    say = progress or (lambda what: None)
+    home = family or default_family()
+    worlds = {world.fingerprint: world for world in (home, *(predictor.family for predictor in predictors))}
+    parts = []
+    for fingerprint, world in worlds.items():
+        own = [predictor for predictor in predictors if predictor.family.fingerprint == fingerprint]
+        parts.append(_of_family(world, own, question, world is home, effort, say))
+    return Agreement(
+        conditions=pd.concat([part.conditions for part in parts], ignore_index=True),
+        temperatures=pd.concat([part.temperatures for part in parts], ignore_index=True),
+        counts=pd.concat([part.counts for part in parts], ignore_index=True),
+    )
+
+
+def _of_family(
+    family: GincFamily,
+    predictors: Sequence[GincPredictor],
+    question: AgreementQuestion,
+    has_controls: bool,
+    effort: Effort,
+    say: Callable[[str], None],
+) -> Agreement:
+    shots = np.array(sorted(set(question.shots)))
+    say(f"exact ledger of family {family.fingerprint}")
+    asked = {k: ask(family, k, shots, prompts=question.prompts, seed=question.seed) for k in question.example_lengths}
+    answered = []
+    for temperature in question.temperatures if has_controls else ():
+        found = {k: tempered_predictive(prompts.inference, temperature) for k, prompts in asked.items()}
+        answered.append(answers_of(f"tempered({temperature:g})", temperature, asked, found, seed=question.seed))
+    for predictor in predictors:
+        say(f"asking {predictor.name}")
+        found = {k: predictor(prompts.tokens, prompts.inference.positions) for k, prompts in asked.items()}
+        answered.append(answers_of(predictor.name, np.nan, asked, found, seed=question.seed))
+    counts, conditions, temperatures = [], [], []
+    for answers in ANSWERS:
+        tables = [count_answers(one, answers, asked, shots) for one in answered]
+        counts += tables
+        for one, found in zip(answered, _fits(tables, DRIFT_DIFFUSION, question, effort, say)):
+            conditions.append(_conditions(one, asked, shots, found).assign(answers=answers))
+        for one, found in zip(answered, _fits(tables, TEMPERED_BAYES, question, effort, say)):
+            temperatures.append(_temperature(one, found) | {"answers": answers})
+    return Agreement(
+        conditions=pd.concat(conditions, ignore_index=True),
+        temperatures=pd.DataFrame(temperatures),
+        counts=pd.concat(counts, ignore_index=True),
+    )
+
+
+def _fits(
+    counts: Sequence[pd.DataFrame],
+    account: Account,
+    question: AgreementQuestion,
+    effort: Effort,
+    say: Callable[[str], None],
+) -> Iterator[xr.Dataset]:
+    """Fit an account to each predictor's counts; one compilation serves all, since only the answers differ."""
+    refitter = Refitter.of(design_of(counts[0], account), effort)
+    for table in counts:
+        name = table["model"].iloc[0]
+        say(f"{account.name}: {name}")
+        rng = stream(question.seed, "agreement", account.name, name)
+        nodes, diverging = refitter.sample(table["num_correct"].to_numpy(), seed=int(rng.integers(2**31)))
+        found = reported(refitter.design, nodes, effort.chains, rng)
+        attrs = {"max_rhat": largest_rhat(found), "divergence_share": float(diverging.mean())}
+        lengths = refitter.design.grid.conditions["example_length"].to_numpy(dtype=int)
+        yield found.assign_coords(k=("condition", lengths)).assign_attrs(attrs)
+
+
+def _conditions(answered: Answered, asked: Mapping[int, Asked], shots: ndarray, found: xr.Dataset) -> pd.DataFrame:
+    rows = []
+    for length, prompts in asked.items():
+        ledger = prompts.ledger
+        hardest = (np.arange(len(prompts.gold)), ledger.hardest)
+        implied = answered.implied[length].estimate
+        drift = float(ledger.drift[hardest].mean())
+        row = {"model": answered.name, "example_length": length, "true_temperature": answered.temperature}
+        row |= {
+            "exact_signal": float(ledger.signal[hardest].mean()),
+            "exact_noise": float(ledger.noise[hardest].mean()),
+        }
+        row |= {"exact_drift": drift, "log_odds_slope": _slope(prompts.log_odds, shots), "implied_temperature": implied}
+        known = implied if np.isnan(answered.temperature) else answered.temperature
+        row["expected_drift"] = known * drift
+        for name in ("signal", "noise", "drift"):
+            draws = found[name].isel(model=0, condition=int(np.flatnonzero(found["k"] == length)[0])).to_numpy()
+            low, middle, high = np.quantile(draws, [_LOW, 0.5, _HIGH])
+            row |= {name: middle, f"{name}_lower": low, f"{name}_upper": high}
+        rows.append(row | found.attrs)
+    return pd.DataFrame(rows)
+
+
+def _slope(log_odds: Float[ndarray, "num_prompts num_shots"], shots: ndarray) -> float:
+    """Growth of the mean log-odds per demonstration over the fewest that were asked; NaN where only one n was."""
+    if len(shots) < 2:
+        return np.nan
+    first, then = log_odds[:, :2].mean(axis=0)
+    return float((then - first) / (shots[1] - shots[0]))
+
+
+def _temperature(answered: Answered, found: xr.Dataset) -> dict:
+    draws = found["temperature"].to_numpy()
+    low, middle, high = np.quantile(draws, [_LOW, 0.5, _HIGH])
+    implied = list(answered.implied.values())
+    return {
+        "model": answered.name,
+        "true_temperature": answered.temperature,
+        "implied": float(np.mean([each.estimate for each in implied])),
+        "implied_low": min(each.low for each in implied),
+        "implied_high": max(each.high for each in implied),
+        "fitted": middle,
+        "fitted_low": low,
+        "fitted_high": high,
+    } | found.attrs
