@@ -58,6 +58,11 @@ class AgreementQuestion:
         if self.seed < 0:
             raise UserError(f"--seed cannot be negative, got {self.seed}; use 0 or more.")
 
+    @property
+    def longest_prompt(self) -> int:
+        """Tokens of the longest prompt."""
+        return (max(1, *self.shots) + 1) * (max(self.example_lengths) + 1) - 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
@@ -66,14 +71,16 @@ class Agreement:
     Attributes
     ----------
     conditions
-        One row per way of counting answers (`answers`), predictor and k: true_temperature (NaN for trained models); exact_signal, exact_noise and
-        exact_drift against the hardest competitor, means over prompts, and log_odds_slope, growth of the exact
-        log-odds over the first demonstrations asked, in nats per demonstration; implied_temperature of that k;
-        expected_drift, τ times the exact, with the true τ or the implied one; signal, noise and drift of the fitted
-        drift–diffusion account, medians with ends of 90 % intervals (drift_lower, …); max_rhat and divergence_share.
+        One row per way of counting answers (`answers`), predictor and k: true_temperature (NaN for trained models);
+        exact_signal, exact_noise and exact_drift against the hardest competitor, means over prompts, and
+        log_odds_slope, growth of the exact log-odds over the first demonstrations asked, in nats per demonstration;
+        implied_temperature of that k; expected_drift, τ times the exact one, with the true τ or the implied one;
+        signal, noise and drift of the fitted drift–diffusion account, medians with ends of 90 % intervals
+        (drift_lower, …); max_rhat and divergence_share.
     temperatures
-        One row per way of counting answers and predictor: true_temperature; implied τ with low and high from next-token distributions; fitted τ of
-        the tempered-Bayes account with fitted_low and fitted_high; max_rhat and divergence_share.
+        One row per way of counting answers and predictor: true_temperature; implied τ with low and high from
+        next-token distributions (mean, least and most over k); fitted τ of the tempered-Bayes account with fitted_low
+        and fitted_high; max_rhat and divergence_share.
     counts
         The counts tables that were fitted.
     """

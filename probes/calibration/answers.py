@@ -1,8 +1,8 @@
 """What predictors of GINC answer, counted by cell, with the exact log-odds of the right concept beside the counts.
 
-Answers are counted in two ways. *Greedy*: the most probable token is right, as everywhere in the lab. *Sampled*: a token
-drawn from the prediction is right, so that the expected count is the probability of the gold label, the mixture over
-concepts that accounts speak of; a greedy answer turns right as soon as the right concept's token leads, which is a
+Answers are counted in two ways. *Greedy*: the most probable token is right, as everywhere in the lab. *Sampled*: a
+token drawn from the prediction is right, so that the expected count is the probability of the gold label, the mixture
+over concepts that accounts speak of; a greedy answer turns right as soon as the right concept's token leads, which is a
 steeper function of the log-odds.
 """
 

@@ -2,86 +2,154 @@
 
 import argparse
 from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from icl.concept.accounts import ACCOUNTS, account_named
 from icl.concept.observation import OBSERVATIONS, observation_named
 from icl.errors import UserError
 from probes.progress import progress_interval
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from tqdm import tqdm
+
+    from probes.calibration.store import CalibrationFolder
+    from probes.report.section import Drawn
+
 __all__ = ["add_calibrate", "calibrate"]
 
 _FEWEST = 10
 """Simulations, below which ranks say nothing."""
 
+_NONE = "none"
+"""Name that asks for no trained model."""
+
+_OF_SIMULATIONS = ("accounts", "simulations", "observe", "draws", "tune")
+_OF_LEDGER = ("models", "prompts")
+
 
 def add_calibrate(parser: argparse.ArgumentParser) -> None:
     """Give a parser the flags of `probe calibrate`."""
     parser.add_argument("--out", type=Path, required=True, help="folder; the same command goes on where it stopped")
-    parser.add_argument("--accounts", type=_names, default=("all",), help="e.g. drift-diffusion,power (default: all)")
+    parser.add_argument("--accounts", type=_names, default=None, help="e.g. drift-diffusion,power (default: all)")
+    parser.add_argument("--simulations", type=int, default=None, help="data sets for each account (default: 300)")
+    parser.add_argument("--observe", default=None, help=f"{' or '.join(OBSERVATIONS)} (default: counts)")
+    parser.add_argument("--draws", type=int, default=None, help="draws kept of each chain (default: 300)")
+    parser.add_argument("--tune", type=int, default=None, help="tuning draws of each chain (default: 200)")
     parser.add_argument(
-        "--simulations", type=int, default=300, help="data sets simulated for each account (default: %(default)s)"
+        "--ledger", action="store_true", help="instead, fit predictors of GINC whose drift is known from the ledger"
     )
-    parser.add_argument("--observe", default="counts", help=f"{' or '.join(OBSERVATIONS)} (default: %(default)s)")
-    parser.add_argument("--draws", type=int, default=300, help="draws kept of each chain (default: %(default)s)")
-    parser.add_argument("--tune", type=int, default=200, help="tuning draws of each chain (default: %(default)s)")
+    parser.add_argument("--models", type=_names, default=None, help="--ledger: names, or none (default: shipped)")
+    parser.add_argument("--prompts", type=int, default=None, help="--ledger: prompts for each k (default: 500)")
     parser.add_argument("--jobs", type=int, default=2, help="chains sampled at once (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
 
 
 def calibrate(options: Namespace) -> None:
-    """Fit accounts to what they simulate, and say whether the fits recover it."""
-    from tqdm import tqdm
+    """Fit accounts to what they simulate, or to predictors of known drift, and say whether the fits recover it."""
+    if options.seed < 0:
+        raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
+    if options.jobs < 1:
+        raise UserError(f"--jobs must be 1 or more, got {options.jobs}; try 2.")
+    foreign = _OF_SIMULATIONS if options.ledger else _OF_LEDGER
+    for name in foreign:
+        if getattr(options, name) is not None:
+            which = "does not go with --ledger" if options.ledger else "goes with --ledger only"
+            raise UserError(f"--{name} {which}; leave one of them out.")
+    (_agree if options.ledger else _simulate)(options)
 
+
+def _simulate(options: Namespace) -> None:
     from icl.concept.refit import Effort
     from probes.calibration.designs import calibration_designs
     from probes.calibration.run import calibrate_designs
     from probes.calibration.store import open_folder
     from probes.calibration.words import calibration_lines
     from probes.report.calibration_figures import draw_calibration
-    from probes.report.style import png
 
-    accounts = _accounts(options)
-    effort = Effort(draws=options.draws, tune=options.tune, cores=options.jobs)
-    designs = calibration_designs(accounts, options.observe)
-    folder = open_folder(options.out, designs, seed=options.seed, observe=options.observe, effort=effort)
-    total = options.simulations * len(designs)
-    with tqdm(total=total, unit="fit", disable=options.json, mininterval=progress_interval()) as bar:
+    num_simulations = 300 if options.simulations is None else options.simulations
+    if num_simulations < _FEWEST:
+        raise UserError(f"calibration needs --simulations of {_FEWEST} or more, got {num_simulations}; try 300.")
+    observe = observation_named(options.observe or "counts").name
+    chosen = {name: getattr(options, name) for name in ("draws", "tune") if getattr(options, name) is not None}
+    effort = Effort(**chosen, cores=options.jobs)
+    designs = calibration_designs(_accounts(options.accounts), observe)
+    folder = open_folder(options.out, designs, seed=options.seed, observe=observe, effort=effort)
+    with _bar(options, num_simulations * len(designs), "fit") as bar:
 
         def progress(what: str, done: int) -> None:
             bar.set_description(what, refresh=False)
             bar.update(done)
 
         ranks, summary = calibrate_designs(
-            designs,
-            folder,
-            num_simulations=options.simulations,
-            seed=options.seed,
-            effort=effort,
-            progress=progress,
+            designs, folder, num_simulations=num_simulations, seed=options.seed, effort=effort, progress=progress
         )
-    for drawn in draw_calibration(ranks, summary):
-        folder.write_figure(drawn.name, png(drawn.figure))
+    _draw(folder, draw_calibration(ranks, summary))
+    _tell(options, summary, calibration_lines(ranks, summary))
+
+
+def _agree(options: Namespace) -> None:
+    from icl.concept.refit import Effort
+    from probes.calibration.agreement import AgreementQuestion, measure_agreement
+    from probes.calibration.agreement_words import agreement_lines
+    from probes.calibration.store import open_agreement
+    from probes.report.calibration_figures import draw_agreement
+    from probes.scorers.huggingface_ginc import HuggingFacePredictor
+    from probes.scorers.huggingface_source import shipped_models
+
+    names = tuple(shipped_models()) if options.models is None else options.models
+    chosen = {} if options.prompts is None else {"prompts": options.prompts}
+    question = AgreementQuestion(seed=options.seed, **chosen)
+    predictors = [HuggingFacePredictor(name) for name in dict.fromkeys(names) if name != _NONE]
+    for predictor in predictors:
+        predictor.check_length(question.longest_prompt)
+    identities = {predictor.name: predictor.identity() for predictor in predictors}
+    folder = open_agreement(options.out, asdict(question) | {"models": identities})
+    effort = Effort(draws=500, tune=500, chains=4, target_accept=0.95, cores=options.jobs)
+    with _bar(options, None, "part") as bar:
+
+        def progress(what: str) -> None:
+            bar.set_description(what, refresh=False)
+            bar.update()
+
+        results = measure_agreement(predictors, question, effort=effort, progress=progress)
+    folder.write("agreement", results.conditions)
+    folder.write("temperatures", results.temperatures)
+    folder.write("counts", results.counts)
+    _draw(folder, draw_agreement(results.conditions))
+    _tell(options, results.conditions, agreement_lines(results))
+
+
+def _bar(options: Namespace, total: int | None, unit: str) -> "tqdm":
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=unit, disable=options.json, mininterval=progress_interval())
+
+
+def _draw(folder: "CalibrationFolder", drawn: Iterable["Drawn"]) -> None:
+    from probes.report.style import png
+
+    for one in drawn:
+        folder.write_figure(one.name, png(one.figure))
+
+
+def _tell(options: Namespace, table: "pd.DataFrame", lines: Iterable[str]) -> None:
     if options.json:
-        print(summary.to_json(orient="records", indent=1, force_ascii=False))
+        print(table.to_json(orient="records", indent=1, force_ascii=False))
         return
-    print("\n".join(calibration_lines(ranks, summary)))
+    print("\n".join(lines))
     print(f"Tables and figures: {options.out}")
 
 
-def _accounts(options: Namespace) -> tuple[str, ...]:
-    """Check what was asked before anything is compiled; the names of the accounts, each once."""
-    if options.simulations < _FEWEST:
-        raise UserError(f"calibration needs --simulations of {_FEWEST} or more, got {options.simulations}; try 300.")
-    if options.seed < 0:
-        raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
-    if options.jobs < 1:
-        raise UserError(f"--jobs must be 1 or more, got {options.jobs}; try 2.")
-    observation_named(options.observe)
-    if tuple(options.accounts) == ("all",):
+def _accounts(asked: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Names of the accounts, each once."""
+    if asked in (None, ("all",)):
         return tuple(ACCOUNTS)
-    return tuple(account_named(name).name for name in dict.fromkeys(options.accounts))
+    return tuple(account_named(name).name for name in dict.fromkeys(asked))
 
 
 def _names(text: str) -> tuple[str, ...]:

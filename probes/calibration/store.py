@@ -4,6 +4,9 @@ calibration.json   what was asked, of which accounts and tables, with which vers
 parts/             simulations, a few to a file, each written whole or not at all
 ranks.parquet      all of them: see `icl.concept.calibrate.simulations`, and `design`, the account and table
 summary.parquet    one row per design and quantity: see `icl.concept.uniformity.summarise_ranks`
+agreement.json     what was asked of predictors for the ledger's agreement
+agreement.parquet  fitted beside exact drift, temperatures.parquet and counts.parquet likewise: see
+                   `probes.calibration.agreement.Agreement`
 figures/           PNG
 """
 
@@ -22,9 +25,10 @@ from icl.errors import UserError
 from probes.runs.folder import write_whole
 from probes.runs.versions import versions
 
-__all__ = ["CalibrationFolder", "open_folder"]
+__all__ = ["CalibrationFolder", "open_agreement", "open_folder"]
 
 _RECORD = "calibration.json"
+_AGREEMENT = "agreement.json"
 _MUST_AGREE = ("seed", "observe", "effort")
 
 
@@ -68,8 +72,7 @@ def open_folder(
         If it cannot be made, holds something else, or was begun with another seed, observation, account or effort.
     """
     record_file = folder / _RECORD
-    if folder.is_file() or (folder.exists() and any(folder.iterdir()) and not record_file.exists()):
-        raise UserError(f"{folder} is not empty and holds no calibration (no {_RECORD}); choose another --out.")
+    _check_ours(folder)
     asked = {"seed": seed, "observe": observe, "effort": {k: v for k, v in asdict(effort).items() if k != "cores"}}
     prints = {name: _fingerprint(design) for name, design in designs.items()}
     try:
@@ -83,6 +86,30 @@ def open_folder(
     except json.JSONDecodeError as error:
         raise UserError(f"{record_file} is damaged ({error}); choose another --out.") from error
     return CalibrationFolder(folder)
+
+
+def open_agreement(folder: Path, asked: Mapping[str, object]) -> CalibrationFolder:
+    """Make the folder and write down what predictors are asked; an earlier agreement there will be replaced.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made or holds something else.
+    """
+    _check_ours(folder)
+    record = dict(asked) | {"versions": versions()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / _AGREEMENT, (json.dumps(record, indent=1) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to ({error.strerror}); choose another --out.") from error
+    return CalibrationFolder(folder)
+
+
+def _check_ours(folder: Path) -> None:
+    is_ours = (folder / _RECORD).exists() or (folder / _AGREEMENT).exists()
+    if folder.is_file() or (folder.exists() and any(folder.iterdir()) and not is_ours):
+        raise UserError(f"{folder} is not empty and holds no calibration (no {_RECORD}); choose another --out.")
 
 
 def _check_same(folder: Path, before: dict, asked: dict, prints: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ def calibration_lines(ranks: pd.DataFrame, summary: pd.DataFrame) -> Iterator[st
     yield f"outside    quantities whose ranks leave the {BAND:.0%} band of uniform ones; one in {chance} does by chance"
     yield f"coverage   of 90 % intervals: least and most over quantities (standard error {error:.3f}), and their mean"
     yield "recovery   rank correlation of true and fitted values: median and least over quantities"
-    yield f"converged  fits with R-hat ≤ {MAX_RHAT} and ≤ {MAX_DIVERGENCE_SHARE:.0%} of draws divergent; others are kept"
+    yield f"converged  fits of R-hat ≤ {MAX_RHAT} and ≤ {MAX_DIVERGENCE_SHARE:.0%} of draws divergent; others stay"
     yield "failed     fits without a result; draws: independent draws that a rank rests on"
     yield ""
     yield from _outside(summary)

@@ -1,18 +1,19 @@
-"""Figures of a calibration: where ranks leave their band."""
+"""Figures of a calibration: where ranks leave their band, and the fitted drift against the exact one."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from icl.concept.uniformity import BAND, ecdf_band, ecdf_difference
 from probes.report.section import Drawn
-from probes.report.style import CHANCE, INK, finish, new_figure, plain
+from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_calibration", "plot_ranks"]
+__all__ = ["draw_agreement", "draw_calibration", "plot_agreement", "plot_ranks"]
 
 _INSIDE = "#56B4E9"
 _COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#882255", "#332288", "#661100", "#999933")
@@ -55,3 +56,50 @@ def plot_ranks(ranks: pd.DataFrame, summary: pd.DataFrame, *, title: str = "") -
     axes.set_xlabel("place of the true value among posterior draws", fontsize=9, color=INK)
     axes.set_ylabel("ECDF − uniform", fontsize=9, color=INK)
     return finish(figure, title, handles=handles, columns=3)
+
+
+def draw_agreement(conditions: pd.DataFrame) -> Iterator[Drawn]:
+    """Draw the fitted drift of every predictor and k against the exact one, with its words."""
+    title = "Drift fitted to answers, against τ times the exact drift of the ledger"
+    caption = (
+        "One point per predictor and example length k, with 90 % intervals; nats per demonstration. τ is known for "
+        "tempered Bayesians; for trained models it is what their next-token distributions imply. Dotted: equal."
+    )
+    yield Drawn(name="agreement", title=title, caption=caption, figure=plot_agreement(conditions, title=title))
+
+
+def plot_agreement(conditions: pd.DataFrame, *, title: str = "") -> "Figure":
+    """Fitted against expected drift, a panel for each way of counting answers; tempered Bayesians are filled."""
+    ways = list(dict.fromkeys(conditions["answers"]))
+    figure = new_figure(4.8)
+    panels = figure.subplots(1, len(ways), sharex=True, sharey=True, squeeze=False).ravel()
+    lengths = sorted(conditions["example_length"].unique())
+    handles: dict = {}
+    for axes, way in zip(panels, ways):
+        rows = conditions[conditions["answers"] == way]
+        for place, length in enumerate(lengths):
+            for known in (True, False):
+                found = rows[(rows["example_length"] == length) & (rows["true_temperature"].notna() == known)]
+                if found.empty:
+                    continue
+                low, middle, high = (found[name].to_numpy() for name in ("drift_lower", "drift", "drift_upper"))
+                colour, marker = _COLOURS[place % len(_COLOURS)], "osD^v<>P"[place % 8]
+                label = f"k = {length}, {'tempered Bayes' if known else 'trained model'}"
+                handles[label] = axes.errorbar(
+                    found["expected_drift"],
+                    middle,
+                    yerr=error_bars(low, middle, high),
+                    fmt=marker,
+                    color=colour,
+                    markerfacecolor=colour if known else "white",
+                    markersize=5,
+                    elinewidth=0.8,
+                )
+        ends = np.array([1e-3, max(10.0, rows["expected_drift"].max())])
+        axes.plot(ends, ends, color=CHANCE, linewidth=0.9, linestyle=":")
+        axes.set_xscale("symlog", linthresh=0.1)
+        axes.set_yscale("symlog", linthresh=0.1)
+        axes.set_title(f"{way} answers", fontsize=10, color=INK)
+        axes.set_xlabel("τ · exact drift", fontsize=9, color=INK)
+    panels[0].set_ylabel("fitted drift", fontsize=9, color=INK)
+    return finish(figure, title, handles=handles, columns=4)

@@ -1,0 +1,87 @@
+"""The ledger's agreement in words."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from icl.concept.uniformity import MAX_DIVERGENCE_SHARE, MAX_RHAT
+from probes.calibration.agreement import Agreement
+
+__all__ = ["agreement_lines", "rank_correlation"]
+
+_WAYS = {
+    "greedy": "Greedy answers: right where the most probable token is the gold label",
+    "sampled": "Sampled answers: right where a token drawn from the prediction is the gold label",
+}
+
+
+def agreement_lines(results: Agreement) -> Iterator[str]:
+    """Spell out fitted drifts beside exact ones, and fitted temperatures beside the true ones."""
+    for answers, title in _WAYS.items():
+        conditions = results.conditions[results.conditions["answers"] == answers]
+        temperatures = results.temperatures[results.temperatures["answers"] == answers]
+        yield title
+        yield "Drift, nats per demonstration: τ × exact → fitted by drift–diffusion (90 % interval)"
+        yield _drifts(conditions).to_string()
+        yield ""
+        yield "Share τ of each nat of evidence that is used"
+        yield _temperatures(temperatures).to_string(index=False)
+        yield ""
+        known = conditions["true_temperature"].notna()
+        yield from _correlations("tempered Bayesians", conditions[known])
+        yield from _correlations("trained models (τ implied by their distributions)", conditions[~known])
+        yield ""
+    poor = _not_converged(results)
+    yield f"Not converged (R-hat > {MAX_RHAT} or > {MAX_DIVERGENCE_SHARE:.0%} divergent): {', '.join(poor) or 'none'}"
+
+
+def rank_correlation(conditions: pd.DataFrame, of: str, against: str) -> float:
+    """Spearman's rank correlation of two columns over conditions."""
+    return float(conditions[of].corr(conditions[against], method="spearman"))
+
+
+def _drifts(conditions: pd.DataFrame) -> pd.DataFrame:
+    ends = zip(*(conditions[name] for name in ("expected_drift", "drift", "drift_lower", "drift_upper")))
+    cells = [f"{exact:.2f} → {middle:.2f} [{low:.2f}, {high:.2f}]" for exact, middle, low, high in ends]
+    wide = conditions.assign(cell=cells).pivot(index="model", columns="example_length", values="cell")
+    wide.columns = [f"k={length}" for length in wide.columns]
+    return wide.loc[list(dict.fromkeys(conditions["model"]))].rename_axis(None)
+
+
+def _temperatures(temperatures: pd.DataFrame) -> pd.DataFrame:
+    def interval(name: str) -> list[str]:
+        ends = zip(*(temperatures[column] for column in (name, f"{name}_low", f"{name}_high")))
+        return [f"{middle:.3f} [{low:.3f}, {high:.3f}]" for middle, low, high in ends]
+
+    true = ["" if np.isnan(tau) else f"{tau:g}" for tau in temperatures["true_temperature"]]
+    columns = {"predictor": temperatures["model"], "true τ": true, "implied by distributions": interval("implied")}
+    return pd.DataFrame(columns | {"fitted by tempered Bayes": interval("fitted")})
+
+
+def _correlations(whose: str, conditions: pd.DataFrame) -> Iterator[str]:
+    if len(conditions) < 3:
+        return
+    told = [
+        f"{name} {rank_correlation(conditions.assign(known=_expected(conditions, name)), name, 'known'):.2f}"
+        for name in ("drift", "signal", "noise")
+    ]
+    inside = conditions["expected_drift"].between(conditions["drift_lower"], conditions["drift_upper"]).mean()
+    yield (
+        f"{whose}, {len(conditions)} conditions: rank correlation of fitted and exact {', '.join(told)}; "
+        f"{inside:.0%} of drift intervals hold the exact one"
+    )
+
+
+def _expected(conditions: pd.DataFrame, name: str) -> pd.Series:
+    """τ times the exact quantity."""
+    return conditions["expected_drift"] / conditions["exact_drift"] * conditions[f"exact_{name}"]
+
+
+def _not_converged(results: Agreement) -> list[str]:
+    found = []
+    for account, table in (("drift–diffusion", results.conditions), ("tempered Bayes", results.temperatures)):
+        poor = table[(table["max_rhat"] > MAX_RHAT) | (table["divergence_share"] > MAX_DIVERGENCE_SHARE)]
+        pairs = poor[["model", "answers"]].drop_duplicates()
+        found += [f"{account} on {model} ({answers})" for model, answers in pairs.itertuples(index=False)]
+    return found
