@@ -16,7 +16,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.concept.design import Design
-from icl.concept.refit import Effort, Refitter, reported
+from icl.concept.refit import Refitter, reported
 from icl.errors import UserError
 from icl.prompts.seeds import stream
 
@@ -32,23 +32,21 @@ _LOW, _HIGH = 0.05, 0.95  # ends of the 90 % interval
 
 
 def simulations(
-    design: Design, numbers: Iterable[int], *, seed: int, effort: Effort | None = None, truth: Design | None = None
+    refitter: Refitter, numbers: Iterable[int], *, seed: int, truth: Design | None = None
 ) -> Iterator[pd.DataFrame]:
-    """Draw, simulate and fit again, as often as `numbers` has numbers; the model is compiled once.
+    """Draw, simulate and fit again, as often as `numbers` has numbers.
 
     Parameters
     ----------
-    design
-        What is fitted; what it observed is not used.
+    refitter
+        What is fitted, and with how much sampling.
     numbers
         Number of each simulation, its seed together with `seed`: whichever others are run, it comes out the same.
     seed
         Seed of parameters, data, sampler and ties.
-    effort
-        How much sampling.
     truth
-        Where parameters and data come from, if not from `design` itself: the same account and cells with other
-        priors, to see whether that shows.
+        Where parameters and data come from, if not from what is fitted: the same account and cells with other priors,
+        to see whether that shows.
 
     Yields
     ------
@@ -70,9 +68,8 @@ def simulations(
             f"calibration needs simulations with numbers of 0 or more and such a seed, got {numbers[:3]} and {seed}; "
             "ask for one simulation or more."
         )
-    refitter = Refitter.of(design, effort or Effort())
     for number in numbers:
-        yield _simulation(refitter, truth or design, number, seed)
+        yield _simulation(refitter, truth or refitter.design, number, seed)
 
 
 def rank_among(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Float
 from numpy import ndarray
 
 from icl.concept.accounts import DRIFT_DIFFUSION, TEMPERED_BAYES, Account
@@ -22,7 +21,16 @@ from icl.errors import UserError
 from icl.ginc.family import GincFamily, default_family
 from icl.ginc.implied import tempered_predictive
 from icl.prompts.seeds import stream
-from probes.calibration.answers import ANSWERS, Answered, Asked, answers_of, ask, count_answers
+from probes.calibration.answers import (
+    ANSWERS,
+    Answered,
+    Asked,
+    acted_log_odds,
+    answers_of,
+    ask,
+    count_answers,
+    growth,
+)
 from probes.scorers.ginc import GincPredictor
 
 __all__ = ["Agreement", "AgreementQuestion", "measure_agreement"]
@@ -72,11 +80,11 @@ class Agreement:
     ----------
     conditions
         One row per way of counting answers (`answers`), predictor and k: true_temperature (NaN for trained models);
-        exact_signal, exact_noise and exact_drift against the hardest competitor, means over prompts, and
-        log_odds_slope, growth of the exact log-odds over the first demonstrations asked, in nats per demonstration;
-        implied_temperature of that k; expected_drift, τ times the exact one, with the true τ or the implied one;
-        signal, noise and drift of the fitted drift–diffusion account, medians with ends of 90 % intervals
-        (drift_lower, …); max_rhat and divergence_share.
+        exact_signal, exact_noise and exact_drift against the hardest competitor, means over prompts, in nats per
+        demonstration; implied_temperature of that k; expected_drift, τ times the exact one, with the true τ or the
+        implied one; acted_drift, growth of the log-odds against all competitors for the Bayesian of that τ; signal,
+        noise and drift of the fitted drift–diffusion account, medians with ends of 90 % intervals (drift_lower, …);
+        max_rhat and divergence_share.
     temperatures
         One row per way of counting answers and predictor: true_temperature; implied τ with low and high from
         next-token distributions (mean, least and most over k); fitted τ of the tempered-Bayes account with fitted_low
@@ -155,10 +163,10 @@ def _of_family(
     for answers in ANSWERS:
         tables = [count_answers(one, answers, asked, shots) for one in answered]
         counts += tables
-        for one, found in zip(answered, _fits(tables, DRIFT_DIFFUSION, question, effort, say)):
-            conditions.append(_conditions(one, asked, shots, found).assign(answers=answers))
-        for one, found in zip(answered, _fits(tables, TEMPERED_BAYES, question, effort, say)):
-            temperatures.append(_temperature(one, found) | {"answers": answers})
+        for one, fitted in zip(answered, _fits(tables, DRIFT_DIFFUSION, question, effort, say)):
+            conditions.append(_conditions(one, asked, shots, fitted).assign(answers=answers))
+        for one, fitted in zip(answered, _fits(tables, TEMPERED_BAYES, question, effort, say)):
+            temperatures.append(_temperature(one, fitted) | {"answers": answers})
     return Agreement(
         conditions=pd.concat(conditions, ignore_index=True),
         temperatures=pd.DataFrame(temperatures),
@@ -198,23 +206,15 @@ def _conditions(answered: Answered, asked: Mapping[int, Asked], shots: ndarray, 
             "exact_signal": float(ledger.signal[hardest].mean()),
             "exact_noise": float(ledger.noise[hardest].mean()),
         }
-        row |= {"exact_drift": drift, "log_odds_slope": _slope(prompts.log_odds, shots), "implied_temperature": implied}
         known = implied if np.isnan(answered.temperature) else answered.temperature
-        row["expected_drift"] = known * drift
+        row |= {"exact_drift": drift, "implied_temperature": implied, "expected_drift": known * drift}
+        row["acted_drift"] = growth(acted_log_odds(prompts, known), shots)
         for name in ("signal", "noise", "drift"):
             draws = found[name].isel(model=0, condition=int(np.flatnonzero(found["k"] == length)[0])).to_numpy()
             low, middle, high = np.quantile(draws, [_LOW, 0.5, _HIGH])
             row |= {name: middle, f"{name}_lower": low, f"{name}_upper": high}
         rows.append(row | found.attrs)
     return pd.DataFrame(rows)
-
-
-def _slope(log_odds: Float[ndarray, "num_prompts num_shots"], shots: ndarray) -> float:
-    """Growth of the mean log-odds per demonstration over the fewest that were asked; NaN where only one n was."""
-    if len(shots) < 2:
-        return np.nan
-    first, then = log_odds[:, :2].mean(axis=0)
-    return float((then - first) / (shots[1] - shots[0]))
 
 
 def _temperature(answered: Answered, found: xr.Dataset) -> dict:

@@ -10,6 +10,8 @@ from probes.calibration.agreement import Agreement
 
 __all__ = ["agreement_lines", "rank_correlation"]
 
+_FAST = 3.0  # nats per demonstration
+
 _WAYS = {
     "greedy": "Greedy answers: right where the most probable token is the gold label",
     "sampled": "Sampled answers: right where a token drawn from the prediction is the gold label",
@@ -22,7 +24,7 @@ def agreement_lines(results: Agreement) -> Iterator[str]:
         conditions = results.conditions[results.conditions["answers"] == answers]
         temperatures = results.temperatures[results.temperatures["answers"] == answers]
         yield title
-        yield "Drift, nats per demonstration: τ × exact → fitted by drift–diffusion (90 % interval)"
+        yield "Drift, nats per demonstration: τ × the ledger's (growth of the log-odds acted on) → fitted (90 % interval)"
         yield _drifts(conditions).to_string()
         yield ""
         yield "Share τ of each nat of evidence that is used"
@@ -42,8 +44,8 @@ def rank_correlation(conditions: pd.DataFrame, of: str, against: str) -> float:
 
 
 def _drifts(conditions: pd.DataFrame) -> pd.DataFrame:
-    ends = zip(*(conditions[name] for name in ("expected_drift", "drift", "drift_lower", "drift_upper")))
-    cells = [f"{exact:.2f} → {middle:.2f} [{low:.2f}, {high:.2f}]" for exact, middle, low, high in ends]
+    ends = zip(*(conditions[name] for name in ("expected_drift", "acted_drift", "drift", "drift_lower", "drift_upper")))
+    cells = [f"{a:.2f} ({b:.2f}) → {middle:.2f} [{low:.2f}, {high:.2f}]" for a, b, middle, low, high in ends]
     wide = conditions.assign(cell=cells).pivot(index="model", columns="example_length", values="cell")
     wide.columns = [f"k={length}" for length in wide.columns]
     return wide.loc[list(dict.fromkeys(conditions["model"]))].rename_axis(None)
@@ -66,11 +68,19 @@ def _correlations(whose: str, conditions: pd.DataFrame) -> Iterator[str]:
         f"{name} {rank_correlation(conditions.assign(known=_expected(conditions, name)), name, 'known'):.2f}"
         for name in ("drift", "signal", "noise")
     ]
-    inside = conditions["expected_drift"].between(conditions["drift_lower"], conditions["drift_upper"]).mean()
+    acted = conditions["acted_drift"]
+    inside = acted.between(conditions["drift_lower"], conditions["drift_upper"]).mean()
     yield (
-        f"{whose}, {len(conditions)} conditions: rank correlation of fitted and exact {', '.join(told)}; "
-        f"{inside:.0%} of drift intervals hold the exact one"
+        f"{whose}, {len(conditions)} conditions: rank correlation of fitted and τ × exact {', '.join(told)}, "
+        f"of drift and growth {rank_correlation(conditions, 'drift', 'acted_drift'):.2f}; {inside:.0%} of intervals hold the growth"
     )
+    slow = conditions[acted < _FAST]
+    if 3 <= len(slow) < len(conditions):
+        yield (
+            f"  of these the {len(slow)} that grow by less than {_FAST:g} nats, so that a shot does not settle it: "
+            f"drift and growth {rank_correlation(slow, 'drift', 'acted_drift'):.2f}; fitted ÷ growth, median "
+            f"{(slow['drift'] / slow['acted_drift']).median():.2f}"
+        )
 
 
 def _expected(conditions: pd.DataFrame, name: str) -> pd.Series:

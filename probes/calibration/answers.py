@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from scipy.special import logsumexp
 
 from icl.ginc.exact import ExactInference, infer
 from icl.ginc.family import GincFamily
@@ -23,9 +24,11 @@ from icl.ginc.sampling import sample_examples
 from icl.metrics.uncertainty import Estimate
 from icl.prompts.seeds import stream
 
-__all__ = ["ANSWERS", "Answered", "Asked", "answers_of", "ask", "count_answers"]
+__all__ = ["ANSWERS", "Answered", "Asked", "acted_log_odds", "answers_of", "ask", "count_answers", "growth"]
 
 ANSWERS = ("greedy", "sampled")
+
+_SETTLED = 3.0  # nats: 95 %, behind which answers hardly tell more evidence from less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,28 @@ def ask(family: GincFamily, length: int, shots: ndarray, *, prompts: int, seed: 
     ledger = book(inference, examples)
     gold = examples.gold_labels[:, shots]
     return Asked(tokens=tokens, inference=inference, gold=gold, ledger=ledger, log_odds=ledger.log_odds[:, shots])
+
+
+def acted_log_odds(asked: Asked, temperature: float) -> Float[ndarray, "num_prompts num_shots"]:
+    """Log-odds in nats of the right concept for a Bayesian who uses a share τ of each nat; `asked.log_odds` at τ = 1.
+
+    With several competitors they are not τ times the exact ones: the smaller τ, the more all competitors count, and the
+    less the hardest alone.
+    """
+    evidence = temperature * asked.inference.log_evidence[:, asked.inference.positions]
+    is_right = (asked.inference.concepts == asked.ledger.concept[:, None])[:, None]
+    others = logsumexp(np.where(is_right, -np.inf, evidence), axis=2)
+    return evidence.max(axis=2, where=is_right, initial=-np.inf) - others
+
+
+def growth(log_odds: Float[ndarray, "num_prompts num_shots"], shots: ndarray) -> float:
+    """Growth of the mean log-odds per demonstration, from the fewest until it has passed 3 nats; NaN for one n."""
+    if len(shots) < 2:
+        return np.nan
+    mean = log_odds.mean(axis=0)
+    settled = np.flatnonzero(mean[1:] > _SETTLED)
+    until = settled[0] + 1 if len(settled) else len(shots) - 1
+    return float((mean[until] - mean[0]) / (shots[until] - shots[0]))
 
 
 def answers_of(

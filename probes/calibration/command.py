@@ -98,12 +98,13 @@ def _agree(options: Namespace) -> None:
     from probes.calibration.agreement_words import agreement_lines
     from probes.calibration.store import open_agreement
     from probes.report.calibration_figures import draw_agreement
+
+    chosen = {} if options.prompts is None else {"prompts": options.prompts}
+    question = AgreementQuestion(seed=options.seed, **chosen)
     from probes.scorers.huggingface_ginc import HuggingFacePredictor
     from probes.scorers.huggingface_source import shipped_models
 
     names = tuple(shipped_models()) if options.models is None else options.models
-    chosen = {} if options.prompts is None else {"prompts": options.prompts}
-    question = AgreementQuestion(seed=options.seed, **chosen)
     predictors = [HuggingFacePredictor(name) for name in dict.fromkeys(names) if name != _NONE]
     for predictor in predictors:
         predictor.check_length(question.longest_prompt)

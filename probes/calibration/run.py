@@ -6,7 +6,7 @@ import pandas as pd
 
 from icl.concept.calibrate import simulations
 from icl.concept.design import Design
-from icl.concept.refit import Effort
+from icl.concept.refit import Effort, Refitter
 from icl.concept.uniformity import summarise_ranks
 from probes.calibration.store import CalibrationFolder
 
@@ -54,7 +54,7 @@ def _simulate(
     if not numbers:
         return
     found = []
-    for simulation in simulations(design, numbers, seed=seed, effort=effort):
+    for simulation in simulations(Refitter.of(design, effort), numbers, seed=seed):
         found.append(simulation)
         progress(name, 1)
         if len(found) == BATCH:

@@ -60,7 +60,7 @@ def plot_ranks(ranks: pd.DataFrame, summary: pd.DataFrame, *, title: str = "") -
 
 def draw_agreement(conditions: pd.DataFrame) -> Iterator[Drawn]:
     """Draw the fitted drift of every predictor and k against the exact one, with its words."""
-    title = "Drift fitted to answers, against τ times the exact drift of the ledger"
+    title = "Drift fitted to answers, against the exact growth of the log-odds that are acted on"
     caption = (
         "One point per predictor and example length k, with 90 % intervals; nats per demonstration. τ is known for "
         "tempered Bayesians; for trained models it is what their next-token distributions imply. Dotted: equal."
@@ -69,7 +69,7 @@ def draw_agreement(conditions: pd.DataFrame) -> Iterator[Drawn]:
 
 
 def plot_agreement(conditions: pd.DataFrame, *, title: str = "") -> "Figure":
-    """Fitted against expected drift, a panel for each way of counting answers; tempered Bayesians are filled."""
+    """Fitted against exact drift, a panel for each way of counting answers; tempered Bayesians are filled."""
     ways = list(dict.fromkeys(conditions["answers"]))
     figure = new_figure(4.8)
     panels = figure.subplots(1, len(ways), sharex=True, sharey=True, squeeze=False).ravel()
@@ -86,7 +86,7 @@ def plot_agreement(conditions: pd.DataFrame, *, title: str = "") -> "Figure":
                 colour, marker = _COLOURS[place % len(_COLOURS)], "osD^v<>P"[place % 8]
                 label = f"k = {length}, {'tempered Bayes' if known else 'trained model'}"
                 handles[label] = axes.errorbar(
-                    found["expected_drift"],
+                    found["acted_drift"],
                     middle,
                     yerr=error_bars(low, middle, high),
                     fmt=marker,
@@ -95,11 +95,11 @@ def plot_agreement(conditions: pd.DataFrame, *, title: str = "") -> "Figure":
                     markersize=5,
                     elinewidth=0.8,
                 )
-        ends = np.array([1e-3, max(10.0, rows["expected_drift"].max())])
+        ends = np.array([1e-3, max(10.0, rows["acted_drift"].max())])
         axes.plot(ends, ends, color=CHANCE, linewidth=0.9, linestyle=":")
         axes.set_xscale("symlog", linthresh=0.1)
         axes.set_yscale("symlog", linthresh=0.1)
         axes.set_title(f"{way} answers", fontsize=10, color=INK)
-        axes.set_xlabel("τ · exact drift", fontsize=9, color=INK)
+        axes.set_xlabel("growth of the log-odds", fontsize=9, color=INK)
     panels[0].set_ylabel("fitted drift", fontsize=9, color=INK)
     return finish(figure, title, handles=handles, columns=4)

@@ -1,0 +1,359 @@
+"""Calibration tells right fits from wrong ones, counts what failed, and goes on where it stopped."""
+
+import argparse
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from icl.concept.accounts import POWER
+from icl.concept.calibrate import LOG_LIKELIHOOD, rank_among, simulations
+from icl.concept.design import Design, design_of
+from icl.concept.refit import Effort, Refitter, largest_rhat, reported
+from icl.concept.uniformity import BAND, ecdf_band, ecdf_difference, summarise_ranks
+from icl.errors import UserError
+from icl.ginc.family import sample_family
+from icl.ginc.implied import tempered_predictive
+from probes.calibration import run as run_module
+from probes.calibration.agreement import Agreement, AgreementQuestion, measure_agreement
+from probes.calibration.agreement_words import agreement_lines, rank_correlation
+from probes.calibration.answers import acted_log_odds, answers_of, ask, count_answers, growth
+from probes.calibration.command import add_calibrate, calibrate
+from probes.calibration.designs import TWO_MODELS, calibration_designs, one_model
+from probes.calibration.run import BATCH, calibrate_designs
+from probes.calibration.store import open_agreement, open_folder
+from probes.calibration.words import calibration_lines
+from probes.report.calibration_figures import draw_agreement, draw_calibration
+from probes.scorers.ginc import TemperedPredictor
+
+EFFORT = Effort(draws=200, tune=200)
+
+
+def small_design(account=POWER) -> Design:
+    table = one_model()
+    return design_of(table[(table["example_length"] == 10) & (table["label_mode"] != "random")], account)
+
+
+def shifted(by: float) -> Design:
+    """The small design with another prior of the accuracy that many demonstrations lead to."""
+    moved = tuple(
+        replace(parameter, location=parameter.location + by) if parameter.name == "end_logit" else parameter
+        for parameter in POWER.parameters
+    )
+    return small_design(replace(POWER, parameters=moved))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorSampler(Refitter):
+    """A sampler that never looks at the data."""
+
+    def sample(self, observed, *, seed):
+        effort = self.effort
+        nodes = self.design.draw_prior(effort.chains * effort.draws, np.random.default_rng(seed))
+        return nodes, np.zeros((effort.chains, effort.draws), dtype=bool)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostSampler(PriorSampler):
+    """A sampler that finds no place to start from, but for half of the data."""
+
+    def sample(self, observed, *, seed):
+        if seed % 2:
+            raise RuntimeError("no place to start from")
+        return PriorSampler.sample(self, observed, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def refitter() -> Refitter:
+    return Refitter.of(small_design(), EFFORT)
+
+
+def conjugate_ranks(*, posterior_width: float, count: int = 150) -> pd.DataFrame:
+    """θ ~ N(0, 1), y ~ N(θ, 1): the posterior is N(y / 2, 1/2), here drawn too narrow or too wide."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for number in range(count):
+        truth = rng.normal()
+        middle, width = (truth + rng.normal()) / 2, posterior_width * np.sqrt(0.5)
+        draws = rng.normal(middle, width, size=(2, 100))
+        low, high = np.quantile(draws, [0.05, 0.95])
+        rank, kept = rank_among(truth, draws, 200.0, rng)
+        rows.append(
+            {"simulation": number, "quantity": "θ", "truth": truth, "median": middle, "deviation": width}
+            | {"inside90": float(low <= truth <= high), "rank": float(rank), "num_draws": float(kept), "ess": 200.0}
+            | {"place": (rank + rng.uniform()) / (kept + 1), "max_rhat": 1.0, "divergence_share": 0.0, "reason": ""}
+        )
+    return pd.DataFrame(rows)
+
+
+def test_a_conjugate_posterior_is_found_calibrated_and_a_narrow_one_is_not():
+    right = summarise_ranks(conjugate_ranks(posterior_width=1.0)).iloc[0]
+    assert right["uniform"]
+    assert abs(right["coverage"] - 0.9) < 3 * right["coverage_error"]
+    assert right["contraction"] == pytest.approx(0.5, abs=0.15)  # posterior variance 1/2 of the prior's 1
+    assert right["recovery"] == pytest.approx(np.sqrt(0.5), abs=0.15)
+    narrow = summarise_ranks(conjugate_ranks(posterior_width=0.5)).iloc[0]
+    assert not narrow["uniform"]
+    assert narrow["coverage"] < 0.9 - 3 * narrow["coverage_error"]
+    wide = summarise_ranks(conjugate_ranks(posterior_width=2.0)).iloc[0]
+    assert not wide["uniform"]
+
+
+@pytest.mark.parametrize("num_values", [40, 300])
+def test_the_band_holds_uniform_values_as_often_as_it_says(num_values):
+    rng = np.random.default_rng(8)
+    points, low, high = ecdf_band(num_values)
+    inside = 0
+    for _ in range(2000):
+        difference = ecdf_difference(rng.uniform(size=num_values), points)
+        inside += ((low <= difference) & (difference <= high)).all()
+    assert inside / 2000 == pytest.approx(BAND, abs=0.008)  # three standard errors
+
+
+def test_ranks_are_thinned_by_effective_draws_and_ties_are_drawn():
+    rng = np.random.default_rng(0)
+    draws = np.arange(200.0).reshape(2, 100)
+    assert rank_among(50.5, draws, 200.0, rng) == (51, 200)
+    assert rank_among(50.5, draws, 20.0, rng) == (6, 20)  # 0, 10, …, 50 lie below
+    assert rank_among(-1.0, draws, np.nan, rng) == (0, 200)
+    ties = [rank_among(1.0, np.ones((2, 5)), np.nan, rng)[0] for _ in range(200)]
+    assert set(ties) == set(range(11))
+
+
+def test_a_fit_sees_the_data_that_were_swapped_in(refitter):
+    rng = np.random.default_rng(0)
+    prompts = refitter.design.grid.cells["num_prompts"].to_numpy()
+    for share in (0.0, 0.2, 0.8, 1.0):  # all wrong and all right can be fitted as well
+        nodes, diverging = refitter.sample((share * prompts).astype(int), seed=1)
+        found = reported(refitter.design, nodes, EFFORT.chains, rng)
+        assert diverging.shape == (EFFORT.chains, EFFORT.draws)
+        np.testing.assert_allclose(found["accuracy"].median(("chain", "draw")), share, atol=0.06)
+        assert 0.99 < largest_rhat(found) < 1.2
+
+
+def test_simulations_of_an_account_are_calibrated_and_a_wrong_prior_shows(refitter):
+    right = summarise_ranks(pd.concat(simulations(refitter, range(20), seed=2)))
+    judged = right.set_index("quantity")
+    assert list(judged.index) == ["start_logit", "end_logit", "exponent", "log_precision", LOG_LIKELIHOOD]
+    assert judged["uniform"].all()
+    assert (judged["failed"] == 0).all()
+    assert (judged["converged"] > 0.7).all()
+    assert judged.loc["start_logit", "recovery"] > 0.9
+    wrong = summarise_ranks(pd.concat(simulations(refitter, range(20), seed=2, truth=shifted(4.0))))
+    assert not wrong.set_index("quantity").loc["end_logit", "uniform"]
+
+
+def test_a_simulation_is_the_same_whichever_others_are_run():
+    sampler = PriorSampler(design=small_design(), effort=EFFORT, compiled=None)
+    together = list(simulations(sampler, [3, 4], seed=0))[1]
+    pd.testing.assert_frame_equal(together, next(simulations(sampler, [4], seed=0)))
+    assert not together["truth"].equals(next(simulations(sampler, [4], seed=1))["truth"])
+
+
+def test_a_sampler_that_ignores_the_data_shows_in_the_log_likelihood_alone():
+    sampler = PriorSampler(design=small_design(), effort=EFFORT, compiled=None)
+    judged = summarise_ranks(pd.concat(simulations(sampler, range(60), seed=0))).set_index("quantity")
+    assert judged.drop(index=LOG_LIKELIHOOD)["uniform"].all()
+    assert not judged.loc[LOG_LIKELIHOOD, "uniform"]
+
+
+def test_fits_that_fail_are_counted():
+    sampler = LostSampler(design=small_design(), effort=EFFORT, compiled=None)
+    ranks = pd.concat(simulations(sampler, range(20), seed=0), ignore_index=True)
+    failed = ranks.drop_duplicates("simulation")["reason"].ne("").sum()
+    assert 0 < failed < 20
+    summary = summarise_ranks(ranks)
+    assert (summary["failed"] == failed).all()
+    assert (summary["converged"] <= 1 - failed / 20).all()
+    told = "\n".join(calibration_lines(ranks.assign(design="power"), summary.assign(design="power")))
+    assert f"{failed} fits of power failed: no place to start from" in told
+
+
+def test_every_account_is_laid_out_with_cells_that_inform_it():
+    designs = calibration_designs(["drift-diffusion", "tempered-bayes", "arora", "logistic"], "counts")
+    assert list(designs) == ["drift-diffusion", "tempered-bayes", "arora", "logistic", TWO_MODELS]
+    assert {len(design.grid.cells) for design in designs.values()} == {14}
+    assert len(designs[TWO_MODELS].grid.models) == 2
+    assert len(designs[TWO_MODELS].grid.sets) == 4
+    assert calibration_designs(["power"], "logprob")["power"].observation.name == "logprob"
+
+
+def ask_for(folder, **changed):
+    asked = {"seed": 0, "observe": "counts", "effort": EFFORT} | changed
+    return open_folder(
+        folder, {"power": changed.pop("design", small_design())}, **{k: v for k, v in asked.items() if k != "design"}
+    )
+
+
+def test_a_killed_calibration_goes_on_and_ends_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        run_module.Refitter, "of", lambda design, effort: PriorSampler(design=design, effort=effort, compiled=None)
+    )
+    designs = {"power": small_design()}
+
+    def go(folder, simulated: list, number: int):
+        def progress(name, done):
+            simulated.append(done)
+
+        return calibrate_designs(designs, folder, num_simulations=number, seed=0, effort=EFFORT, progress=progress)
+
+    whole, _ = go(ask_for(tmp_path / "whole"), [], 30)
+    folder, simulated = ask_for(tmp_path / "killed"), []
+    go(folder, [], BATCH)
+    (tmp_path / "killed" / "parts" / "power.00005.parquet").write_bytes(b"damaged")
+    again, summary = go(ask_for(tmp_path / "killed"), simulated, 30)
+    assert simulated == [BATCH] + [1] * (30 - BATCH)
+    pd.testing.assert_frame_equal(whole, again)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "killed" / "ranks.parquet"), again)
+    fewer, _ = go(folder, [], 10)
+    assert fewer["simulation"].nunique() == 10
+    for drawn in draw_calibration(again, summary):
+        assert drawn.figure.axes[0].lines
+
+
+def test_a_folder_is_not_mixed(tmp_path):
+    folder = tmp_path / "one"
+    ask_for(folder)
+    with pytest.raises(UserError, match="was begun with seed 0, got 1; choose another --out"):
+        ask_for(folder, seed=1)
+    with pytest.raises(UserError, match="was begun with effort"):
+        ask_for(folder, effort=Effort(draws=100))
+    ask_for(folder, effort=replace(EFFORT, cores=2))
+    with pytest.raises(UserError, match="other priors or cells of power"):
+        ask_for(folder, design=shifted(1.0))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    for opener in (ask_for, lambda path: open_agreement(path, {})):
+        with pytest.raises(UserError, match="is not empty and holds no calibration"):
+            opener(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--simulations", "5"], "needs --simulations of 10 or more, got 5"),
+        (["--accounts", "powr"], "no account 'powr'. Known: .* Did you mean 'power'"),
+        (["--observe", "logits"], "no observation 'logits'"),
+        (["--seed", "-1"], "--seed cannot be negative, got -1"),
+        (["--jobs", "0"], "--jobs must be 1 or more, got 0"),
+        (["--draws", "1"], "at least 2 chains, 4 draws and 1 tuning draw"),
+        (["--models", "ginc-small"], "--models goes with --ledger only"),
+        (["--ledger", "--accounts", "power"], "--accounts does not go with --ledger"),
+        (["--ledger", "--prompts", "3", "--models", "none"], "needs --prompts of 20 or more, got 3"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(tmp_path, flags, sentence):
+    parser = argparse.ArgumentParser()
+    add_calibrate(parser)
+    with pytest.raises(UserError, match=sentence):
+        calibrate(parser.parse_args(["--out", str(tmp_path / "out"), *flags]))
+    assert not (tmp_path / "out").exists()
+
+
+def test_simulations_need_numbers():
+    sampler = PriorSampler(design=small_design(), effort=EFFORT, compiled=None)
+    with pytest.raises(UserError, match="ask for one simulation or more"):
+        next(simulations(sampler, [], seed=0))
+    with pytest.raises(UserError, match="there are no ranks"):
+        summarise_ranks(pd.DataFrame())
+
+
+SHOTS = np.array([0, 2, 8])
+
+
+@pytest.fixture(scope="module")
+def family():
+    return sample_family(
+        rng=np.random.default_rng(4),
+        num_entities=5,
+        num_properties=6,
+        vocab_size=20,
+        num_concepts=4,
+        num_pretraining_concepts=3,
+    )
+
+
+def test_answers_are_counted_greedily_and_as_probabilities(family):
+    asked = {4: ask(family, 4, SHOTS, prompts=200, seed=1)}
+    predictive = tempered_predictive(asked[4].inference, 0.3)
+    answered = answers_of("tempered(0.3)", 0.3, asked, {4: predictive}, seed=1)
+    gold = np.exp(predictive[np.arange(200)[:, None], np.arange(3), asked[4].gold])
+    greedy, sampled = (count_answers(answered, way, asked, SHOTS) for way in ("greedy", "sampled"))
+    right = (predictive.argmax(axis=2) == asked[4].gold).sum(axis=0)
+    np.testing.assert_array_equal(greedy["num_correct"], right)
+    error = np.sqrt((gold * (1 - gold)).sum(axis=0))
+    assert (np.abs(sampled["num_correct"] - gold.sum(axis=0)) < 4 * error).all()
+    assert answered.implied[4].estimate == pytest.approx(0.3, abs=1e-3)
+    np.testing.assert_allclose(greedy["evidence"], asked[4].ledger.log_odds[:, SHOTS].mean(axis=0))
+    exact = answers_of("tempered(1)", 1.0, asked, {4: asked[4].inference.log_predictive}, seed=1)
+    of_exact = count_answers(exact, "greedy", asked, SHOTS)
+    np.testing.assert_allclose(of_exact["num_correct"] / 200, of_exact["ceiling"])
+
+
+def test_the_log_odds_that_a_tempered_bayesian_acts_on_are_those_of_its_weights(family):
+    asked = ask(family, 4, SHOTS, prompts=50, seed=1)
+    np.testing.assert_allclose(acted_log_odds(asked, 1.0), asked.log_odds)
+    log_weights = 0.05 * asked.inference.log_evidence[:, asked.inference.positions]
+    weights = np.exp(log_weights - log_weights.max(axis=2, keepdims=True))
+    weights /= weights.sum(axis=2, keepdims=True)
+    right = weights[np.arange(50), :, asked.ledger.concept]
+    np.testing.assert_allclose(acted_log_odds(asked, 0.05), np.log(right / (1 - right)), rtol=1e-6)
+    assert growth(np.array([[0.0, 1.0, 5.0], [0.0, 3.0, 9.0]]), np.array([0, 2, 4])) == pytest.approx(7 / 4)
+    assert growth(np.array([[1.0, 4.0, 90.0]]), np.array([0, 2, 4])) == pytest.approx(1.5)
+
+
+def made_up_agreement() -> Agreement:
+    conditions = pd.DataFrame(
+        {
+            "answers": ["greedy"] * 4 + ["sampled"] * 4,
+            "model": ["tempered(0.1)", "tempered(0.1)", "ginc-small", "ginc-small"] * 2,
+            "example_length": [3, 10] * 4,
+            "true_temperature": [0.1, 0.1, np.nan, np.nan] * 2,
+            "exact_drift": [1.0, 4.0] * 4,
+            "exact_signal": [2.0, 6.0] * 4,
+            "exact_noise": [1.0, 2.0] * 4,
+            "expected_drift": [0.1, 0.4, 0.5, 2.0] * 2,
+            "acted_drift": [0.15, 0.5, 0.7, 4.0] * 2,
+            "drift": [0.2, 0.3, 0.6, 1.0] * 2,
+            "drift_lower": [0.1, 0.2, 0.3, 0.5] * 2,
+            "drift_upper": [0.4, 0.6, 1.0, 2.5] * 2,
+            "signal": [0.3, 0.6, 0.8, 2.0] * 2,
+            "noise": [0.1, 0.3, 0.2, 1.0] * 2,
+            "max_rhat": [1.0] * 6 + [1.3, 1.3],
+            "divergence_share": 0.0,
+        }
+    )
+    temperatures = pd.DataFrame(
+        {"answers": ["greedy", "greedy", "sampled", "sampled"], "model": ["tempered(0.1)", "ginc-small"] * 2}
+        | {"true_temperature": [0.1, np.nan] * 2, "max_rhat": 1.0, "divergence_share": 0.0}
+        | {"implied": 0.2, "implied_low": 0.1, "implied_high": 0.3}
+        | {"fitted": 0.25, "fitted_low": 0.2, "fitted_high": 0.4}
+    )
+    return Agreement(conditions=conditions, temperatures=temperatures, counts=pd.DataFrame())
+
+
+def test_an_agreement_is_told_and_drawn():
+    results = made_up_agreement()
+    told = "\n".join(agreement_lines(results))
+    assert "0.10 (0.15) → 0.20 [0.10, 0.40]" in told
+    assert "Not converged (R-hat > 1.05 or > 1% divergent): drift–diffusion on ginc-small (sampled)" in told
+    assert "0.250 [0.200, 0.400]" in told
+    greedy = results.conditions.iloc[:4]
+    assert rank_correlation(greedy, "drift", "expected_drift") == pytest.approx(1.0)
+    assert rank_correlation(greedy, "noise", "exact_noise") == pytest.approx(0.8, abs=0.15)
+    (drawn,) = draw_agreement(results.conditions)
+    assert [axes.get_title() for axes in drawn.figure.axes] == ["greedy answers", "sampled answers"]
+
+
+@pytest.mark.slow
+def test_fitted_drift_rises_with_the_share_of_evidence_used(family):
+    question = AgreementQuestion(
+        temperatures=(0.02, 0.1, 0.5), example_lengths=(3, 5), shots=(0, 1, 2, 4, 8, 16), prompts=300, seed=1
+    )
+    model = TemperedPredictor(family, temperature=0.2)
+    results = measure_agreement([model], question, effort=Effort(draws=300, tune=300), family=family)
+    found = results.conditions[results.conditions["answers"] == "sampled"]
+    assert rank_correlation(found, "drift", "expected_drift") > 0.85
+    trained = results.temperatures[results.temperatures["true_temperature"].isna()]
+    np.testing.assert_allclose(trained["implied"], 0.2, atol=0.01)
