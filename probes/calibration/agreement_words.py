@@ -24,7 +24,7 @@ def agreement_lines(results: Agreement) -> Iterator[str]:
         conditions = results.conditions[results.conditions["answers"] == answers]
         temperatures = results.temperatures[results.temperatures["answers"] == answers]
         yield title
-        yield "Drift, nats per demonstration: τ × the ledger's (growth of the log-odds acted on) → fitted (90 % interval)"
+        yield "Drift, nats per demonstration: τ × the ledger's (growth of log-odds acted on) → fitted (90 % interval)"
         yield _drifts(conditions).to_string()
         yield ""
         yield "Share τ of each nat of evidence that is used"
@@ -72,7 +72,8 @@ def _correlations(whose: str, conditions: pd.DataFrame) -> Iterator[str]:
     inside = acted.between(conditions["drift_lower"], conditions["drift_upper"]).mean()
     yield (
         f"{whose}, {len(conditions)} conditions: rank correlation of fitted and τ × exact {', '.join(told)}, "
-        f"of drift and growth {rank_correlation(conditions, 'drift', 'acted_drift'):.2f}; {inside:.0%} of intervals hold the growth"
+        f"of drift and growth {rank_correlation(conditions, 'drift', 'acted_drift'):.2f}; "
+        f"{inside:.0%} of intervals hold the growth"
     )
     slow = conditions[acted < _FAST]
     if 3 <= len(slow) < len(conditions):
