@@ -25,6 +25,7 @@ from probes.calibration.run import BATCH, calibrate_designs
 from probes.calibration.store import open_agreement, open_folder
 from probes.calibration.words import calibration_lines
 from probes.report.calibration_figures import draw_agreement, draw_calibration
+from probes.runs.folder import RunFolder
 from probes.scorers.ginc import TemperedPredictor
 
 EFFORT = Effort(draws=200, tune=200)
@@ -206,6 +207,8 @@ def test_a_killed_calibration_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     assert simulated == [BATCH] + [1] * (30 - BATCH)
     pd.testing.assert_frame_equal(whole, again)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "killed" / "ranks.parquet"), again)
+    with RunFolder(tmp_path / "killed").locked(), pytest.raises(UserError, match="another process is writing"):
+        go(folder, [], 40)
     fewer, _ = go(folder, [], 10)
     assert fewer["simulation"].nunique() == 10
     for drawn in draw_calibration(again, summary):

@@ -9,6 +9,7 @@ from icl.concept.design import Design
 from icl.concept.refit import Effort, Refitter
 from icl.concept.uniformity import summarise_ranks
 from probes.calibration.store import CalibrationFolder
+from probes.runs.folder import RunFolder
 
 __all__ = ["BATCH", "calibrate_designs"]
 
@@ -25,13 +26,20 @@ def calibrate_designs(
     effort: Effort,
     progress: Callable[[str, int], None],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Simulate what the folder lacks; return the ranks and their summary, with the design beside them."""
+    """Simulate what the folder lacks; return the ranks and their summary, with the design beside them.
+
+    Raises
+    ------
+    UserError
+        If another process is writing to the folder.
+    """
     ranks, summaries = [], []
     for name, design in designs.items():
-        done = set(folder.read(name)["simulation"])
-        progress(name, len(done & set(range(num_simulations))))
-        missing = [number for number in range(num_simulations) if number not in done]
-        _simulate(name, design, missing, folder, seed=seed, effort=effort, progress=progress)
+        with RunFolder(folder.path).locked():
+            done = set(folder.read(name)["simulation"])
+            progress(name, len(done & set(range(num_simulations))))
+            missing = [number for number in range(num_simulations) if number not in done]
+            _simulate(name, design, missing, folder, seed=seed, effort=effort, progress=progress)
         found = folder.read(name)
         found = found[found["simulation"] < num_simulations].sort_values("simulation", kind="stable")
         ranks.append(found.assign(design=name))
