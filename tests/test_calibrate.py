@@ -242,6 +242,7 @@ def test_a_folder_is_not_mixed(tmp_path):
         (["--jobs", "0"], "--jobs must be 1 or more, got 0"),
         (["--draws", "1"], "at least 2 chains, 4 draws and 1 tuning draw"),
         (["--models", "ginc-small"], "--models goes with --ledger only"),
+        (["--family", "two.npz"], "--family goes with --ledger only"),
         (["--ledger", "--accounts", "power"], "--accounts does not go with --ledger"),
         (["--ledger", "--prompts", "3", "--models", "none"], "needs --prompts of 20 or more, got 3"),
     ],

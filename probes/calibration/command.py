@@ -28,7 +28,7 @@ _NONE = "none"
 """Name that asks for no trained model."""
 
 _OF_SIMULATIONS = ("accounts", "simulations", "observe", "draws", "tune")
-_OF_LEDGER = ("models", "prompts")
+_OF_LEDGER = ("models", "prompts", "family")
 
 
 def add_calibrate(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,12 @@ def add_calibrate(parser: argparse.ArgumentParser) -> None:
         "--ledger", action="store_true", help="instead, fit predictors of GINC whose drift is known from the ledger"
     )
     parser.add_argument("--models", type=_names, default=None, help="--ledger: names, or none (default: shipped)")
+    parser.add_argument(
+        "--family",
+        type=Path,
+        default=None,
+        help="--ledger: .npz of the tempered Bayesians' family (default: the lab's)",
+    )
     parser.add_argument("--prompts", type=int, default=None, help="--ledger: prompts for each k (default: 500)")
     parser.add_argument("--jobs", type=int, default=2, help="chains sampled at once (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")
@@ -94,6 +100,7 @@ def _simulate(options: Namespace) -> None:
 
 def _agree(options: Namespace) -> None:
     from icl.concept.refit import Effort
+    from icl.ginc.family import default_family, load_family
     from probes.calibration.agreement import AgreementQuestion, measure_agreement
     from probes.calibration.agreement_words import agreement_lines
     from probes.calibration.store import open_agreement
@@ -101,6 +108,7 @@ def _agree(options: Namespace) -> None:
 
     chosen = {} if options.prompts is None else {"prompts": options.prompts}
     question = AgreementQuestion(seed=options.seed, **chosen)
+    family = load_family(options.family) if options.family else default_family()
     from probes.scorers.huggingface_ginc import HuggingFacePredictor
     from probes.scorers.huggingface_source import shipped_models
 
@@ -109,7 +117,7 @@ def _agree(options: Namespace) -> None:
     for predictor in predictors:
         predictor.check_length(question.longest_prompt)
     identities = {predictor.name: predictor.identity() for predictor in predictors}
-    folder = open_agreement(options.out, asdict(question) | {"models": identities})
+    folder = open_agreement(options.out, asdict(question) | {"family": family.fingerprint, "models": identities})
     effort = Effort(draws=500, tune=500, chains=4, target_accept=0.95, cores=options.jobs)
     with _bar(options, None, "part") as bar:
 
@@ -117,7 +125,7 @@ def _agree(options: Namespace) -> None:
             bar.set_description(what, refresh=False)
             bar.update()
 
-        results = measure_agreement(predictors, question, effort=effort, progress=progress)
+        results = measure_agreement(predictors, question, effort=effort, family=family, progress=progress)
     folder.write("agreement", results.conditions)
     folder.write("temperatures", results.temperatures)
     folder.write("counts", results.counts)
