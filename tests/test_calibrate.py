@@ -355,9 +355,10 @@ def test_fitted_drift_rises_with_the_share_of_evidence_used(family):
     question = AgreementQuestion(
         temperatures=(0.02, 0.1, 0.5), example_lengths=(3, 5), shots=(0, 1, 2, 4, 8, 16), prompts=300, seed=1
     )
-    model = TemperedPredictor(family, temperature=0.2)
+    model = TemperedPredictor(replace(family), temperature=0.2)  # a family of its own, with the same fingerprint
     results = measure_agreement([model], question, effort=Effort(draws=300, tune=300), family=family)
     found = results.conditions[results.conditions["answers"] == "sampled"]
+    assert found["true_temperature"].nunique() == 3
     assert rank_correlation(found, "drift", "expected_drift") > 0.85
     trained = results.temperatures[results.temperatures["true_temperature"].isna()]
     np.testing.assert_allclose(trained["implied"], 0.2, atol=0.01)

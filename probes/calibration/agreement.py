@@ -132,7 +132,7 @@ def measure_agreement(
     parts = []
     for fingerprint, world in worlds.items():
         own = [predictor for predictor in predictors if predictor.family.fingerprint == fingerprint]
-        parts.append(_of_family(world, own, question, world is home, effort, say))
+        parts.append(_of_family(world, own, question, fingerprint == home.fingerprint, effort, say))
     return Agreement(
         conditions=pd.concat([part.conditions for part in parts], ignore_index=True),
         temperatures=pd.concat([part.temperatures for part in parts], ignore_index=True),

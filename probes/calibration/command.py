@@ -118,7 +118,7 @@ def _agree(options: Namespace) -> None:
         predictor.check_length(question.longest_prompt)
     identities = {predictor.name: predictor.identity() for predictor in predictors}
     folder = open_agreement(options.out, asdict(question) | {"family": family.fingerprint, "models": identities})
-    effort = Effort(draws=500, tune=500, chains=4, target_accept=0.95, cores=options.jobs)
+    effort = Effort(draws=600, tune=400, target_accept=0.95, cores=options.jobs)
     with _bar(options, None, "part") as bar:
 
         def progress(what: str) -> None:
