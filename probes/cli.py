@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from icl.errors import UserError, unknown_name
 from probes import flag_values as values
-from probes.concept_flags import add_compare, add_fit
+from probes.concept_flags import add_calibrate, add_compare, add_fit
 
 __all__ = ["main"]
 
@@ -17,7 +17,7 @@ _DESCRIPTION = "Probe why in-context learning works in a language model: labels,
 
 
 _AFTER_AN_INTERRUPT = dict.fromkeys(
-    ("run", "demo", "reproduce"), "what was scored is stored, the same command goes on from there"
+    ("run", "demo", "reproduce", "calibrate"), "what was scored is stored, the same command goes on from there"
 ) | {"pretrain": "the same command goes on from the last saved state (three a minute at most), if there is one yet"}
 """What a command that was interrupted has kept; the others keep nothing."""
 
@@ -117,6 +117,10 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="rival accounts by what they predict of cells they have not seen")
     add_compare(compare)
     _add_json(compare)
+
+    calibrate = commands.add_parser("calibrate", help="accounts on data whose truth is known: is it recovered?")
+    add_calibrate(calibrate)
+    _add_json(calibrate)
 
     selftest = commands.add_parser("selftest", help="every probe on every control: does each read what it must?")
     _add_json(selftest)

@@ -15,6 +15,7 @@ from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import normalisation_of, normalise
 from probes import ginc_commands
 from probes.asked import experiment_of, resources_of
+from probes.calibration.command import calibrate
 from probes.comparison.command import compare
 from probes.fitting import fit, fit_run
 from probes.headlines import headlines
@@ -150,6 +151,7 @@ COMMANDS = {
     "measure": measure,
     "fit": fit,
     "compare": compare,
+    "calibrate": calibrate,
     "variance": variance,
     "report": report,
     "selftest": selftest,

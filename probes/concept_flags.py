@@ -5,7 +5,7 @@ from pathlib import Path
 
 from probes.flag_values import names
 
-__all__ = ["add_compare", "add_fit"]
+__all__ = ["add_calibrate", "add_compare", "add_fit"]
 
 
 def add_fit(parser: ArgumentParser) -> None:
@@ -57,3 +57,26 @@ def add_compare(parser: ArgumentParser) -> None:
         "--normalisation", default=None, help="sum, per-token, per-byte, pmi or calibrated (default: the metrics')"
     )
     parser.add_argument("--out", type=Path, default=None, help="folder of the results (default: the run folder)")
+
+
+def add_calibrate(parser: ArgumentParser) -> None:
+    """Give a parser the flags of `probe calibrate`."""
+    parser.add_argument("--out", type=Path, required=True, help="folder; the same command goes on where it stopped")
+    parser.add_argument("--accounts", type=names, default=None, help="e.g. drift-diffusion,power (default: all)")
+    parser.add_argument("--simulations", type=int, default=None, help="data sets for each account (default: 300)")
+    parser.add_argument("--observe", default=None, help="counts or logprob (default: counts)")
+    parser.add_argument("--draws", type=int, default=None, help="draws kept of each chain (default: 300)")
+    parser.add_argument("--tune", type=int, default=None, help="tuning draws of each chain (default: 200)")
+    parser.add_argument(
+        "--ledger", action="store_true", help="instead, fit predictors of GINC whose drift is known from the ledger"
+    )
+    parser.add_argument("--models", type=names, default=None, help="--ledger: names, or none (default: shipped)")
+    parser.add_argument(
+        "--family",
+        type=Path,
+        default=None,
+        help="--ledger: .npz of the tempered Bayesians' family (default: the lab's)",
+    )
+    parser.add_argument("--prompts", type=int, default=None, help="--ledger: prompts for each k (default: 500)")
+    parser.add_argument("--jobs", type=int, default=2, help="chains sampled at once (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")

@@ -19,11 +19,12 @@ from probes.calibration import run as run_module
 from probes.calibration.agreement import Agreement, AgreementQuestion, measure_agreement
 from probes.calibration.agreement_words import agreement_lines, rank_correlation
 from probes.calibration.answers import acted_log_odds, answers_of, ask, count_answers, growth
-from probes.calibration.command import add_calibrate, calibrate
+from probes.calibration.command import calibrate
 from probes.calibration.designs import TWO_MODELS, calibration_designs, one_model
 from probes.calibration.run import BATCH, calibrate_designs
 from probes.calibration.store import open_agreement, open_folder
 from probes.calibration.words import calibration_lines
+from probes.concept_flags import add_calibrate
 from probes.report.calibration_figures import draw_agreement, draw_calibration
 from probes.runs.folder import RunFolder
 from probes.scorers.ginc import TemperedPredictor

@@ -1,14 +1,12 @@
 """`probe calibrate`: its flags and what it does."""
 
-import argparse
 from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icl.concept.accounts import ACCOUNTS, account_named
-from icl.concept.observation import OBSERVATIONS, observation_named
+from icl.concept.observation import observation_named
 from icl.errors import UserError
 from probes.progress import progress_interval
 
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from probes.calibration.store import CalibrationFolder
     from probes.report.section import Drawn
 
-__all__ = ["add_calibrate", "calibrate"]
+__all__ = ["calibrate"]
 
 _FEWEST = 10
 """Simulations, below which ranks say nothing."""
@@ -29,30 +27,6 @@ _NONE = "none"
 
 _OF_SIMULATIONS = ("accounts", "simulations", "observe", "draws", "tune")
 _OF_LEDGER = ("models", "prompts", "family")
-
-
-def add_calibrate(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the flags of `probe calibrate`."""
-    parser.add_argument("--out", type=Path, required=True, help="folder; the same command goes on where it stopped")
-    parser.add_argument("--accounts", type=_names, default=None, help="e.g. drift-diffusion,power (default: all)")
-    parser.add_argument("--simulations", type=int, default=None, help="data sets for each account (default: 300)")
-    parser.add_argument("--observe", default=None, help=f"{' or '.join(OBSERVATIONS)} (default: counts)")
-    parser.add_argument("--draws", type=int, default=None, help="draws kept of each chain (default: 300)")
-    parser.add_argument("--tune", type=int, default=None, help="tuning draws of each chain (default: 200)")
-    parser.add_argument(
-        "--ledger", action="store_true", help="instead, fit predictors of GINC whose drift is known from the ledger"
-    )
-    parser.add_argument("--models", type=_names, default=None, help="--ledger: names, or none (default: shipped)")
-    parser.add_argument(
-        "--family",
-        type=Path,
-        default=None,
-        help="--ledger: .npz of the tempered Bayesians' family (default: the lab's)",
-    )
-    parser.add_argument("--prompts", type=int, default=None, help="--ledger: prompts for each k (default: 500)")
-    parser.add_argument("--jobs", type=int, default=2, help="chains sampled at once (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
 
 
 def calibrate(options: Namespace) -> None:
@@ -159,10 +133,3 @@ def _accounts(asked: tuple[str, ...] | None) -> tuple[str, ...]:
     if asked in (None, ("all",)):
         return tuple(ACCOUNTS)
     return tuple(account_named(name).name for name in dict.fromkeys(asked))
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        raise argparse.ArgumentTypeError(f"takes at least one name, several with commas between, got {text!r}")
-    return names
