@@ -452,16 +452,22 @@ def test_known_parts_are_recovered(fitted):
     _, tree = fitted
     assert diagnose(tree).max_rhat < 1.03
     right, lost = 0.5 * np.log(1.8), 0.5 * (np.log(1.8) - np.log(0.2))
-    truth = {
-        "wrong_labels": lost,
-        "inputs − noise[minimal]": -0.15,
-        "label_space − noise[minimal]": -0.2,
-        "labels + noise[minimal]": right + 0.4,
-    }
+    known = {"wrong_labels": lost, "inputs − noise": -0.15, "label_space − noise": -0.2, "labels + noise": right + 0.4}
+    ends = {}
+    for group in ("prior", "posterior"):
+        draws = {name: tree[group][name].to_numpy() for name in ("inputs", "label_space", "labels", "noise")}
+        draws["wrong_labels"] = tree[group]["wrong_labels"].to_numpy()
+        draws["inputs − noise"] = draws["inputs"] - draws["noise"]
+        draws["label_space − noise"] = draws["label_space"] - draws["noise"]
+        draws["labels + noise"] = draws["labels"] + draws["noise"]
+        ends[group] = {name: np.quantile(draws[name], [0.05, 0.95]) for name in known}
     parts = summarise_evidence(tree).set_index("component")
-    for name, value in truth.items():
-        assert parts.loc[name, "lower"] <= value <= parts.loc[name, "upper"], name
-        assert parts.loc[name, "upper"] - parts.loc[name, "lower"] < 0.6, name
+    for name, value in known.items():
+        low, high = ends["posterior"][name]
+        assert low <= value <= high, name
+        assert high - low < 0.5 * np.ptp(ends["prior"][name]), name
+        row = parts.loc[name.replace("noise", "noise[minimal]")]
+        np.testing.assert_allclose([row["lower"], row["upper"]], [low, high])
     share = label_share(tree).iloc[0]
     assert share["lower"] <= right / (right + 0.45) <= share["upper"]
     conditions = summarise_conditions(tree).set_index(["label_mode", "input_mode"])
@@ -494,7 +500,8 @@ def test_a_follower_of_gold_shows_no_signal_that_matters(rng):
     tree = fit_evidence(control_cells(lambda cell: 0.9, rng), seed=1)
     assert diagnose(tree).converged
     conditions = summarise_conditions(tree)
-    assert (conditions["gain"].abs() < 0.03).all()
+    # Its zero-shot cell holds 48 questions, so the gain is known to two sd of their share and no better.
+    assert (conditions["gain"].abs() < 2 * np.sqrt(0.9 * 0.1 / 48)).all()
     assert conditions["note"].str.contains("no signal that matters shows").all()
     said = SECTIONS["evidence"].say(replace(section(tree), model="control")).text
     assert "no signal that matters shows" in said
@@ -502,16 +509,21 @@ def test_a_follower_of_gold_shows_no_signal_that_matters(rng):
 
 
 @pytest.mark.slow
-def test_a_learner_of_the_mapping_owes_its_signal_to_the_labels(rng):
-    """Right where most labels are, wrong where most are not, even where no label tells."""
+def test_a_learner_of_the_mapping_owes_what_it_gains_to_the_labels(rng):
+    """Inputs and label words bring no more than the noise; the share itself leans on the prior of the label noise."""
 
     def rule(cell):
         share = cell.share_correct
         return 0.5 if np.isnan(share) or share == 0.5 else 0.98 if share > 0.5 else 0.02
 
-    tree = fit_evidence(control_cells(rule, rng), concepts=3, seed=1)
+    tree = fit_evidence(control_cells(rule, rng, modes=LADDER), seed=1)
     assert diagnose(tree).converged
-    assert label_share(tree)["lower"].item() > 0.5
+    parts = summarise_evidence(tree).set_index("component")
+    assert parts.loc["wrong_labels", "lower"] > 1.0
+    assert parts.loc["labels + noise[minimal]", "lower"] > 0.4
+    assert parts.loc["inputs − noise[minimal]", "upper"] < 0.2
+    assert parts.loc["label_space − noise[minimal]", "upper"] < 0.2
+    assert label_share(tree)["told_by"].item() == DATA_AND_NOISE_PRIOR
 
 
 @pytest.mark.slow

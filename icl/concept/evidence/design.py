@@ -135,10 +135,15 @@ def _prompts(scores: pd.DataFrame) -> pd.DataFrame:
     channel = prompts["method"] == "channel"
     prompts["model"] = prompts["model"].where(~channel, prompts["model"] + CHANNEL)
     none = prompts["num_shots"] == 0
-    fixed = {"label_mode": ZERO_SHOT, "input_mode": "none", "balance": "", "demonstration_set_id": ""}
+    fixed: dict[str, object] = {
+        "label_mode": ZERO_SHOT,
+        "input_mode": "none",
+        "balance": "",
+        "demonstration_set_id": "",
+    }
     fixed |= {"label_draw": 0, "order": 0, "num_wrong_shown": pd.NA}
     for name, value in fixed.items():
-        prompts[name] = prompts[name].where(~none, value)
+        prompts[name] = prompts[name].mask(none, value)
     asked = [*_SERIES, "format", "option_order", "query_id", "prompt_id"]
     return prompts[~(none & prompts.duplicated([*asked, "num_shots"]))]
 
