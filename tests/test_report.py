@@ -83,12 +83,14 @@ def one_picture(monkeypatch):
     monkeypatch.setattr(page, "draw_all", lambda *args, **kwargs: islice(drawn.draw_all(*args, **kwargs), 1))
 
 
-def copy_of(run: RunFolder, path: Path, *, scores: pd.DataFrame, task: str = "sentiment", **manifest) -> RunFolder:
-    """A run folder with other scores, as if they had been run."""
+def copy_of(
+    run: RunFolder, path: Path, *, scores: pd.DataFrame, metrics: pd.DataFrame, task: str = "sentiment", **manifest
+) -> RunFolder:
+    """A run folder with other scores and their metrics, as if they had been run."""
     folder = create_run(path, replace(run.experiment, task=task))
     folder.write_manifest(run.manifest | {"task": task} | manifest)
     folder.add_scores(scores)
-    folder.write_metrics(measure(scores))
+    folder.write_metrics(metrics)
     return folder
 
 
@@ -399,7 +401,8 @@ def test_hostile_names_are_escaped(run, tmp_path):
         scores[column] = '<i>"&' + scores[column] + "'"
     scores["reason"] = scores["reason"].where(scores["status"] == "ok", "<u>no</u>")
     models = {'"><img src=x> $a_b$ & co': {"revision": HOSTILE}}
-    html = page.write_report(copy_of(run, tmp_path / "run", scores=scores, task=HOSTILE, models=models)).read_text()
+    folder = copy_of(run, tmp_path / "run", scores=scores, metrics=measure(scores), task=HOSTILE, models=models)
+    html = page.write_report(folder).read_text()
     assert_self_contained(html)
     for raw in ("<img src=x", "<b>", "<i>", "<u>"):
         assert raw not in html
@@ -408,7 +411,7 @@ def test_hostile_names_are_escaped(run, tmp_path):
 
 
 def test_the_page_quotes_a_fit_and_warns_of_a_bad_one(run, tmp_path, monkeypatch, one_picture):
-    folder = copy_of(run, tmp_path / "run", scores=run.scores())
+    folder = copy_of(run, tmp_path / "run", scores=run.scores(), metrics=run.metrics())
     monkeypatch.setattr(RunFolder, "is_fitted", True)
     monkeypatch.setattr(concept_words, "_same_cells", lambda tree, scores: True)
     monkeypatch.setattr(RunFolder, "posterior", lambda self: fitted("follower"))
@@ -421,21 +424,19 @@ def test_the_page_quotes_a_fit_and_warns_of_a_bad_one(run, tmp_path, monkeypatch
 
 
 def test_one_reference_alone_makes_a_page(run, tmp_path, one_picture):
-    scores = run.scores()
-    folder = copy_of(run, tmp_path / "run", scores=scores[scores["model"] == "majority"], state="running")
+    scores, metrics = (table[table["model"] == "majority"] for table in (run.scores(), run.metrics()))
+    folder = copy_of(run, tmp_path / "run", scores=scores, metrics=metrics, state="running")
     html = page.write_report(folder).read_text()
     assert "This run holds reference models only" in html
     assert "was not finished" in html
 
 
 def test_missing_metrics_stay_missing_on_the_page(run, tmp_path):
-    folder = copy_of(run, tmp_path / "run", scores=run.scores())
-    metrics = folder.metrics()
+    metrics = run.metrics()
     gone = metrics["metric"].isin(["gap", "shots_gain", "format_spread_posterior"])
     metrics.loc[gone, ["estimate", "standard_error", "low", "high"]] = np.nan
     metrics.loc[gone, "reason"] = "nobody knows"
-    folder.write_metrics(metrics)
-    html = page.write_report(folder).read_text()
+    html = page.write_report(copy_of(run, tmp_path / "run", scores=run.scores(), metrics=metrics)).read_text()
     assert "nobody knows" in html
     assert "nothing can be said about what moved it" in html
     text = re.sub(r'src="data:[^"]*"', "", html).split("<body>")[1].split("experiment.toml")[0]
