@@ -53,7 +53,7 @@ def test_python_m_probes_is_probe():
         (["run", "--task", "parity", "--out", "x"], "--model is missing"),
         (["run", "--model", "uniform", "--out", "x"], "--task is missing"),
         (["run", "--model", "uniform", "--task", "parity"], "required: --out"),
-        (["run", "--model", "unifrm", "--task", "parity", "--out", "x"], "no model 'unifrm'"),
+        (["run", "--model", "unifrm", "--task", "parity", "--queries", "4", "--out", "x"], "no model 'unifrm'"),
         (["run", "--model", "uniform", "--task", "partiy", "--out", "x"], "no task 'partiy'"),
         (
             ["run", "--model", "uniform", "--task", "parity", "--probe", "format,labels", "--out", "x"],
@@ -74,15 +74,18 @@ def test_python_m_probes_is_probe():
         (["run", "--model", "uniform", "--task", "parity", "--seed", "-1", "--out", "x"], "seed cannot be negative"),
         (["show", "--task", "parity", "--seed", "-3"], "seed cannot be negative"),
         (
-            ["run", "--model", "ginc-small", "--task", "ginc", "--device", "foo", "--out", "x"],
+            ["run", "--model", "ginc-small", "--task", "ginc", "--queries", "4", "--device", "foo", "--out", "x"],
             "device 'foo' cannot be used",
         ),
-        (["run", "--model", "ginc-small", "--task", "ginc", "--dtype", "int7", "--out", "x"], "no dtype 'int7'"),
+        (
+            ["run", "--model", "ginc-small", "--task", "ginc", "--queries", "4", "--dtype", "int7", "--out", "x"],
+            "no dtype 'int7'",
+        ),
         (["run", "--model", "uniform", "--task", "parity", "--formats", ",", "--out", "x"], "takes at least one name"),
         (["ledger", "--models", ",", "--out", "x"], "takes at least one name, several with commas between, got ','"),
         (["pretrain", "--out", "y", "--tokens", "-5"], "tokens must be at least 1"),
         (["pretrain", "--out", "tests/file"], "tests/file is not empty"),
-        (["run", "--model", "oracle", "--task", "parity", "--out", "x"], "knows GINC only"),
+        (["run", "--model", "oracle", "--task", "parity", "--queries", "4", "--out", "x"], "knows GINC only"),
         (
             ["run", "--model", "uniform", "--task", "parity", "--family", "f.npz", "--out", "x"],
             "belongs to --task ginc",
