@@ -12,9 +12,13 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from icl.ginc.family import GincFamily, sample_family
 from icl.tasks.task import Example, Task
+
+settings.register_profile("unhurried", deadline=None)  # how long one example takes tells of the machine, not of the lab
+settings.load_profile("unhurried")
 
 
 @pytest.fixture
