@@ -233,6 +233,12 @@ def _sentences(table: pd.DataFrame, units: Units) -> tuple[str, ...]:
         said.append(f"Only {ranked['title'].iloc[0]} can be ranked, so there is nothing to compare it with.")
     else:
         said.append(_order(ranked))
+    ahead = table[table["rank"].isna() & (table["elpd"] > ranked["elpd"].max())]
+    if len(ahead):
+        named = ", ".join(ahead["title"])
+        said.append(
+            f"A higher elpd, from chains that do not agree yet, has {named}: raise draws before reading the order."
+        )
     if num_units < _FEW_UNITS:
         said.append(f"With {num_units} units standard errors are rough; read differences as hints.")
     if refits := int(ranked["num_refits"].sum()):
@@ -253,8 +259,9 @@ def _sentences(table: pd.DataFrame, units: Units) -> tuple[str, ...]:
 def _order(ranked: pd.DataFrame) -> str:
     best, others = ranked.iloc[0], ranked.iloc[1:]
     clear = (-others["difference"] > _SURE * others["difference_se"]) & (-others["difference"] > _SMALL)
-    text = f"{best['title']} predicts best (elpd {best['elpd']:.1f} nats, stacking weight {best['weight']:.2f})"
     level = others[~clear]
+    verb = "is ahead" if len(level) else "predicts best"
+    text = f"{best['title']} {verb} (elpd {best['elpd']:.1f} nats, stacking weight {best['weight']:.2f})"
     if len(level):
         named = ", ".join(f"{row.title} ({row.difference:.1f} ± {row.difference_se:.1f})" for row in level.itertuples())
         text += f"; not clearly worse: {named}"

@@ -57,7 +57,7 @@ def plot_comparison(compared: Comparison) -> "Figure":
     right.set_yticks(places, [f"weight {weight:.2f}" for weight in rows["weight"]])
     right.tick_params(length=0, labelsize=8.5, labelcolor=INK)
     right.spines["right"].set_visible(False)
-    finish(figure, f"{rows['title'].iloc[0]} predicts an unseen {compared.unit} best")
+    finish(figure, f"How well accounts predict an unseen {compared.unit}, against {rows['title'].iloc[0]}")
     axes.grid(visible=False, axis="y")
     return figure
 
