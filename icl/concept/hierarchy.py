@@ -30,7 +30,7 @@ _MISS_WITH_MANY = -0.6
 """Logit of accuracy under the wrong concept with many candidates: 10–70 % of GINC prompts are right."""
 
 SET_EFFECT = "set_effect"
-"""Shift of the logit of accuracy (of the log-probability, nats) that a demonstration set brings to all its cells."""
+"""Shift of the logit of the probability of a right answer that a demonstration set brings to all its cells."""
 
 _SET_SPREAD = (np.log(0.3), 0.7)
 """Log-normal: demonstration sets differ by 0.1 to 1 on the logit scale, seldom by nothing."""

@@ -39,8 +39,6 @@ class Observation:
         (probability, values, cells, observed) → log density of each cell, on NumPy arrays with leading dimensions.
     simulate
         (probability, values, cells, rng) → data that might have been observed.
-    shift
-        (probability, effect of the demonstration set, functions) → probability.
     """
 
     name: str

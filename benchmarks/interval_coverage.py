@@ -1,6 +1,6 @@
 """Do the 90 % intervals cover? Every metric of the metrics table on simulated score tables whose truth is known.
 
-OMP_NUM_THREADS=1 .venv/bin/python benchmarks/coverage.py [--replications 500] [--sets 6] [--queries 40]
+OMP_NUM_THREADS=1 .venv/bin/python benchmarks/interval_coverage.py [--replications 500] [--sets 6] [--queries 40]
     [--metrics NAME,…]
 
 The world has three labels. The log-odds of a label are moved by the condition, by the query (as a whole and by
