@@ -11,13 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import normalisation_of, normalise
 from probes import ginc_commands
 from probes.asked import experiment_of, resources_of
 from probes.calibration.command import calibrate
 from probes.comparison.command import compare
-from probes.fitting import fit, fit_run
+from probes.fitting import fit, fit_run, one_model
 from probes.headlines import headlines
 from probes.listing import list_
 from probes.planning import plan
@@ -88,15 +87,9 @@ def variance(options: Namespace) -> None:
     folder = open_run(options.run)
     folder.check_finished()
     outcomes = prompt_outcomes(normalise(folder.scores(), normalisation_of(folder.metrics())))
-    models = list(dict.fromkeys(outcomes["model"]))
-    if options.model is None and len(models) > 1:
-        raise UserError(f"{folder.path} holds {len(models)} models ({', '.join(models)}); name one with --model.")
-    model = options.model or models[0]
-    if model not in models:
-        raise unknown_name(f"model in {folder.path}", model, models)
-    tree = fit_variance(
-        outcomes[outcomes["model"] == model], score=options.score, draws=options.draws, seed=options.seed
-    )
+    outcomes = one_model(outcomes, folder, options.model)
+    model = outcomes["model"].iloc[0]
+    tree = fit_variance(outcomes, score=options.score, draws=options.draws, seed=options.seed)
     folder.write_variance(tree)
     shares = variance_shares(tree)
     if options.json:

@@ -15,8 +15,9 @@ def add_fit(parser: ArgumentParser) -> None:
         "--account", default="drift-diffusion", help="see `probe list accounts`, or evidence (default: %(default)s)"
     )
     parser.add_argument(
-        "--concepts", type=int, default=None, help="evidence: 2, or 3 with a permuted task beside (default: 2)"
+        "--concepts", type=int, default=None, help="evidence: 2, or 3 with a permuted task (default: by label modes)"
     )
+    parser.add_argument("--model", default=None, help="evidence: which of the run's models (default: the only one)")
     parser.add_argument(
         "--observe", default="counts", help="counts of right answers, or logprob of the gold label (default: counts)"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from icl.errors import UserError
+from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from probes.evidence_words import evidence_lines
 from probes.runs.folder import RunFolder, open_run, write_tree
@@ -16,7 +16,7 @@ from probes.runs.folder import RunFolder, open_run, write_tree
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["EVIDENCE", "counts_of", "decompose_run", "fit", "fit_run"]
+__all__ = ["EVIDENCE", "counts_of", "decompose_run", "fit", "fit_run", "one_model"]
 
 EVIDENCE = "evidence"
 """The account that is no law of curves: it takes demonstrations apart."""
@@ -28,8 +28,9 @@ def fit(options: Namespace) -> None:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
     if bool(options.others) != bool(options.out):
         raise UserError("--with RUN and --out FILE.nc go together: a fit of several runs belongs to none of them.")
-    if options.concepts is not None and options.account != EVIDENCE:
-        raise UserError(f"--concepts goes with --account {EVIDENCE} only, got --account {options.account}.")
+    for name in ("concepts", "model"):
+        if getattr(options, name) is not None and options.account != EVIDENCE:
+            raise UserError(f"--{name} goes with --account {EVIDENCE} only, got --account {options.account}.")
     folders = [open_run(path) for path in (options.run, *options.others)]
     for folder in folders:
         folder.check_finished()
@@ -37,7 +38,9 @@ def fit(options: Namespace) -> None:
     if options.account == EVIDENCE:
         if options.observe != "counts":
             raise UserError(f"--account {EVIDENCE} is fitted to counts, got --observe {options.observe}.")
-        converged = decompose_run(folders, concepts=options.concepts or 2, as_json=options.json, **asked)
+        converged = decompose_run(
+            folders, model=options.model, concepts=options.concepts, as_json=options.json, **asked
+        )
     else:
         converged = fit_run(folders, account=options.account, observe=options.observe, as_json=options.json, **asked)
     if options.strict and not converged:
@@ -96,7 +99,8 @@ def fit_run(
 def decompose_run(
     folders: Sequence[RunFolder],
     *,
-    concepts: int = 2,
+    model: str | None = None,
+    concepts: int | None = None,
     out: Path | None = None,
     draws: int = 1000,
     tune: int = 1000,
@@ -105,19 +109,34 @@ def decompose_run(
     normalisation: str | None = None,
     as_json: bool = False,
 ) -> bool:
-    """Decompose the evidence of runs into inputs, label words and right labels; see `fit_run`."""
+    """Decompose the evidence of runs into inputs, label words and right labels; see `fit_run`.
+
+    Parameters
+    ----------
+    model
+        Which model; None: the only one.
+    concepts
+        2, or 3 with a permuted task beside; None: 3 where labels were permuted.
+    """
     from icl.concept.diagnose import diagnose
     from icl.concept.evidence.design import evidence_cells
     from icl.concept.evidence.model import fit_evidence
     from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 
     tables = [
-        evidence_cells(folder.scores(), normalisation or normalisation_of(folder.metrics())) for folder in folders
+        one_model(evidence_cells(folder.scores(), normalisation or normalisation_of(folder.metrics())), folder, model)
+        for folder in folders
     ]
     cells = pd.concat(tables, ignore_index=True)
     cells.attrs["normalisation"] = tables[0].attrs.get("normalisation", "")
+    permutes = cells["label_mode"].str.startswith(("flipped", "permuted", "flip_after")).any()
+    concepts = concepts or (3 if permutes else 2)
     if not as_json:
-        print(f"Decomposing the evidence of {len(cells)} cells into inputs, label words and right labels …", flush=True)
+        print(
+            f"Decomposing the evidence of {len(cells)} cells into inputs, label words and right labels, "
+            f"{concepts} concepts …",
+            flush=True,
+        )
     tree = fit_evidence(cells, concepts=concepts, draws=draws, tune=tune, chains=chains, seed=seed)
     if out is None:
         folders[0].write_evidence(tree)
@@ -140,6 +159,22 @@ def decompose_run(
     for sentence in diagnosis.sentences:
         print(sentence)
     return diagnosis.converged
+
+
+def one_model(table: pd.DataFrame, folder: RunFolder, model: str | None) -> pd.DataFrame:
+    """Rows of one model of a run's table.
+
+    Raises
+    ------
+    UserError
+        If it holds several and none is named, or not the one that is.
+    """
+    models = list(dict.fromkeys(table["model"]))
+    if model is None and len(models) > 1:
+        raise UserError(f"{folder.path} holds {len(models)} models ({', '.join(models)}); name one with --model.")
+    if model is not None and model not in models:
+        raise unknown_name(f"model in {folder.path}", model, models)
+    return table if model is None else table[table["model"] == model]
 
 
 def counts_of(folders: Sequence[RunFolder], normalisation: str | None = None) -> pd.DataFrame:
