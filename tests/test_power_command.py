@@ -1,4 +1,4 @@
-"""`probe plan --effect` and `probe variance`: what they say, and what they refuse."""
+"""`probe plan --effect`: what it says, and what it refuses."""
 
 import json
 import re
@@ -96,25 +96,3 @@ def test_plan_tells_its_power_as_json(capsys):
     power = json.loads(capsys.readouterr().out)["power"]
     assert power["effect"] == 0.2
     assert power["sizes"]
-
-
-def test_variance_splits_a_run_and_keeps_the_split(capsys, tmp_path):
-    experiment = Experiment(
-        models=("mapping-learner", "copy-last-label"),
-        task="topic",
-        probes=("prompt-variance",),
-        formats=("qa", "arrow"),
-        orders=2,
-        label_draws=2,
-        queries=8,
-    )
-    folder = run_experiment(experiment, tmp_path / "run")
-    assert run(["variance", str(folder.path)]) == 2
-    assert "holds 2 models (mapping-learner, copy-last-label); name one with --model" in capsys.readouterr().err
-    assert run(["variance", str(folder.path), "--model", "copy-last-label", "--draws", "200", "--json"]) == 0
-    shares = {row["factor"]: row for row in json.loads(capsys.readouterr().out)}
-    assert shares["format"]["share"] < 0.05  # it reads labels, not formats
-    assert shares["prompt"]["share"] > 0.05
-    assert folder.has_variance
-    assert folder.variance().attrs["model"] == "copy-last-label"
-    assert run(["variance", str(folder.path), "--model", "nobody"]) == 2

@@ -1,5 +1,7 @@
 """The crossed model against its dense density, the analysis of variance, and data whose components are known."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,9 @@ from icl.concept.variance import build_variance_model, fit_variance, variance_sh
 from icl.concept.variance_design import MAX_LOG_ODDS, design_of
 from icl.errors import UserError
 from icl.metrics.power import components
+from probes.cli import main as run
+from probes.runs.execute import run_experiment
+from probes.runs.experiment import Experiment
 
 TRUE_SD = {"query": 1.0, "demonstrations": 0.7, "order": 0.4, "format": 0.6, "labels": 0.5, "residual": 1.0}
 
@@ -171,6 +176,31 @@ def test_right_and_wrong_answers_can_be_split_too(rng):
     assert shares.loc["query", "sd_lower"] <= 1.5 <= shares.loc["query", "sd_upper"]
     assert shares.loc["residual", "sd"] == pytest.approx(np.pi / np.sqrt(3), rel=1e-12)
     assert diagnose(fitted).max_rhat < 1.03
+
+
+# ---------------------------------------------------------------- the command, served by what is compiled above
+
+
+def test_variance_splits_a_run_and_keeps_the_split(capsys, tmp_path):
+    experiment = Experiment(
+        models=("mapping-learner", "copy-last-label"),
+        task="topic",
+        probes=("prompt-variance",),
+        formats=("qa", "arrow"),
+        orders=2,
+        label_draws=2,
+        queries=8,
+    )
+    folder = run_experiment(experiment, tmp_path / "run")
+    assert run(["variance", str(folder.path)]) == 2
+    assert "holds 2 models (mapping-learner, copy-last-label); name one with --model" in capsys.readouterr().err
+    assert run(["variance", str(folder.path), "--model", "copy-last-label", "--draws", "200", "--json"]) == 0
+    shares = {row["factor"]: row for row in json.loads(capsys.readouterr().out)}
+    assert shares["format"]["share"] < 0.05  # it reads labels, not formats
+    assert shares["prompt"]["share"] > 0.05
+    assert folder.has_variance
+    assert folder.variance().attrs["model"] == "copy-last-label"
+    assert run(["variance", str(folder.path), "--model", "nobody"]) == 2
 
 
 @pytest.mark.slow
