@@ -214,14 +214,15 @@ def test_models_and_tasks_lie_around_a_population(
     names = tuple(f"m{i}" for i in range(models)), tuple(f"t{i}" for i in range(tasks))
     design = design_of(counts(models=names[0], tasks=names[1]), account_named("power"))
     nodes = {node.name for node in design.nodes}
-    assert {"start_logit_population", "start_logit_spread"} <= nodes
+    assert "start_logit_population" in nodes
+    assert ("start_logit_spread" in nodes) == (models * tasks >= 4)
     assert tuple(kind for kind in ("model", "task") if f"start_logit_{kind}_effect" in nodes) == effects
     drawn = design.draw_prior(20_000, rng)
     x = drawn["start_logit_x"]
     assert x.shape == (20_000, models * tasks, 1, 2)
     # Two of a population differ by √2 spreads, so more than nothing and less than two that share nothing.
     apart = (x[:, 0] - x[:, -1]).std() / np.sqrt(2)
-    assert 0.5 < apart < 2.0
+    assert 0.25 * 2 < apart < 1.3 * 2  # the prior's own spread is 2
     assert np.corrcoef(x[:, 0, 0, 0], x[:, -1, 0, 0])[0, 1] > 0.3
 
 

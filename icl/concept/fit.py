@@ -25,10 +25,20 @@ from icl.errors import UserError
 if TYPE_CHECKING:
     import nutpie
 
-__all__ = ["SAMPLE_STATS", "TARGET_ACCEPT", "fit", "nodes_of_tree", "quiet", "sample"]
+__all__ = [
+    "SAMPLE_STATS",
+    "TARGET_ACCEPT",
+    "check_sampling",
+    "constant_data",
+    "fit",
+    "nodes_of_tree",
+    "quantities_of",
+    "quiet",
+    "sample",
+]
 
-TARGET_ACCEPT = 0.95
-"""Acceptance rate that the step size is tuned to: above the usual 0.8, for the ridge between hit and drift."""
+TARGET_ACCEPT = 0.98
+"""Acceptance rate that the step size is tuned to: far above the usual 0.8, for the ridge between hit and drift."""
 
 _PRIOR_DRAWS = 2000
 SAMPLE_STATS = ("diverging", "depth", "maxdepth_reached", "n_steps", "step_size", "mean_tree_accept", "energy", "logp")
@@ -91,8 +101,8 @@ def fit(
     nodes = nodes_of_tree(trace)
     result = xr.DataTree.from_dict(
         {
-            **_groups(design, prior, 1, np.random.default_rng(seeds[0] + 1), names=("prior", "prior_predictive")),
-            **_groups(design, nodes, chains, np.random.default_rng(seeds[2])),
+            **quantities_of(design, prior, 1, np.random.default_rng(seeds[0] + 1), names=("prior", "prior_predictive")),
+            **quantities_of(design, nodes, chains, np.random.default_rng(seeds[2])),
             "sample_stats": trace["sample_stats"].to_dataset()[list(SAMPLE_STATS)],
             "unconstrained": trace["posterior"].to_dataset()[[node.name for node in design.nodes]],
             "log_likelihood": _by_chain(
@@ -164,7 +174,7 @@ def nodes_of_tree(trace: xr.DataTree, group: str = "posterior") -> dict[str, Flo
     }
 
 
-def _groups(
+def quantities_of(
     design: Design,
     nodes: Mapping[str, ndarray],
     chains: int,

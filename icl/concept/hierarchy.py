@@ -4,9 +4,10 @@ One list is read three ways: PyMC builds its variables from it (`icl.concept.mod
 predictive checks, simulation-based calibration) and evaluates its prior densities (sensitivity to the priors).
 
 A parameter of one model and task has its prior as it stands; where it varies by a level with `scatter`, the levels lie
-around a common mean. With several models or tasks a population has that prior, and each model (task) lies around it
-with a spread of its own that is learned; its prior keeps away from zero, since two models are never quite alike and few
-of them could not tell a small spread from none.
+around a common mean. With several models or tasks a population has that prior, and each model (task) lies around it.
+From four of them on, how far they lie apart is learned; its prior keeps away from zero, since two models are never
+quite alike and few of them could not tell a small spread from none. Fewer than four could tell nothing of their spread,
+which then stays at its prior's median.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,9 @@ SET_EFFECT = "set_effect"
 
 _SET_SPREAD = (np.log(0.3), 0.7)
 """Log-normal: demonstration sets differ by 0.1 to 1 on the logit scale, seldom by nothing."""
+
+_FEWEST_TO_LEARN = 4
+"""From this many models (tasks) on, their spread is learned."""
 
 _SPREAD_OF_MODELS = 0.5
 """Median spread of models (tasks) around their population, as a share of the parameter's prior spread, and sd of its
@@ -103,24 +107,28 @@ def _nodes(parameter: Parameter, grid: Grid) -> list[Node]:
     parents: list[tuple[str, Any]] = [(f"{name}_population", (None,))]
     several = [("model", grid.model_names, grid.of_model), ("task", grid.tasks, grid.of_task)]
     several = [each for each in several if len(each[1]) > 1]
-    for kind, _, place in several if len(several) > 1 else ():
-        nodes.append(_spread_node(f"{name}_{kind}_spread", parameter))
-        nodes.append(Node(name=f"{name}_{kind}_effect", dims=(f"{kind}_name", *by), spread=f"{name}_{kind}_spread"))
+    for kind, names, place in several if len(several) > 1 else ():
+        spread = _spread_of(f"{name}_{kind}_spread", parameter, len(names), nodes)
+        nodes.append(Node(name=f"{name}_{kind}_effect", dims=(f"{kind}_name", *by), spread=spread))
         parents.append((f"{name}_{kind}_effect", (place,)))
-    nodes.append(_spread_node(f"{name}_spread", parameter))
+    spread = _spread_of(f"{name}_spread", parameter, len(grid.models), nodes)
     x = Node(
         name=unconstrained(name),
         dims=("model", *by),
         location=anchor,
         parents=tuple(parents),
-        spread=f"{name}_spread",
+        spread=spread,
     )
     return [*nodes, x]
 
 
-def _spread_node(name: str, parameter: Parameter) -> Node:
-    location = float(np.log(_SPREAD_OF_MODELS * parameter.spread))
-    return Node(name=name, dims=(), location=location, spread=0.5, positive=True, is_prior=True)
+def _spread_of(name: str, parameter: Parameter, levels: int, nodes: list[Node]) -> float | str:
+    """How far models (tasks) lie around their population: a number, or the name of a node that is added to the list."""
+    median = _SPREAD_OF_MODELS * parameter.spread
+    if levels < _FEWEST_TO_LEARN:
+        return median
+    nodes.append(Node(name=name, dims=(), location=float(np.log(median)), spread=0.5, positive=True, is_prior=True))
+    return name
 
 
 def _anchor(parameter: Parameter, grid: Grid) -> Float[ndarray, "..."]:

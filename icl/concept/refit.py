@@ -10,7 +10,7 @@ from jaxtyping import Bool
 from numpy import ndarray
 
 from icl.concept.design import Design
-from icl.concept.fit import _groups, check_sampling, nodes_of_tree, quiet
+from icl.concept.fit import check_sampling, nodes_of_tree, quantities_of, quiet
 
 if TYPE_CHECKING:
     import nutpie
@@ -106,7 +106,7 @@ class Refitter:
 
 def reported(design: Design, nodes: Mapping[str, ndarray], chains: int, rng: np.random.Generator) -> xr.Dataset:
     """Bring nodes to what a fit reports of them, by the same code: (chain, draw, \\*dims)."""
-    return _groups(design, nodes, chains, rng)["posterior"]
+    return quantities_of(design, nodes, chains, rng)["posterior"]
 
 
 def largest_rhat(quantities: xr.Dataset) -> float:
