@@ -100,6 +100,6 @@ def plot_agreement(conditions: pd.DataFrame, *, title: str = "") -> "Figure":
         axes.set_xscale("symlog", linthresh=0.1)
         axes.set_yscale("symlog", linthresh=0.1)
         axes.set_title(f"{way} answers", fontsize=10, color=INK)
-        axes.set_xlabel("growth of the log-odds", fontsize=9, color=INK)
-    panels[0].set_ylabel("fitted drift", fontsize=9, color=INK)
+        axes.set_xlabel("exact growth of the log-odds (nats per demonstration)", fontsize=9, color=INK)
+    panels[0].set_ylabel("fitted drift (nats per demonstration)", fontsize=9, color=INK)
     return finish(figure, title, handles=handles, columns=4)

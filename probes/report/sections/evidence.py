@@ -149,7 +149,7 @@ def _part_words(row: pd.Series) -> str:
             text = text.replace(name, f"<{list(_WORDS).index(name)}>")
         for place, words in enumerate(_WORDS.values()):
             text = text.replace(f"<{place}>", words)
-        return f"sum: {text}"
+        return "sum: " + text.replace("[", " ").replace("]", "")
     return _WORDS[row["component"]] + (f" {row['format']}" if row["format"] else "")
 
 
