@@ -1,7 +1,7 @@
 """What calibration fits: two small counts tables on which every parameter of an account has something to say.
 
 One model: k in {3, 10}, n in {0, 2, 8, 64}, two label modes, a known ceiling at k = 3: 14 cells. Two models: one k, two
-demonstration sets of each model beside its zero-shot cell, so that populations, spreads and set effects are fitted: 14
+demonstration sets of each model beside its zero-shot cell, so that populations and set effects are fitted: 14
 cells. 200 prompts a cell. Only the layout counts; the answers that stand in the tables are never used.
 """
 
