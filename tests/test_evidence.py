@@ -525,31 +525,3 @@ def test_a_learner_of_the_mapping_owes_what_it_gains_to_the_labels(rng):
     assert parts.loc["inputs − noise[minimal]", "upper"] < 0.2
     assert parts.loc["label_space − noise[minimal]", "upper"] < 0.2
     assert label_share(tree)["told_by"].item() == DATA_AND_NOISE_PRIOR
-
-
-@pytest.mark.slow
-def test_intervals_cover_parameters_drawn_from_the_prior():
-    """Forty simulations, seven quantities each: 252 of 280 intervals should cover."""
-    import pymc as pm
-
-    rng, covered = np.random.default_rng(5), []
-    cells = ladder(rng, queries=100)
-    cells["num_correct"] = np.arange(len(cells)) % 2 + 40
-    model = build_evidence_model(cells)
-    names = [*TRUE, "labels", "wrong_labels"]
-    drawn = dict(zip(names, pm.draw([model[name] for name in names], draws=60, random_seed=7, mode="FAST_COMPILE")))
-    for draw in range(60):
-        known = {name: drawn[name][draw] for name in names}
-        simulated = simulate_evidence(cells, known, rng)
-        try:
-            tree = fit_evidence(simulated, seed=draw, draws=500, tune=500, chains=2)
-        except UserError:  # all right, or all alike
-            continue
-        posterior = tree["posterior"].to_dataset()
-        for name in ("inputs", "label_space", "labels", "wrong_labels", "noise", "start_log_odds", "skill"):
-            low, high = np.quantile(posterior[name].to_numpy(), [0.05, 0.95])
-            covered.append(low <= known[name].item() <= high)
-        if len(covered) == 7 * 40:
-            break
-    assert len(covered) == 7 * 40
-    assert 0.85 <= np.mean(covered) <= 0.95

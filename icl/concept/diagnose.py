@@ -113,7 +113,9 @@ def posterior_predictive_check(tree: xr.DataTree) -> pd.DataFrame:
 
 def prior_predictive_check(tree: xr.DataTree) -> pd.DataFrame:
     """Compare each condition with what the priors alone would produce; columns as the posterior's check."""
-    return _predictive_check(tree, "prior_predictive", "from the priors alone (nearly all should)")
+    return _predictive_check(
+        tree, "prior_predictive", "from the priors alone (few would mean that they rule such data out)"
+    )
 
 
 _CONDITION = ("model", "task", "label_mode", "format", "example_length", "num_shots")
