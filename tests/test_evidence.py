@@ -409,10 +409,10 @@ def test_the_report_draws_the_parts_and_tells_sums_as_sums(rng):
     assert re.match(r"small: 39\.\d % \(90 % interval .*\) of the signal of demonstrations is", drawn.title)
     ticks = [label.get_text() for label in drawn.figure.axes[0].get_yticklabels()]
     assert ticks[:3] == ["inputs of the task", "words of the label space", "right labels"]
-    assert "sum: inputs of the task − noise of the format[minimal]" in ticks
+    assert "sum: inputs of the task − noise of the format minimal" in ticks
     said = SECTIONS["evidence"].say(material).text
     assert "Each demonstration with gold labels moves the log-odds of the task by 0.34 nats" in said
-    assert "tell only sums of the other parts: inputs of the task − noise of the format[minimal] −0.15" in said
+    assert "tell only sums of the other parts: inputs of the task − noise of the format minimal −0.15" in said
     assert "Right labels bring 39." in said
     assert "Signal equals noise where" in said
 
