@@ -9,7 +9,7 @@ __all__ = ["add_calibrate", "add_compare", "add_fit"]
 
 
 def add_fit(parser: ArgumentParser) -> None:
-    """Declare the flags."""
+    """Give a parser the flags of `probe fit`."""
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
     parser.add_argument(
         "--account", default="drift-diffusion", help="see `probe list accounts`, or evidence (default: %(default)s)"
@@ -36,7 +36,7 @@ def add_fit(parser: ArgumentParser) -> None:
 
 
 def add_compare(parser: ArgumentParser) -> None:
-    """Add the command's arguments."""
+    """Give a parser the flags of `probe compare`."""
     parser.add_argument("source", type=Path, metavar="RUN", help="run folder, or a .csv file of counts with --out")
     parser.add_argument("--accounts", type=names, default=None, help="e.g. drift-diffusion,power (default: all)")
     parser.add_argument("--observe", default="counts", help="counts or logprob (default: %(default)s)")

@@ -70,6 +70,7 @@ def fit_run(
     from icl.concept.accounts import account_named
     from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
     from icl.concept.fit import fit as fit_account
+    from icl.concept.sensitivity import leaning
 
     law = account_named(account)
     counts = counts_of(folders, normalisation)
@@ -89,7 +90,7 @@ def fit_run(
         print(table.to_json(orient="records", indent=1))
         return diagnosis.converged
     _print(tree, table)
-    for sentence in (*diagnosis.sentences, *_unseen(tree)):
+    for sentence in (*diagnosis.sentences, *_unseen(tree), leaning(tree)):
         print(sentence)
     print(prior_predictive_check(tree).attrs["sentence"])
     print(posterior_predictive_check(tree).attrs["sentence"])

@@ -35,6 +35,7 @@ def test_a_rival_is_fitted_and_reported_without_signal(runs, capsys):
     assert "Fitting power law to" in said
     assert "end_logit" in said
     assert "This fit did not converge" in said
+    assert "(power-scaling" in said
     assert Path(runs[0], "posterior.nc").exists()  # what was computed is kept
     assert main(["report", runs[0]]) == 0
     assert main(["fit", runs[0], "--account", "power", *FEW]) == 0  # without --strict the words suffice

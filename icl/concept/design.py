@@ -162,7 +162,7 @@ def _check(grid: Grid, account: Account, observation: Observation) -> None:
     if account.needs_evidence and unknown.any():
         raise UserError(
             f"{account.title} needs the exact evidence of every cell, and {unknown.sum()} of {len(cells)} have none; "
-            "it is known for GINC prompts with gold labels only: fit another account."
+            "it is known for GINC prompts with gold labels only: fit another account (or `probe calibrate --ledger`)."
         )
     if observation.name == "logprob":
         lost = ~np.isfinite(cells["mean_logprob"]) | cells["logprob_error"].isna()

@@ -34,6 +34,7 @@ __all__ = [
     "nodes_of_tree",
     "quantities_of",
     "quiet",
+    "record_of",
     "sample",
 ]
 
@@ -115,23 +116,33 @@ def fit(
             "constant_data": constant_data(design.grid),
         }
     )
-    result.attrs = {
-        "account": account.name,
-        "observe": observe,
-        "task": " + ".join(design.grid.tasks),
+    asked = {"seed": seed, "draws": draws, "tune": tune, "chains": chains, "target_accept": TARGET_ACCEPT}
+    result.attrs = {"account": account.name, "observe": observe, "task": " + ".join(design.grid.tasks)}
+    result.attrs |= {"priors": json.dumps([asdict(parameter) for parameter in design.parameters])}
+    result.attrs |= record_of(asked, started=started, sampling=sampling, sampled=sampled)
+    return result
+
+
+def record_of(
+    asked: Mapping[str, int | float], *, started: float, sampling: float, sampled: float
+) -> dict[str, int | float | str]:
+    """What every fit writes down: what the sampler was asked, when, by which versions, and in how many seconds.
+
+    Parameters
+    ----------
+    asked
+        The sampler's numbers.
+    started, sampling, sampled
+        `time.perf_counter` when compiling began, when sampling began, and when it ended.
+    """
+    return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": seed,
-        "draws": draws,
-        "tune": tune,
-        "chains": chains,
-        "target_accept": TARGET_ACCEPT,
-        "priors": json.dumps([asdict(parameter) for parameter in design.parameters]),
+        **asked,
         "versions": json.dumps({name: version(name) for name in ("pymc", "nutpie", "arviz", "numpy")}),
         "seconds_compiling": round(sampling - started, 2),
         "seconds_sampling": round(sampled - sampling, 2),
         "seconds_total": round(time.perf_counter() - started, 2),
     }
-    return result
 
 
 def check_sampling(*, draws: int, tune: int, chains: int) -> None:
@@ -149,9 +160,23 @@ def check_sampling(*, draws: int, tune: int, chains: int) -> None:
 
 
 def sample(
-    compiled: "nutpie.CompiledModel", *, draws: int, tune: int, chains: int, seed: int, progress: bool = False
+    compiled: "nutpie.CompiledModel",
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    target_accept: float = TARGET_ACCEPT,
+    cores: int | None = None,
+    progress: bool = False,
 ) -> xr.DataTree:
-    """Sample a compiled model the lab's way."""
+    """Sample a compiled model the lab's way, `cores` chains at once (None: as many as the machine has cores).
+
+    Raises
+    ------
+    RuntimeError
+        If the sampler finds no place to start from.
+    """
     import nutpie
 
     return nutpie.sample(
@@ -160,7 +185,8 @@ def sample(
         tune=tune,
         chains=chains,
         seed=seed,
-        target_accept=TARGET_ACCEPT,
+        target_accept=target_accept,
+        cores=cores,
         adaptation="low_rank",  # the ridges between hit, miss and drift are directions, which a diagonal cannot stretch
         save_warmup=False,
         progress_bar=progress,

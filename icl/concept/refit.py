@@ -1,7 +1,7 @@
 """Many fits of one account to data of one layout: the model is compiled once, and only what was observed changes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ from jaxtyping import Bool
 from numpy import ndarray
 
 from icl.concept.design import Design
-from icl.concept.fit import check_sampling, nodes_of_tree, quantities_of, quiet
+from icl.concept.fit import check_sampling, nodes_of_tree, quantities_of, quiet, sample
 
 if TYPE_CHECKING:
     import nutpie
@@ -74,8 +74,6 @@ class Refitter:
     ) -> tuple[dict[str, ndarray], Bool[ndarray, "num_chains num_draws"]]:
         """Sample the posterior of the nodes behind these data.
 
-        The mass matrix is of low rank: on these posteriors' ridges it takes half the steps of a diagonal one.
-
         Returns
         -------
         tuple
@@ -86,21 +84,7 @@ class Refitter:
         RuntimeError
             If the sampler finds no place to start from.
         """
-        import nutpie
-
-        effort = self.effort
-        trace = nutpie.sample(
-            self.compiled.with_data(observed=observed),
-            draws=effort.draws,
-            tune=effort.tune,
-            chains=effort.chains,
-            cores=effort.cores,
-            seed=seed,
-            target_accept=effort.target_accept,
-            adaptation="low_rank",
-            save_warmup=False,
-            progress_bar=False,
-        )
+        trace = sample(self.compiled.with_data(observed=observed), seed=seed, **asdict(self.effort))
         return nodes_of_tree(trace), trace["sample_stats"]["diverging"].to_numpy()
 
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 from icl.errors import UserError
 
-__all__ = ["SENSITIVE", "sensitivity"]
+__all__ = ["SENSITIVE", "leaning", "sensitivity"]
 
 SENSITIVE = 0.05
 """Kallioinen, Paananen, Bürkner, Vehtari 2024, Detecting and diagnosing prior and likelihood sensitivity …, §3."""
@@ -56,6 +56,21 @@ def sensitivity(tree: xr.DataTree) -> pd.DataFrame:
     table = found[["prior", "likelihood"]].rename_axis("quantity").reset_index()
     verdicts = [_verdict(prior, likelihood) for prior, likelihood in zip(table["prior"], table["likelihood"])]
     return table.assign(verdict=[name for name, _ in verdicts], words=[words for _, words in verdicts])
+
+
+def leaning(tree: xr.DataTree) -> str:
+    """Say how many of a fit's drifts (of its quantities, where its account knows no drift) move with the priors."""
+    table = sensitivity(tree)
+    of = "drift" if "drift" in tree["posterior"] else "quantity"
+    if of == "drift":
+        table = table[table["quantity"].str.startswith("drift[")]
+    moved = int((table["prior"] >= SENSITIVE).sum())
+    plural = {"drift": "drifts", "quantity": "quantities"}[of]
+    if not moved:
+        return f"None of {len(table)} {plural} leans on the priors (power-scaling)."
+    return (
+        f"{moved} of {len(table)} {plural} lean on the priors (power-scaling above {SENSITIVE}): read sizes with them."
+    )
 
 
 def _verdict(prior: float, likelihood: float) -> tuple[str, str]:

@@ -13,8 +13,6 @@ come in clumps.
 import json
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +21,7 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.fit import SAMPLE_STATS, quiet
+from icl.concept.fit import SAMPLE_STATS, check_sampling, quiet, record_of
 from icl.concept.variance_design import FACTORS, PROMPT_FACTORS, VarianceDesign, design_of
 from icl.errors import UserError
 
@@ -111,10 +109,7 @@ def fit_variance(
     """
     import nutpie
 
-    if chains < 2 or draws < 4 or tune < 1:
-        raise UserError(
-            f"a fit needs at least 2 chains, 4 draws and 1 tuning draw, got {chains}, {draws} and {tune}; raise them."
-        )
+    check_sampling(draws=draws, tune=tune, chains=chains)
     design = design_of(outcomes, score)
     crossed = sum(design.num_levels.values()) - max(design.num_levels.values(), default=0)
     if crossed > MOST_LEVELS:
@@ -152,16 +147,10 @@ def fit_variance(
         "task": design.task,
         "score": score,
         "absent": json.dumps(design.absent),
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": seed,
-        "draws": draws,
-        "tune": tune,
-        "chains": chains,
         "priors": json.dumps(asdict(priors)),
-        "versions": json.dumps({name: version(name) for name in ("pymc", "nutpie", "arviz", "numpy")}),
-        "seconds_compiling": round(sampling - started, 2),
-        "seconds_sampling": round(finished - sampling, 2),
     }
+    asked = {"seed": seed, "draws": draws, "tune": tune, "chains": chains}
+    result.attrs |= record_of(asked, started=started, sampling=sampling, sampled=finished)
     return result
 
 

@@ -17,8 +17,6 @@ Misfit shows in the posterior predictive check.
 import json
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +25,7 @@ import xarray as xr
 
 from icl.concept.evidence.design import EvidenceDesign, evidence_design
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
-from icl.concept.fit import SAMPLE_STATS, TARGET_ACCEPT, quiet
+from icl.concept.fit import SAMPLE_STATS, TARGET_ACCEPT, check_sampling, quiet, record_of, sample
 from icl.errors import UserError
 
 if TYPE_CHECKING:
@@ -210,10 +208,7 @@ def fit_evidence(
     import nutpie
     import pymc as pm
 
-    if chains < 2 or draws < 4 or tune < 1:
-        raise UserError(
-            f"a fit needs at least 2 chains, 4 draws and 1 tuning draw, got {chains}, {draws} and {tune}; raise them."
-        )
+    check_sampling(draws=draws, tune=tune, chains=chains)
     model = build_evidence_model(cells, priors, concepts=concepts)
     seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(3)]
     plain = {"mode": "FAST_COMPILE"}  # compiling would take longer than the few predictive draws do
@@ -222,17 +217,7 @@ def fit_evidence(
         prior = pm.sample_prior_predictive(_PRIOR_DRAWS, model=model, random_seed=seeds[0], compile_kwargs=plain)
         compiled = nutpie.compile_pymc_model(model)
         sampling = time.perf_counter()
-        tree = nutpie.sample(
-            compiled,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            seed=seeds[1],
-            target_accept=TARGET_ACCEPT,
-            adaptation="low_rank",  # follows the ridges between components: twice the effective draws in half the time
-            save_warmup=False,
-            progress_bar=progress,
-        )
+        tree = sample(compiled, draws=draws, tune=tune, chains=chains, seed=seeds[1], progress=progress)
         sampled = time.perf_counter()
         predictive = pm.sample_posterior_predictive(
             tree,
@@ -243,7 +228,6 @@ def fit_evidence(
             compile_kwargs=plain,
         )
         likelihood = pm.compute_log_likelihood(tree, model=model, extend_inferencedata=False, progressbar=False)
-    finished = time.perf_counter()
     groups = {
         "prior": _named(prior["prior"].to_dataset()),
         "prior_predictive": prior["prior_predictive"].to_dataset(),
@@ -257,22 +241,10 @@ def fit_evidence(
         "constant_data": constant_data(evidence_design(cells)),
     }
     result = xr.DataTree.from_dict(groups)
-    result.attrs = {
-        "account": "evidence",
-        "concepts": concepts,
-        "normalisation": cells.attrs.get("normalisation", ""),
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": seed,
-        "draws": draws,
-        "tune": tune,
-        "chains": chains,
-        "target_accept": TARGET_ACCEPT,
-        "priors": json.dumps(asdict(priors)),
-        "versions": json.dumps({name: version(name) for name in ("pymc", "nutpie", "arviz", "numpy")}),
-        "seconds_compiling": round(sampling - started, 2),
-        "seconds_sampling": round(sampled - sampling, 2),
-        "seconds_total": round(finished - started, 2),
-    }
+    asked = {"seed": seed, "draws": draws, "tune": tune, "chains": chains, "target_accept": TARGET_ACCEPT}
+    result.attrs = {"account": "evidence", "concepts": concepts, "priors": json.dumps(asdict(priors))}
+    result.attrs |= {"normalisation": cells.attrs.get("normalisation", "")}
+    result.attrs |= record_of(asked, started=started, sampling=sampling, sampled=sampled)
     return result
 
 
