@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 
 from icl.concept.accounts import ACCOUNTS, POWER, Account
+from icl.concept.compiled import Compiled, compile_design
 from icl.concept.design import design_of
 from icl.concept.extrapolate import predict, seen_cells
 from icl.concept.forecast import carried_forward, scores_of
 from icl.concept.loo import leave_one_out
 from icl.concept.marginal import units_of
-from icl.concept.masked import Masked, masked
+from icl.concept.sampler import Effort
 
 PROMPTS = 2500
 BASELINE = "carried-forward"
@@ -61,16 +62,16 @@ def widened(account: Account, factor: float) -> Account:
     return replace(account, parameters=tuple(parameters))
 
 
-def study(name: str, machine: Masked, options: argparse.Namespace) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
+def study(name: str, machine: Compiled, options: argparse.Namespace) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     """One account on one table: scores beyond the seen shots, those cells, and elpd of each cell."""
-    sampling = {"draws": options.draws, "tune": options.tune, "chains": options.chains, "seed": options.seed}
+    effort = Effort(draws=options.draws, tune=options.tune, chains=options.chains)
     design = machine.design
     began = time.perf_counter()
-    cells, diagnosis = predict(machine, seen_cells(design, options.shots), **sampling)
+    cells, diagnosis = predict(machine, seen_cells(design, options.shots), effort, seed=options.seed)
     first = time.perf_counter() - began
-    whole = machine.fit(np.ones(len(design.grid.cells), dtype=bool), **sampling)
+    whole = machine.fit(effort, seed=options.seed)
     units = units_of(design.grid)
-    left_out = leave_one_out(machine, whole.nodes, units, max_refits=0, **sampling)
+    left_out = leave_one_out(machine, whole.nodes, units, max_refits=0, effort=effort, seed=options.seed)
     row = {"table": name, "account": design.account.name, **scores_of(cells), "max_rhat": diagnosis.max_rhat}
     row |= {"divergences": diagnosis.divergence_share, "elpd": left_out.elpd.sum(), "p_loo": left_out.num_parameters}
     row |= {"bad_k": int(left_out.unreliable.sum()), "whole_max_rhat": whole.diagnosis.max_rhat}
@@ -92,7 +93,7 @@ def run(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> None:
             if (name, account) in done:
                 continue
             design = design_of(counts, widened(ACCOUNTS[account], options.widen))
-            machine = masked(design) if machine is None else machine.of(design)
+            machine = compile_design(design) if machine is None else machine.of(design)
             row, cells, by_cell = study(name, machine, options)
             for key, rows in (("cells", cells), ("elpd", by_cell), ("scores", pd.DataFrame([row]))):
                 rows.to_csv(kept[key], mode="a", header=not kept[key].exists(), index=False)

@@ -2,15 +2,18 @@
 
 import argparse
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from icl.concept.accounts import POWER
-from icl.concept.calibrate import LOG_LIKELIHOOD, rank_among, simulations
+from icl.concept.calibrate import LOG_LIKELIHOOD, SMALL_FIT, rank_among, simulations
+from icl.concept.compiled import Compiled, compile_design
 from icl.concept.design import Design, design_of
-from icl.concept.refit import Effort, Refitter, largest_rhat, reported
+from icl.concept.diagnose import largest_rhat
+from icl.concept.fit import quantities_of
 from icl.concept.uniformity import BAND, ecdf_band, ecdf_difference, summarise_ranks
 from icl.errors import UserError
 from icl.ginc.family import sample_family
@@ -29,7 +32,7 @@ from probes.report.calibration_figures import draw_agreement, draw_calibration
 from probes.runs.folder import RunFolder
 from probes.scorers.ginc import TemperedPredictor
 
-EFFORT = Effort(draws=200, tune=200)
+EFFORT = replace(SMALL_FIT, draws=200)
 
 
 def small_design(account=POWER) -> Design:
@@ -47,28 +50,29 @@ def shifted(by: float) -> Design:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriorSampler(Refitter):
+class PriorSampler(Compiled):
     """A sampler that never looks at the data."""
 
-    def sample(self, observed, *, seed):
-        effort = self.effort
+    model: None = None
+
+    def fit(self, effort, *, seed, observed):
         nodes = self.design.draw_prior(effort.chains * effort.draws, np.random.default_rng(seed))
-        return nodes, np.zeros((effort.chains, effort.draws), dtype=bool)
+        return SimpleNamespace(nodes=nodes, diverging=np.zeros((effort.chains, effort.draws), dtype=bool))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostSampler(PriorSampler):
     """A sampler that finds no place to start from, but for half of the data."""
 
-    def sample(self, observed, *, seed):
+    def fit(self, effort, *, seed, observed):
         if seed % 2:
             raise RuntimeError("no place to start from")
-        return PriorSampler.sample(self, observed, seed=seed)
+        return PriorSampler.fit(self, effort, seed=seed, observed=observed)
 
 
 @pytest.fixture(scope="module")
-def refitter() -> Refitter:
-    return Refitter.of(small_design(), EFFORT)
+def machine() -> Compiled:
+    return compile_design(small_design())
 
 
 def conjugate_ranks(*, posterior_width: float, count: int = 150) -> pd.DataFrame:
@@ -123,46 +127,46 @@ def test_ranks_are_thinned_by_effective_draws_and_ties_are_drawn():
     assert set(ties) == set(range(11))
 
 
-def test_a_fit_sees_the_data_that_were_swapped_in(refitter):
+def test_a_fit_sees_the_data_that_were_swapped_in(machine):
     rng = np.random.default_rng(0)
-    prompts = refitter.design.grid.cells["num_prompts"].to_numpy()
+    prompts = machine.design.grid.cells["num_prompts"].to_numpy()
     for share in (0.0, 0.2, 0.8, 1.0):  # all wrong and all right can be fitted as well
-        nodes, diverging = refitter.sample((share * prompts).astype(int), seed=1)
-        found = reported(refitter.design, nodes, EFFORT.chains, rng)
-        assert diverging.shape == (EFFORT.chains, EFFORT.draws)
+        fitted = machine.fit(EFFORT, seed=1, observed=(share * prompts).astype(int))
+        found = quantities_of(machine.design, fitted.nodes, EFFORT.chains, rng)["posterior"]
+        assert fitted.diverging.shape == (EFFORT.chains, EFFORT.draws)
         np.testing.assert_allclose(found["accuracy"].median(("chain", "draw")), share, atol=0.06)
         assert 0.99 < largest_rhat(found) < 1.2
 
 
-def test_simulations_of_an_account_are_calibrated_and_a_wrong_prior_shows(refitter):
-    right = summarise_ranks(pd.concat(simulations(refitter, range(20), seed=2)))
+def test_simulations_of_an_account_are_calibrated_and_a_wrong_prior_shows(machine):
+    right = summarise_ranks(pd.concat(simulations(machine, EFFORT, range(20), seed=2)))
     judged = right.set_index("quantity")
     assert list(judged.index) == ["start_logit", "end_logit", "exponent", "log_precision", LOG_LIKELIHOOD]
     assert judged["uniform"].all()
     assert (judged["failed"] == 0).all()
     assert (judged["converged"] > 0.7).all()
     assert judged.loc["start_logit", "recovery"] > 0.9
-    wrong = summarise_ranks(pd.concat(simulations(refitter, range(20), seed=2, truth=shifted(4.0))))
+    wrong = summarise_ranks(pd.concat(simulations(machine, EFFORT, range(20), seed=2, truth=shifted(4.0))))
     assert not wrong.set_index("quantity").loc["end_logit", "uniform"]
 
 
 def test_a_simulation_is_the_same_whichever_others_are_run():
-    sampler = PriorSampler(design=small_design(), effort=EFFORT, compiled=None)
-    together = list(simulations(sampler, [3, 4], seed=0))[1]
-    pd.testing.assert_frame_equal(together, next(simulations(sampler, [4], seed=0)))
-    assert not together["truth"].equals(next(simulations(sampler, [4], seed=1))["truth"])
+    sampler = PriorSampler(design=small_design())
+    together = list(simulations(sampler, EFFORT, [3, 4], seed=0))[1]
+    pd.testing.assert_frame_equal(together, next(simulations(sampler, EFFORT, [4], seed=0)))
+    assert not together["truth"].equals(next(simulations(sampler, EFFORT, [4], seed=1))["truth"])
 
 
 def test_a_sampler_that_ignores_the_data_shows_in_the_log_likelihood_alone():
-    sampler = PriorSampler(design=small_design(), effort=EFFORT, compiled=None)
-    judged = summarise_ranks(pd.concat(simulations(sampler, range(60), seed=0))).set_index("quantity")
+    sampler = PriorSampler(design=small_design())
+    judged = summarise_ranks(pd.concat(simulations(sampler, EFFORT, range(60), seed=0))).set_index("quantity")
     assert judged.drop(index=LOG_LIKELIHOOD)["uniform"].all()
     assert not judged.loc[LOG_LIKELIHOOD, "uniform"]
 
 
 def test_fits_that_fail_are_counted():
-    sampler = LostSampler(design=small_design(), effort=EFFORT, compiled=None)
-    ranks = pd.concat(simulations(sampler, range(20), seed=0), ignore_index=True)
+    sampler = LostSampler(design=small_design())
+    ranks = pd.concat(simulations(sampler, EFFORT, range(20), seed=0), ignore_index=True)
     failed = ranks.drop_duplicates("simulation")["reason"].ne("").sum()
     assert 0 < failed < 20
     summary = summarise_ranks(ranks)
@@ -189,9 +193,7 @@ def ask_for(folder, **changed):
 
 
 def test_a_killed_calibration_goes_on_and_ends_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        run_module.Refitter, "of", lambda design, effort: PriorSampler(design=design, effort=effort, compiled=None)
-    )
+    monkeypatch.setattr(run_module, "compile_design", lambda design: PriorSampler(design=design))
     designs = {"power": small_design()}
 
     def go(folder, simulated: list, number: int):
@@ -222,7 +224,7 @@ def test_a_folder_is_not_mixed(tmp_path):
     with pytest.raises(UserError, match="was begun with seed 0, got 1; choose another --out"):
         ask_for(folder, seed=1)
     with pytest.raises(UserError, match="was begun with effort"):
-        ask_for(folder, effort=Effort(draws=100))
+        ask_for(folder, effort=replace(EFFORT, draws=100))
     ask_for(folder, effort=replace(EFFORT, cores=2))
     with pytest.raises(UserError, match="other priors or cells of power"):
         ask_for(folder, design=shifted(1.0))
@@ -257,9 +259,9 @@ def test_mistakes_are_told_in_a_sentence(tmp_path, flags, sentence):
 
 
 def test_simulations_need_numbers():
-    sampler = PriorSampler(design=small_design(), effort=EFFORT, compiled=None)
+    sampler = PriorSampler(design=small_design())
     with pytest.raises(UserError, match="ask for one simulation or more"):
-        next(simulations(sampler, [], seed=0))
+        next(simulations(sampler, EFFORT, [], seed=0))
     with pytest.raises(UserError, match="there are no ranks"):
         summarise_ranks(pd.DataFrame())
 
@@ -357,7 +359,7 @@ def test_fitted_drift_rises_with_the_share_of_evidence_used(family):
         temperatures=(0.02, 0.1, 0.5), example_lengths=(3, 5), shots=(0, 1, 2, 4, 8, 16), prompts=300, seed=1
     )
     model = TemperedPredictor(replace(family), temperature=0.2)  # a family of its own, with the same fingerprint
-    results = measure_agreement([model], question, effort=Effort(draws=300, tune=300), family=family)
+    results = measure_agreement([model], question, effort=replace(EFFORT, draws=300, tune=300), family=family)
     found = results.conditions[results.conditions["answers"] == "sampled"]
     assert found["true_temperature"].nunique() == 3
     assert rank_correlation(found, "drift", "expected_drift") > 0.85

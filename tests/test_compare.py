@@ -15,12 +15,13 @@ from small_accounts import FLAT, LEVEL, LINE, RISING, cell, compiled, curve
 from icl.concept import loo
 from icl.concept.accounts import ACCOUNTS, POWER
 from icl.concept.compare import compare
+from icl.concept.compiled import Compiled, compile_design
 from icl.concept.design import Design, design_of
 from icl.concept.extrapolate import CARRIED, extrapolate
 from icl.concept.fit import fit
 from icl.concept.forecast import carried_forward, scored, scores_of
 from icl.concept.marginal import log_integral, unit_log_likelihood, units_of
-from icl.concept.masked import Masked, masked
+from icl.concept.sampler import Effort
 from icl.concept.scoring import crps, log_mean_exp, stacking_weights
 from icl.concept.sensitivity import sensitivity
 from icl.errors import UserError
@@ -36,10 +37,11 @@ def sets_table() -> pd.DataFrame:
 
 
 SAMPLING = {"draws": 1000, "tune": 500, "chains": 2, "seed": 3}
+EFFORT = Effort(draws=1000, tune=500, chains=2)
 
 
 @pytest.fixture
-def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Masked]:
+def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Compiled]:
     """Two small accounts among the others, compiled once for all tests."""
     for name, machine in compiled().items():
         monkeypatch.setitem(ACCOUNTS, name, machine.design.account)
@@ -47,7 +49,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Masked]:
 
 
 @pytest.fixture
-def flat() -> Masked:
+def flat() -> Compiled:
     return compiled()["flat"]
 
 
@@ -145,7 +147,7 @@ def test_the_unit_is_a_task_where_there_are_three_and_a_cell_where_nothing_else_
 # ---------------------------------------------------------------- leave one out
 
 
-def test_leave_one_out_by_weights_and_by_refits_is_exact(flat: Masked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leave_one_out_by_weights_and_by_refits_is_exact(flat: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = flat.of(design_of(curve(55, 62, 58, 60, 52, 72, 57), FLAT))
     design, units = machine.design, units_of(machine.design.grid)
     density, prior = on_grid(design)
@@ -153,15 +155,15 @@ def test_leave_one_out_by_weights_and_by_refits_is_exact(flat: Masked, monkeypat
     for left in range(7):
         others = prior + np.delete(density, left, axis=1).sum(axis=1)
         exact[left] = logsumexp(others + density[:, left]) - logsumexp(others)
-    nodes = machine.fit(np.ones(7, dtype=bool), **SAMPLING).nodes
-    weighted = loo.leave_one_out(machine, nodes, units, max_refits=0, **SAMPLING)
+    nodes = machine.fit(EFFORT, seed=3).nodes
+    weighted = loo.leave_one_out(machine, nodes, units, max_refits=0, effort=EFFORT, seed=3)
     np.testing.assert_allclose(np.delete(weighted.elpd, 5), np.delete(exact, 5), atol=0.1)
     assert weighted.elpd.argmin() == 5  # the cell that strays
 
     doubts = np.array([0.9, 0.1, np.nan, 0.8, 0.1, 0.95, 0.1])
     monkeypatch.setattr(loo, "_importance", lambda *_: (np.zeros(7), doubts, 0.7))
     said: list[str] = []
-    again = loo.leave_one_out(machine, nodes, units, max_refits=3, progress=said.append, **SAMPLING)
+    again = loo.leave_one_out(machine, nodes, units, max_refits=3, progress=said.append, effort=EFFORT, seed=3)
     assert np.flatnonzero(again.refitted).tolist() == [0, 2, 5]  # the worst three of four
     assert np.flatnonzero(again.unreliable).tolist() == [3]
     np.testing.assert_allclose(again.elpd[again.refitted], exact[again.refitted], atol=0.12)
@@ -171,10 +173,10 @@ def test_leave_one_out_by_weights_and_by_refits_is_exact(flat: Masked, monkeypat
     assert "(1 of 3)" in said[0]
 
 
-def test_held_out_cells_do_not_reach_the_posterior(flat: Masked) -> None:
+def test_held_out_cells_do_not_reach_the_posterior(flat: Compiled) -> None:
     seen = np.arange(7) < 3
-    one = flat.fit(seen, **SAMPLING)
-    two = flat.of(design_of(curve(*RISING[:3], 3, 99, 0, 50), FLAT)).fit(seen, **SAMPLING)
+    one = flat.fit(EFFORT, seed=3, seen=seen)
+    two = flat.of(design_of(curve(*RISING[:3], 3, 99, 0, 50), FLAT)).fit(EFFORT, seed=3, seen=seen)
     for name, values in one.nodes.items():
         np.testing.assert_array_equal(values, two.nodes[name])
     density, prior = on_grid(flat.design)
@@ -184,7 +186,7 @@ def test_held_out_cells_do_not_reach_the_posterior(flat: Masked) -> None:
     assert one.nodes["level_x"].mean() == pytest.approx(exact, abs=0.04)
 
 
-def test_another_table_takes_the_place_of_one_only_where_what_was_compiled_is_the_same(flat: Masked) -> None:
+def test_another_table_takes_the_place_of_one_only_where_what_was_compiled_is_the_same(flat: Compiled) -> None:
     for design in (
         design_of(curve(*RISING), LINE),
         design_of(curve(*RISING[:4]), FLAT),
@@ -198,7 +200,7 @@ def test_another_table_takes_the_place_of_one_only_where_what_was_compiled_is_th
 # ---------------------------------------------------------------- compare
 
 
-def test_the_better_account_is_first_and_none_is_dropped(toys: dict[str, Masked]) -> None:
+def test_the_better_account_is_first_and_none_is_dropped(toys: dict[str, Compiled]) -> None:
     found = compare(
         curve(*RISING),
         ["flat", "line", "tempered-bayes"],
@@ -231,7 +233,7 @@ def test_the_better_account_is_first_and_none_is_dropped(toys: dict[str, Masked]
     assert "tempered Bayes is left out" in said
 
 
-def test_an_account_that_did_not_converge_has_no_rank(toys: dict[str, Masked]) -> None:
+def test_an_account_that_did_not_converge_has_no_rank(toys: dict[str, Compiled]) -> None:
     found = compare(curve(*RISING), ["flat"], draws=50, tune=1, chains=2, seed=1, compiled=toys)
     assert not found.table["converged"].iloc[0]
     assert found.table[["rank", "elpd", "difference", "weight"]].isna().all(axis=None)
@@ -269,7 +271,7 @@ def test_what_cannot_be_held_out_is_said() -> None:
         extrapolate(curve(30, 42, 48), 1, ["x"], seed=0)
 
 
-def test_a_rising_line_carries_further_than_its_last_cell(toys: dict[str, Masked]) -> None:
+def test_a_rising_line_carries_further_than_its_last_cell(toys: dict[str, Compiled]) -> None:
     counts = curve(*RISING)
     found = extrapolate(counts, 4, ["line", "tempered-bayes"], draws=3000, tune=500, chains=2, seed=1, compiled=toys)
     assert list(found.table["account"]) == ["line", CARRIED, "tempered-bayes"]
@@ -359,9 +361,9 @@ def test_sets_left_out_by_weights_and_by_refits_agree(monkeypatch: pytest.Monkey
         for number, share in enumerate(shares)
         for n in (2, 8)
     ]
-    machine = masked(design_of(pd.DataFrame(rows), FLAT))
+    machine = compile_design(design_of(pd.DataFrame(rows), FLAT))
     units = units_of(machine.design.grid)
-    nodes = machine.fit(np.ones(20, dtype=bool), draws=2000, tune=500, chains=4, seed=3).nodes
+    nodes = machine.fit(Effort(tune=500), seed=3).nodes
     sampling = {"draws": 4000, "tune": 500, "chains": 4, "seed": 3}
     weighted = loo.leave_one_out(machine, nodes, units, max_refits=0, **sampling)
     monkeypatch.setattr(loo, "_importance", lambda *_: (np.zeros(10), np.full(10, np.inf), 0.7))

@@ -19,7 +19,7 @@ from probes.runs.folder import RunFolder
 def counts_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, machine in compiled().items():
         monkeypatch.setitem(ACCOUNTS, name, machine.design.account)
-    monkeypatch.setattr("icl.concept.masked.masked", lambda design: compiled()[design.account.name])
+    monkeypatch.setattr("icl.concept.compiled.compile_design", lambda design: compiled()[design.account.name])
     path = tmp_path / "counts.csv"
     curve(*RISING).drop(columns="ceiling").assign(ceiling="").to_csv(path, index=False)
     return path

@@ -15,15 +15,20 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
+from icl.concept.compiled import Compiled
 from icl.concept.design import Design
-from icl.concept.refit import Refitter, reported
+from icl.concept.fit import quantities_of
+from icl.concept.sampler import Effort
 from icl.errors import UserError
 from icl.prompts.seeds import stream
 
-__all__ = ["LOG_LIKELIHOOD", "rank_among", "simulations"]
+__all__ = ["LOG_LIKELIHOOD", "SMALL_FIT", "rank_among", "simulations"]
 
 LOG_LIKELIHOOD = "log likelihood"
 """Quantity that is ranked beside the reported ones: log density of the simulated data, nats."""
+
+SMALL_FIT = Effort(draws=300, tune=200, chains=2, target_accept=0.9, cores=1)
+"""How each of the many small fits is sampled, unless told."""
 
 _LEFT_OUT = ("accuracy",)
 """Reported, but not ranked: a number for each cell, which the log likelihood sums up."""
@@ -32,14 +37,16 @@ _LOW, _HIGH = 0.05, 0.95  # ends of the 90 % interval
 
 
 def simulations(
-    refitter: Refitter, numbers: Iterable[int], *, seed: int, truth: Design | None = None
+    machine: Compiled, effort: Effort, numbers: Iterable[int], *, seed: int, truth: Design | None = None
 ) -> Iterator[pd.DataFrame]:
     """Draw, simulate and fit again, as often as `numbers` has numbers.
 
     Parameters
     ----------
-    refitter
-        What is fitted, and with how much sampling.
+    machine
+        What is fitted.
+    effort
+        How each fit is sampled.
     numbers
         Number of each simulation, its seed together with `seed`: whichever others are run, it comes out the same.
     seed
@@ -69,7 +76,7 @@ def simulations(
             "ask for one simulation or more."
         )
     for number in numbers:
-        yield _simulation(refitter, truth or refitter.design, number, seed)
+        yield _simulation(machine, effort, truth or machine.design, number, seed)
 
 
 def rank_among(
@@ -85,8 +92,8 @@ def rank_among(
     return below + int(rng.integers(equal + 1)), kept.size
 
 
-def _simulation(refitter: Refitter, source: Design, number: int, seed: int) -> pd.DataFrame:
-    design = refitter.design
+def _simulation(machine: Compiled, effort: Effort, source: Design, number: int, seed: int) -> pd.DataFrame:
+    design = machine.design
     kind = (design.account.name, design.observation.name, len(design.grid.models))
     rng = stream(seed, "calibration", *kind, number)
     nodes = source.draw_prior(1, rng)
@@ -94,20 +101,20 @@ def _simulation(refitter: Refitter, source: Design, number: int, seed: int) -> p
     names, truths = _flat(_quantities(design, nodes, observed, rng))
     rows = pd.DataFrame({"simulation": number, "quantity": names, "truth": truths[0, 0]})
     try:
-        nodes, diverging = refitter.sample(observed, seed=int(rng.integers(2**31)))
+        fitted = machine.fit(effort, seed=int(rng.integers(2**31)), observed=observed)
     except (RuntimeError, ValueError) as error:
         return _failed(rows, str(error))
-    _, draws = _flat(_quantities(design, nodes, observed, rng, chains=refitter.effort.chains))
+    _, draws = _flat(_quantities(design, fitted.nodes, observed, rng, chains=effort.chains))
     if not np.isfinite(draws).all():
         return _failed(rows, "a posterior draw is not finite")
-    return _booked(rows, draws, diverging, rng)
+    return _booked(rows, draws, fitted.diverging, rng)
 
 
 def _quantities(
     design: Design, nodes: Mapping[str, ndarray], observed: ndarray, rng: np.random.Generator, *, chains: int = 1
 ) -> xr.Dataset:
     """Everything that a fit reports of its nodes, and the log likelihood of the data."""
-    found = reported(design, nodes, chains, rng).drop_vars(_LEFT_OUT)
+    found = quantities_of(design, nodes, chains, rng)["posterior"].drop_vars(_LEFT_OUT)
     gathered = design.gathered(nodes)
     density = design.observation.log_density(design.probability(gathered), gathered, design.grid.cells, observed)
     return found.assign({LOG_LIKELIHOOD: (("chain", "draw"), density.sum(axis=1).reshape(chains, -1))})

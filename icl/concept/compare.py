@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from icl.concept.accounts import ACCOUNTS, Account, account_named
+from icl.concept.compiled import Compiled, compiled_once
 from icl.concept.design import Design, design_of
-from icl.concept.fit import check_sampling
 from icl.concept.loo import MAX_REFITS, REFIT_RHAT, LeaveOneOut, leave_one_out
 from icl.concept.marginal import Units, units_of
-from icl.concept.masked import Masked, compiled_once
+from icl.concept.sampler import Effort
 from icl.concept.scoring import stacking_weights
 from icl.errors import UserError
 
@@ -59,7 +59,7 @@ def compare(
     chains: int = 4,
     seed: int,
     max_refits: int = MAX_REFITS,
-    compiled: dict[str, Masked] | None = None,
+    compiled: dict[str, Compiled] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Fit accounts and ask how well each predicts a unit that it has not seen.
@@ -86,7 +86,7 @@ def compare(
     UserError
         If an account is not known, or none can be fitted to this table.
     """
-    check_sampling(draws=draws, tune=tune, chains=chains)
+    effort = Effort(draws=draws, tune=tune, chains=chains)
     if draws * chains < _MIN_DRAWS:
         raise UserError(
             f"leaving units out weighs draws by the tail of their likelihood and needs at least {_MIN_DRAWS}, got "
@@ -105,22 +105,20 @@ def compare(
         say = _named(progress, design.account)
         say("compile and fit")
         machine = compiled_once(design, compiled)
-        seen = np.ones(len(design.grid.cells), dtype=bool)
-        whole = machine.fit(seen, draws=draws, tune=tune, chains=chains, seed=seed)
-        converged = whole.diagnosis.converged
-        note = "" if converged else f"no rank: {whole.diagnosis.sentences[0]}"
+        whole = machine.fit(effort, seed=seed)
+        diagnosis = whole.diagnosis
+        converged = diagnosis.converged
+        note = "" if converged else f"no rank: {diagnosis.sentences[0]}"
         row: dict[str, object] = {"account": name, "title": design.account.title}
         row |= {"converged": converged, "seconds": time.perf_counter() - started, "note": note}
         rows.append(row)
-        if not whole.diagnosis.max_rhat <= REFIT_RHAT:
+        if not diagnosis.max_rhat <= REFIT_RHAT:
             continue  # draws of chains that disagree like this have no meaning
         left_out = found[name] = leave_one_out(
             machine,
             whole.nodes,
             units,
-            draws=draws,
-            tune=tune,
-            chains=chains,
+            effort=effort,
             seed=seed,
             max_refits=max_refits if converged else 0,
             progress=say,

@@ -12,6 +12,7 @@ __all__ = [
     "MIN_ESS_BULK",
     "Diagnosis",
     "diagnose",
+    "largest_rhat",
     "posterior_predictive_check",
     "prior_predictive_check",
 ]
@@ -53,6 +54,15 @@ class Diagnosis:
     worst_variable: str
     converged: bool
     sentences: tuple[str, ...]
+
+
+def largest_rhat(quantities: xr.Dataset) -> float:
+    """Largest R-hat of quantities by chain and draw; those that never moved are left out."""
+    import arviz as az
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = az.rhat(quantities)
+    return max(float(values.max()) for values in found.data_vars.values() if values.notnull().any())
 
 
 def diagnose(tree: xr.DataTree) -> Diagnosis:

@@ -11,11 +11,11 @@ from numpy import ndarray
 
 from icl.concept.accounts import ACCOUNTS
 from icl.concept.compare import designs_of
+from icl.concept.compiled import Compiled, compiled_once
 from icl.concept.design import Design
 from icl.concept.diagnose import Diagnosis
-from icl.concept.fit import check_sampling
 from icl.concept.forecast import LEVEL, carried_forward, scored, scores_of
-from icl.concept.masked import Masked, compiled_once
+from icl.concept.sampler import Effort
 from icl.concept.scoring import log_mean_exp
 from icl.errors import UserError
 
@@ -77,7 +77,7 @@ def extrapolate(
     tune: int = 1000,
     chains: int = 4,
     seed: int,
-    compiled: dict[str, Masked] | None = None,
+    compiled: dict[str, Compiled] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Extrapolation:
     """Fit accounts to the cells of at most `shots` demonstrations and predict the others.
@@ -104,7 +104,7 @@ def extrapolate(
     UserError
         If an account is not known, none can be fitted to this table, or the cells cannot be held out.
     """
-    check_sampling(draws=draws, tune=tune, chains=chains)
+    effort = Effort(draws=draws, tune=tune, chains=chains)
     designs, refused = designs_of(counts, accounts, observe)
     first = next(iter(designs.values()))
     seen = seen_cells(first, shots)
@@ -114,9 +114,7 @@ def extrapolate(
         if progress is not None:
             progress(f"{title}: fit to {seen.sum()} cells, predict {(~seen).sum()}")
         started = time.perf_counter()
-        predicted, diagnosis = predict(
-            compiled_once(design, compiled), seen, draws=draws, tune=tune, chains=chains, seed=seed
-        )
+        predicted, diagnosis = predict(compiled_once(design, compiled), seen, effort, seed=seed)
         row = {"account": name, "title": title, **scores_of(predicted), "converged": diagnosis.converged}
         row["seconds"] = round(time.perf_counter() - started, 1)
         rows.append(row | {"note": "" if diagnosis.converged else diagnosis.sentences[0]})
@@ -162,7 +160,7 @@ def seen_cells(design: Design, shots: int) -> Bool[ndarray, " num_cells"]:
 
 
 def predict(
-    machine: Masked, seen: Bool[ndarray, " num_cells"], *, draws: int, tune: int, chains: int, seed: int
+    machine: Compiled, seen: Bool[ndarray, " num_cells"], effort: Effort, *, seed: int
 ) -> tuple[pd.DataFrame, Diagnosis]:
     """Fit an account to the cells that are seen, predict all, and score each prediction.
 
@@ -174,9 +172,10 @@ def predict(
         Of the fit.
     """
     design = machine.design
-    fitted = machine.fit(seen, draws=draws, tune=tune, chains=chains, seed=seed)
-    simulated = design.simulate(fitted.nodes, np.random.default_rng(seed))
-    return scored(design, seen, simulated, log_mean_exp(design.log_likelihood(fitted.nodes))), fitted.diagnosis
+    fitted = machine.fit(effort, seed=seed, seen=seen)
+    nodes = fitted.nodes
+    simulated = design.simulate(nodes, np.random.default_rng(seed))
+    return scored(design, seen, simulated, log_mean_exp(design.log_likelihood(nodes))), fitted.diagnosis
 
 
 def _in_order(rows: list[dict], refused: dict[str, str]) -> pd.DataFrame:

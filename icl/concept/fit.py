@@ -1,49 +1,25 @@
 """Fit an account: one DataTree that holds everything that plots and checks need."""
 
 import json
-import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Float
 from numpy import ndarray
 
 from icl.concept.accounts import DRIFT_DIFFUSION, Account
+from icl.concept.compiled import compile_design
 from icl.concept.design import Design, design_of
 from icl.concept.grid import Grid
 from icl.concept.hierarchy import SET_EFFECT, log_prior, unconstrained
-from icl.errors import UserError
+from icl.concept.sampler import SAMPLE_STATS, Effort, record_of
 
-if TYPE_CHECKING:
-    import nutpie
-
-__all__ = [
-    "SAMPLE_STATS",
-    "TARGET_ACCEPT",
-    "check_sampling",
-    "constant_data",
-    "fit",
-    "nodes_of_tree",
-    "quantities_of",
-    "quiet",
-    "record_of",
-    "sample",
-]
-
-TARGET_ACCEPT = 0.98
-"""Acceptance rate that the step size is tuned to: far above the usual 0.8, for the ridge between hit and drift."""
+__all__ = ["constant_data", "fit", "quantities_of"]
 
 _PRIOR_DRAWS = 2000
-SAMPLE_STATS = ("diverging", "depth", "maxdepth_reached", "n_steps", "step_size", "mean_tree_accept", "energy", "logp")
-"""What is kept of the sampler's record."""
 
 
 def fit(
@@ -86,20 +62,17 @@ def fit(
     UserError
         If the counts cannot inform this account, or the sampler's numbers make no sense.
     """
-    import nutpie
-
-    check_sampling(draws=draws, tune=tune, chains=chains)
+    effort = Effort(draws=draws, tune=tune, chains=chains)
     design = design_of(counts, account, observe=observe)
     # One random stream for each use.
     seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(3)]
     started = time.perf_counter()
-    with quiet("pymc"):
-        compiled = nutpie.compile_pymc_model(design.model())
+    machine = compile_design(design)
     sampling = time.perf_counter()
-    trace = sample(compiled, draws=draws, tune=tune, chains=chains, seed=seeds[1], progress=progress)
+    fitted = machine.fit(effort, seed=seeds[1], progress=progress)
     sampled = time.perf_counter()
     prior = design.draw_prior(_PRIOR_DRAWS, np.random.default_rng(seeds[0]))
-    nodes = nodes_of_tree(trace)
+    trace, nodes = fitted.trace, fitted.nodes
     result = xr.DataTree.from_dict(
         {
             **quantities_of(design, prior, 1, np.random.default_rng(seeds[0] + 1), names=("prior", "prior_predictive")),
@@ -116,88 +89,10 @@ def fit(
             "constant_data": constant_data(design.grid),
         }
     )
-    asked = {"seed": seed, "draws": draws, "tune": tune, "chains": chains, "target_accept": TARGET_ACCEPT}
     result.attrs = {"account": account.name, "observe": observe, "task": " + ".join(design.grid.tasks)}
     result.attrs |= {"priors": json.dumps([asdict(parameter) for parameter in design.parameters])}
-    result.attrs |= record_of(asked, started=started, sampling=sampling, sampled=sampled)
+    result.attrs |= record_of(effort, seed=seed, started=started, sampling=sampling, sampled=sampled)
     return result
-
-
-def record_of(
-    asked: Mapping[str, int | float], *, started: float, sampling: float, sampled: float
-) -> dict[str, int | float | str]:
-    """What every fit writes down: what the sampler was asked, when, by which versions, and in how many seconds.
-
-    Parameters
-    ----------
-    asked
-        The sampler's numbers.
-    started, sampling, sampled
-        `time.perf_counter` when compiling began, when sampling began, and when it ended.
-    """
-    return {
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **asked,
-        "versions": json.dumps({name: version(name) for name in ("pymc", "nutpie", "arviz", "numpy")}),
-        "seconds_compiling": round(sampling - started, 2),
-        "seconds_sampling": round(sampled - sampling, 2),
-        "seconds_total": round(time.perf_counter() - started, 2),
-    }
-
-
-def check_sampling(*, draws: int, tune: int, chains: int) -> None:
-    """Refuse a sampler's numbers that could not be judged.
-
-    Raises
-    ------
-    UserError
-        If there are too few.
-    """
-    if chains < 2 or draws < 4 or tune < 1:
-        raise UserError(
-            f"a fit needs at least 2 chains, 4 draws and 1 tuning draw, got {chains}, {draws} and {tune}; raise them."
-        )
-
-
-def sample(
-    compiled: "nutpie.CompiledModel",
-    *,
-    draws: int,
-    tune: int,
-    chains: int,
-    seed: int,
-    target_accept: float = TARGET_ACCEPT,
-    cores: int | None = None,
-    progress: bool = False,
-) -> xr.DataTree:
-    """Sample a compiled model the lab's way, `cores` chains at once (None: as many as the machine has cores).
-
-    Raises
-    ------
-    RuntimeError
-        If the sampler finds no place to start from.
-    """
-    import nutpie
-
-    return nutpie.sample(
-        compiled,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        seed=seed,
-        target_accept=target_accept,
-        cores=cores,
-        adaptation="low_rank",  # the ridges between hit, miss and drift are directions, which a diagonal cannot stretch
-        save_warmup=False,
-        progress_bar=progress,
-    )
-
-
-def nodes_of_tree(trace: xr.DataTree, group: str = "posterior") -> dict[str, Float[ndarray, "num_draws ..."]]:
-    """Sampled nodes with chains laid end to end: name → (chain × draw, \\*dims)."""
-    return {
-        str(name): values.to_numpy().reshape(-1, *values.shape[2:]) for name, values in trace[group].data_vars.items()
-    }
 
 
 def quantities_of(
@@ -265,15 +160,3 @@ def constant_data(grid: Grid) -> xr.Dataset:
     }
     coords = {name: np.asarray(grid.coords[name]) for name in ("model", "condition", "cell", "example_length")}
     return xr.Dataset(variables, coords=coords)
-
-
-@contextmanager
-def quiet(name: str) -> Iterator[None]:
-    """Hush a logger that narrates each step."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

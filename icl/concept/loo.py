@@ -1,14 +1,15 @@
 """Leave one unit out: Pareto-smoothed importance sampling, and an honest refit wherever that cannot be trusted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from icl.concept.compiled import Compiled
 from icl.concept.marginal import Units, unit_log_likelihood
-from icl.concept.masked import Masked
+from icl.concept.sampler import Effort
 from icl.concept.scoring import log_mean_exp, log_mean_exp_error
 
 __all__ = ["MAX_DRAWS", "MAX_REFITS", "REFIT_RHAT", "LeaveOneOut", "leave_one_out"]
@@ -55,13 +56,11 @@ class LeaveOneOut:
 
 
 def leave_one_out(
-    masked: Masked,
+    machine: Compiled,
     nodes: Mapping[str, ndarray],
     units: Units,
     *,
-    draws: int,
-    tune: int,
-    chains: int,
+    effort: Effort,
     seed: int,
     max_refits: int = MAX_REFITS,
     progress: Callable[[str], None] | None = None,
@@ -70,33 +69,32 @@ def leave_one_out(
 
     Parameters
     ----------
-    masked
+    machine
         The compiled account.
     nodes
         Its draws, made with every cell seen.
     units
         What is left out at once.
-    draws, tune, chains, seed
+    effort, seed
         Of the fit; a refit makes half the draws.
     max_refits
         How many units are refitted at most, the least trustworthy first.
     progress
         Called with a sentence before each refit.
     """
-    density = unit_log_likelihood(masked.design, _thin(nodes, chains), units)
-    elpd, pareto_k, threshold = _importance(density, chains)
+    density = unit_log_likelihood(machine.design, _thin(nodes, effort.chains), units)
+    elpd, pareto_k, threshold = _importance(density, effort.chains)
     doubtful = np.flatnonzero(~(pareto_k <= threshold))
     doubtful = doubtful[np.argsort(-np.nan_to_num(pareto_k[doubtful], nan=np.inf), kind="stable")]
     refitted, unreliable = np.zeros(len(elpd), dtype=bool), np.zeros(len(elpd), dtype=bool)
     unreliable[doubtful] = True
     error = np.full(len(elpd), np.nan)
+    half = replace(effort, draws=max(4, effort.draws // 2))
     for number, unit in enumerate(doubtful[:max_refits]):
         if progress is not None:
             progress(f"fit without {units.labels[unit]} ({number + 1} of {min(len(doubtful), max_refits)})")
-        again = masked.fit(
-            units.of_cell != unit, draws=max(4, draws // 2), tune=tune, chains=chains, seed=seed + 1 + number
-        )
-        unseen = unit_log_likelihood(masked.design, _thin(again.nodes, chains), units)[:, [unit]]
+        again = machine.fit(half, seed=seed + 1 + number, seen=units.of_cell != unit)
+        unseen = unit_log_likelihood(machine.design, _thin(again.nodes, effort.chains), units)[:, [unit]]
         elpd[unit], error[unit] = log_mean_exp(unseen)[0], log_mean_exp_error(unseen)[0]
         refitted[unit], unreliable[unit] = True, again.diagnosis.max_rhat > REFIT_RHAT
     return LeaveOneOut(

@@ -21,7 +21,7 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.fit import SAMPLE_STATS, check_sampling, quiet, record_of
+from icl.concept.sampler import SAMPLE_STATS, Effort, quiet, record_of
 from icl.concept.variance_design import FACTORS, PROMPT_FACTORS, VarianceDesign, design_of
 from icl.errors import UserError
 
@@ -109,7 +109,8 @@ def fit_variance(
     """
     import nutpie
 
-    check_sampling(draws=draws, tune=tune, chains=chains)
+    # Few answers a level leave narrow necks.
+    effort = Effort(draws=draws, tune=tune, chains=chains, target_accept=0.95 if score == "accuracy" else 0.9)
     design = design_of(outcomes, score)
     crossed = sum(design.num_levels.values()) - max(design.num_levels.values(), default=0)
     if crossed > MOST_LEVELS:
@@ -123,11 +124,8 @@ def fit_variance(
         sampling = time.perf_counter()
         tree = nutpie.sample(
             compiled,
-            draws=draws,
-            tune=tune,
-            chains=chains,
+            **asdict(effort),
             seed=int(np.random.SeedSequence(seed).generate_state(1)[0]),
-            target_accept=0.95 if score == "accuracy" else 0.9,  # few answers a level leave narrow necks
             save_warmup=False,
             progress_bar=progress,
         )
@@ -149,8 +147,7 @@ def fit_variance(
         "absent": json.dumps(design.absent),
         "priors": json.dumps(asdict(priors)),
     }
-    asked = {"seed": seed, "draws": draws, "tune": tune, "chains": chains}
-    result.attrs |= record_of(asked, started=started, sampling=sampling, sampled=finished)
+    result.attrs |= record_of(effort, seed=seed, started=started, sampling=sampling, sampled=finished)
     return result
 
 

@@ -15,8 +15,11 @@ import xarray as xr
 from numpy import ndarray
 
 from icl.concept.accounts import DRIFT_DIFFUSION, TEMPERED_BAYES, Account
+from icl.concept.compiled import compile_design
 from icl.concept.design import design_of
-from icl.concept.refit import Effort, Refitter, largest_rhat, reported
+from icl.concept.diagnose import largest_rhat
+from icl.concept.fit import quantities_of
+from icl.concept.sampler import Effort
 from icl.errors import UserError
 from icl.ginc.family import GincFamily, default_family
 from icl.ginc.implied import tempered_predictive
@@ -182,15 +185,15 @@ def _fits(
     say: Callable[[str], None],
 ) -> Iterator[xr.Dataset]:
     """Fit an account to each predictor's counts; one compilation serves all, since only the answers differ."""
-    refitter = Refitter.of(design_of(counts[0], account), effort)
+    machine = compile_design(design_of(counts[0], account))
     for table in counts:
         name = table["model"].iloc[0]
         say(f"{account.name}: {name}")
         rng = stream(question.seed, "agreement", account.name, name)
-        nodes, diverging = refitter.sample(table["num_correct"].to_numpy(), seed=int(rng.integers(2**31)))
-        found = reported(refitter.design, nodes, effort.chains, rng)
-        attrs = {"max_rhat": largest_rhat(found), "divergence_share": float(diverging.mean())}
-        lengths = refitter.design.grid.conditions["example_length"].to_numpy(dtype=int)
+        fitted = machine.fit(effort, seed=int(rng.integers(2**31)), observed=table["num_correct"].to_numpy())
+        found = quantities_of(machine.design, fitted.nodes, effort.chains, rng)["posterior"]
+        attrs = {"max_rhat": largest_rhat(found), "divergence_share": float(fitted.diverging.mean())}
+        lengths = machine.design.grid.conditions["example_length"].to_numpy(dtype=int)
         yield found.assign_coords(k=("condition", lengths)).assign_attrs(attrs)
 
 

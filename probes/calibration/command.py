@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from icl.concept.accounts import ACCOUNTS, account_named
@@ -44,7 +44,7 @@ def calibrate(options: Namespace) -> None:
 
 
 def _simulate(options: Namespace) -> None:
-    from icl.concept.refit import Effort
+    from icl.concept.calibrate import SMALL_FIT
     from probes.calibration.designs import calibration_designs
     from probes.calibration.run import calibrate_designs
     from probes.calibration.store import open_folder
@@ -56,7 +56,7 @@ def _simulate(options: Namespace) -> None:
         raise UserError(f"calibration needs --simulations of {_FEWEST} or more, got {num_simulations}; try 300.")
     observe = observation_named(options.observe or "counts").name
     chosen = {name: getattr(options, name) for name in ("draws", "tune") if getattr(options, name) is not None}
-    effort = Effort(**chosen, cores=options.jobs)
+    effort = replace(SMALL_FIT, **chosen, cores=options.jobs)
     designs = calibration_designs(_accounts(options.accounts), observe)
     folder = open_folder(options.out, designs, seed=options.seed, observe=observe, effort=effort)
     with _bar(options, num_simulations * len(designs), "fit") as bar:
@@ -73,7 +73,7 @@ def _simulate(options: Namespace) -> None:
 
 
 def _agree(options: Namespace) -> None:
-    from icl.concept.refit import Effort
+    from icl.concept.sampler import Effort
     from icl.ginc.family import default_family, load_family
     from probes.calibration.agreement import AgreementQuestion, measure_agreement
     from probes.calibration.agreement_words import agreement_lines
@@ -92,7 +92,7 @@ def _agree(options: Namespace) -> None:
         predictor.check_length(question.longest_prompt)
     identities = {predictor.name: predictor.identity() for predictor in predictors}
     folder = open_agreement(options.out, asdict(question) | {"family": family.fingerprint, "models": identities})
-    effort = Effort(draws=600, tune=400, target_accept=0.95, cores=options.jobs)
+    effort = Effort(draws=600, tune=400, chains=2, target_accept=0.95, cores=options.jobs)
     with _bar(options, None, "part") as bar:
 
         def progress(what: str) -> None:

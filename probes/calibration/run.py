@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from icl.concept.calibrate import simulations
+from icl.concept.compiled import compile_design
 from icl.concept.design import Design
-from icl.concept.refit import Effort, Refitter
+from icl.concept.sampler import Effort
 from icl.concept.uniformity import summarise_ranks
 from probes.calibration.store import CalibrationFolder
 from probes.runs.folder import RunFolder
@@ -62,7 +63,7 @@ def _simulate(
     if not numbers:
         return
     found = []
-    for simulation in simulations(Refitter.of(design, effort), numbers, seed=seed):
+    for simulation in simulations(compile_design(design), effort, numbers, seed=seed):
         found.append(simulation)
         progress(name, 1)
         if len(found) == BATCH:

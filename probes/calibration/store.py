@@ -20,7 +20,7 @@ from zlib import crc32
 import pandas as pd
 
 from icl.concept.design import Design
-from icl.concept.refit import Effort
+from icl.concept.sampler import Effort
 from icl.errors import UserError
 from probes.runs.folder import write_whole
 from probes.runs.versions import versions

@@ -18,8 +18,8 @@ def compare(options: Namespace) -> None:
     """Compare accounts, write tables and figures, and print what came of it."""
     from icl.concept.compare import compare as compare_accounts
     from icl.concept.compare import designs_of
+    from icl.concept.compiled import Compiled
     from icl.concept.extrapolate import extrapolate, seen_cells
-    from icl.concept.masked import Masked
     from probes.report.comparison_figures import write_comparison_figures
 
     if options.seed < 0:
@@ -30,7 +30,7 @@ def compare(options: Namespace) -> None:
         designs, _ = designs_of(counts, options.accounts, options.observe)
         seen_cells(next(iter(designs.values())), shots)
     asked = {name: getattr(options, name) for name in ("accounts", "observe", "draws", "tune", "chains", "seed")}
-    compiled: dict[str, Masked] = {}
+    compiled: dict[str, Compiled] = {}
     shared = asked | {"compiled": compiled, "progress": None if options.json else _say}
     with folder.locked():
         compared = compare_accounts(counts, max_refits=options.max_refits, **shared)

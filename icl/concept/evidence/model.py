@@ -25,7 +25,7 @@ import xarray as xr
 
 from icl.concept.evidence.design import EvidenceDesign, evidence_design
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
-from icl.concept.fit import SAMPLE_STATS, TARGET_ACCEPT, check_sampling, quiet, record_of, sample
+from icl.concept.sampler import SAMPLE_STATS, Effort, quiet, record_of, sample
 from icl.errors import UserError
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def fit_evidence(
     import nutpie
     import pymc as pm
 
-    check_sampling(draws=draws, tune=tune, chains=chains)
+    effort = Effort(draws=draws, tune=tune, chains=chains)
     model = build_evidence_model(cells, priors, concepts=concepts)
     seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(3)]
     plain = {"mode": "FAST_COMPILE"}  # compiling would take longer than the few predictive draws do
@@ -217,7 +217,7 @@ def fit_evidence(
         prior = pm.sample_prior_predictive(_PRIOR_DRAWS, model=model, random_seed=seeds[0], compile_kwargs=plain)
         compiled = nutpie.compile_pymc_model(model)
         sampling = time.perf_counter()
-        tree = sample(compiled, draws=draws, tune=tune, chains=chains, seed=seeds[1], progress=progress)
+        tree = sample(compiled, effort, seed=seeds[1], progress=progress)
         sampled = time.perf_counter()
         predictive = pm.sample_posterior_predictive(
             tree,
@@ -241,10 +241,9 @@ def fit_evidence(
         "constant_data": constant_data(evidence_design(cells)),
     }
     result = xr.DataTree.from_dict(groups)
-    asked = {"seed": seed, "draws": draws, "tune": tune, "chains": chains, "target_accept": TARGET_ACCEPT}
     result.attrs = {"account": "evidence", "concepts": concepts, "priors": json.dumps(asdict(priors))}
     result.attrs |= {"normalisation": cells.attrs.get("normalisation", "")}
-    result.attrs |= record_of(asked, started=started, sampling=sampling, sampled=sampled)
+    result.attrs |= record_of(effort, seed=seed, started=started, sampling=sampling, sampled=sampled)
     return result
 
 

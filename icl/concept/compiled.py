@@ -1,62 +1,97 @@
-"""Fit an account to some cells of a table, and keep the others to judge it by.
+"""An account compiled for one layout of cells: what was observed changes from fit to fit, and cells can be held out.
 
 Coordinates and priors are those of the whole table. A cell that is held out has weight 0 in the likelihood, and a
-neutral value stands in its place, so that nothing of it can reach the posterior. One compiled model serves all.
+neutral value stands in its place, so that nothing of it can reach the posterior.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from icl.concept.design import Design
 from icl.concept.diagnose import Diagnosis, diagnose
-from icl.concept.fit import check_sampling, nodes_of_tree, quiet, sample
+from icl.concept.sampler import Effort, nodes_of_tree, quiet, sample
 
 if TYPE_CHECKING:
     import nutpie
 
-__all__ = ["Masked", "MaskedFit", "compiled_once", "masked"]
+__all__ = ["Compiled", "Fitted", "compile_design", "compiled_once"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskedFit:
-    """Draws that some cells were seen for.
+class Fitted:
+    """Draws of one fit.
 
     Attributes
     ----------
-    nodes
-        Sampled nodes: name → (draw, \\*dims), as `Design` takes them.
-    diagnosis
-        Whether they may be read.
+    trace
+        What the sampler gave: groups posterior and sample_stats.
     """
 
-    nodes: Mapping[str, ndarray]
-    diagnosis: Diagnosis
+    trace: xr.DataTree
+
+    @property
+    def nodes(self) -> dict[str, Float[ndarray, "num_draws ..."]]:
+        """Sampled nodes, name → (draw, \\*dims), chains laid end to end, as `Design` takes them."""
+        return nodes_of_tree(self.trace)
+
+    @property
+    def diverging(self) -> Bool[ndarray, "num_chains num_draws"]:
+        """Which draws diverged."""
+        return self.trace["sample_stats"]["diverging"].to_numpy()
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Whether the draws may be read."""
+        return diagnose(self.trace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Masked:
-    """A design, compiled so that cells can be held out."""
+class Compiled:
+    """A design, and its model as nutpie runs it."""
 
     design: Design
-    compiled: "nutpie.CompiledModel"
+    model: "nutpie.CompiledModel"
 
-    def fit(self, seen: Bool[ndarray, " num_cells"], *, draws: int, tune: int, chains: int, seed: int) -> MaskedFit:
-        """Sample the posterior given the cells that are seen."""
-        check_sampling(draws=draws, tune=tune, chains=chains)
-        data = {
-            "observed": np.where(seen, self.design.observed(), _neutral(self.design)),
-            "weights": seen.astype(float),
-        }
-        compiled = self.compiled.with_data(**data)
-        trace = sample(compiled, draws=draws, tune=tune, chains=chains, seed=seed)
-        return MaskedFit(nodes=nodes_of_tree(trace), diagnosis=diagnose(trace))
+    def fit(
+        self,
+        effort: Effort,
+        *,
+        seed: int,
+        observed: ndarray | None = None,
+        seen: Bool[ndarray, " num_cells"] | None = None,
+        progress: bool = False,
+    ) -> Fitted:
+        """Sample the posterior.
 
-    def of(self, design: Design) -> "Masked":
+        Parameters
+        ----------
+        effort
+            How much sampling.
+        seed
+            The sampler's.
+        observed
+            Data in place of the design's own.
+        seen
+            Cells that are not held out; None: all.
+        progress
+            Whether nutpie shows a progress bar.
+
+        Raises
+        ------
+        RuntimeError
+            If the sampler finds no place to start from.
+        """
+        observed = self.design.observed() if observed is None else observed
+        seen = np.ones(len(observed), dtype=bool) if seen is None else seen
+        data = {"observed": np.where(seen, observed, _neutral(self.design)), "weights": seen.astype(float)}
+        return Fitted(trace=sample(self.model.with_data(**data), effort, seed=seed, progress=progress))
+
+    def of(self, design: Design) -> "Compiled":
         """Put another table of the same shape in this one's place, which spares compiling.
 
         Raises
@@ -69,8 +104,8 @@ class Masked:
         return replace(self, design=design)
 
 
-def masked(design: Design) -> Masked:
-    """Compile a design so that cells can be held out."""
+def compile_design(design: Design) -> Compiled:
+    """Compile a design."""
     import nutpie
     import pymc as pm
 
@@ -82,16 +117,15 @@ def masked(design: Design) -> Masked:
         # Cell by cell the likelihood is already there once, so a weight w adds w − 1 of it.
         pm.Potential("held_out", (weights - 1) * density)
     with quiet("pymc"):
-        compiled = nutpie.compile_pymc_model(model)
-    return Masked(design=design, compiled=compiled)
+        return Compiled(design=design, model=nutpie.compile_pymc_model(model))
 
 
-def compiled_once(design: Design, compiled: dict[str, Masked] | None) -> Masked:
+def compiled_once(design: Design, compiled: dict[str, Compiled] | None) -> Compiled:
     """Take an account from those that were compiled for tables of this shape, or compile it and put it there."""
     known = {} if compiled is None else compiled
     name = design.account.name
     if name not in known:
-        known[name] = masked(design)
+        known[name] = compile_design(design)
     return known[name].of(design)
 
 

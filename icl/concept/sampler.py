@@ -1,0 +1,129 @@
+"""How every fit is sampled, and what is written down of it."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import xarray as xr
+from jaxtyping import Float
+from numpy import ndarray
+
+from icl.errors import UserError
+
+if TYPE_CHECKING:
+    import nutpie
+
+__all__ = ["SAMPLE_STATS", "TARGET_ACCEPT", "Effort", "nodes_of_tree", "quiet", "record_of", "sample"]
+
+TARGET_ACCEPT = 0.98
+"""Acceptance rate that the step size is tuned to: far above the usual 0.8, for the ridge between hit and drift."""
+
+SAMPLE_STATS = ("diverging", "depth", "maxdepth_reached", "n_steps", "step_size", "mean_tree_accept", "energy", "logp")
+"""What is kept of the sampler's record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much sampling a fit gets.
+
+    Attributes
+    ----------
+    draws, tune, chains
+        Kept and tuning draws of each chain, and their number: two or more, so that they can disagree.
+    target_accept
+        Acceptance rate that the step size is tuned to.
+    cores
+        Chains that run at once, None: as many as the machine has cores. It changes no number.
+
+    Raises
+    ------
+    UserError
+        If the draws would be too few to be judged.
+    """
+
+    draws: int = 2000
+    tune: int = 1000
+    chains: int = 4
+    target_accept: float = TARGET_ACCEPT
+    cores: int | None = None
+
+    def __post_init__(self):
+        if self.chains < 2 or self.draws < 4 or self.tune < 1:
+            raise UserError(
+                "a fit needs at least 2 chains, 4 draws and 1 tuning draw, got "
+                f"{self.chains}, {self.draws} and {self.tune}; raise them."
+            )
+
+
+def sample(
+    compiled: "nutpie.CompiledModel",
+    effort: Effort,
+    *,
+    seed: int,
+    progress: bool = False,
+) -> xr.DataTree:
+    """Sample a compiled model the lab's way: groups posterior and sample_stats.
+
+    Raises
+    ------
+    RuntimeError
+        If the sampler finds no place to start from.
+    """
+    import nutpie
+
+    return nutpie.sample(
+        compiled,
+        **asdict(effort),
+        seed=seed,
+        adaptation="low_rank",  # the ridges between hit, miss and drift are directions, which a diagonal cannot stretch
+        save_warmup=False,
+        progress_bar=progress,
+    )
+
+
+def nodes_of_tree(trace: xr.DataTree, group: str = "posterior") -> dict[str, Float[ndarray, "num_draws ..."]]:
+    """Sampled nodes with chains laid end to end: name → (chain × draw, \\*dims)."""
+    return {
+        str(name): values.to_numpy().reshape(-1, *values.shape[2:]) for name, values in trace[group].data_vars.items()
+    }
+
+
+def record_of(
+    effort: Effort, *, seed: int, started: float, sampling: float, sampled: float
+) -> dict[str, int | float | str]:
+    """What every fit writes down: what the sampler was asked, when, by which versions, and in how many seconds.
+
+    Parameters
+    ----------
+    effort, seed
+        What was asked.
+    started, sampling, sampled
+        `time.perf_counter` when compiling began, when sampling began, and when it ended.
+    """
+    return {
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        **{name: getattr(effort, name) for name in ("draws", "tune", "chains", "target_accept")},
+        "versions": json.dumps({name: version(name) for name in ("pymc", "nutpie", "arviz", "numpy")}),
+        "seconds_compiling": round(sampling - started, 2),
+        "seconds_sampling": round(sampled - sampling, 2),
+        "seconds_total": round(time.perf_counter() - started, 2),
+    }
+
+
+@contextmanager
+def quiet(name: str) -> Iterator[None]:
+    """Hush a logger that narrates each step."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
