@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from icl.concept.evidence import EVIDENCE
 from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from probes.evidence_words import evidence_lines
@@ -16,10 +17,7 @@ from probes.runs.folder import RunFolder, open_run, write_tree
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["EVIDENCE", "counts_of", "decompose_run", "fit", "fit_run", "one_model"]
-
-EVIDENCE = "evidence"
-"""The account that is no law of curves: it takes demonstrations apart."""
+__all__ = ["counts_of", "decompose_run", "fit", "fit_run", "one_model"]
 
 
 def fit(options: Namespace) -> None:
@@ -121,7 +119,7 @@ def decompose_run(
     """
     from icl.concept.diagnose import diagnose
     from icl.concept.evidence.design import evidence_cells
-    from icl.concept.evidence.model import fit_evidence
+    from icl.concept.evidence.fit import fit_evidence
     from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 
     tables = [

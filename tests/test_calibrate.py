@@ -1,31 +1,36 @@
 """Calibration tells right fits from wrong ones, counts what failed, and goes on where it stopped."""
 
 import argparse
-from dataclasses import dataclass, replace
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from icl.concept.accounts import POWER
-from icl.concept.calibrate import LOG_LIKELIHOOD, SMALL_FIT, rank_among, simulations
-from icl.concept.compiled import Compiled, compile_design
+from icl.concept.calibrate import LOG_LIKELIHOOD, SMALL_FIT, AccountTrial, Fits, rank_among, simulations
+from icl.concept.compiled import Fitted
 from icl.concept.design import Design, design_of
 from icl.concept.diagnose import largest_rhat
+from icl.concept.evidence.design import evidence_design, label_evidence
+from icl.concept.evidence.fit import in_dims
+from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS
+from icl.concept.evidence.simulate import draw_prior, draw_walk, expected_accuracy
+from icl.concept.evidence.trial import EvidenceTrial
 from icl.concept.fit import quantities_of
+from icl.concept.sampler import Effort
 from icl.concept.uniformity import BAND, ecdf_band, ecdf_difference, summarise_ranks
 from icl.errors import UserError
 from icl.ginc.family import sample_family
 from icl.ginc.implied import tempered_predictive
-from probes.calibration import run as run_module
 from probes.calibration.agreement import Agreement, AgreementQuestion, measure_agreement
 from probes.calibration.agreement_words import agreement_lines, rank_correlation
 from probes.calibration.answers import acted_log_odds, answers_of, ask, count_answers, growth
 from probes.calibration.command import calibrate
-from probes.calibration.designs import TWO_MODELS, calibration_designs, one_model
-from probes.calibration.run import BATCH, calibrate_designs
+from probes.calibration.run import BATCH, run_trials
 from probes.calibration.store import open_agreement, open_folder
+from probes.calibration.trials import TWO_MODELS, calibration_trials, ladder, one_model
 from probes.calibration.words import calibration_lines
 from probes.concept_flags import add_calibrate
 from probes.report.calibration_figures import draw_agreement, draw_calibration
@@ -40,39 +45,43 @@ def small_design(account=POWER) -> Design:
     return design_of(table[(table["example_length"] == 10) & (table["label_mode"] != "random")], account)
 
 
-def shifted(by: float) -> Design:
-    """The small design with another prior of the accuracy that many demonstrations lead to."""
+SMALL = AccountTrial(design=small_design())
+
+
+def shifted(by: float) -> AccountTrial:
+    """The small table with another prior of the accuracy that many demonstrations lead to."""
     moved = tuple(
         replace(parameter, location=parameter.location + by) if parameter.name == "end_logit" else parameter
         for parameter in POWER.parameters
     )
-    return small_design(replace(POWER, parameters=moved))
+    return AccountTrial(design=small_design(replace(POWER, parameters=moved)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriorSampler(Compiled):
+def from_the_prior(effort: Effort, *, seed: int, observed: np.ndarray) -> Fitted:
     """A sampler that never looks at the data."""
+    nodes = SMALL.design.draw_prior(effort.chains * effort.draws, np.random.default_rng(seed))
+    dims = {name: [f"{name}_{axis}" for axis in range(1, values.ndim)] for name, values in nodes.items()}
+    shape = (effort.chains, effort.draws)
+    draws = {name: (("chain", "draw", *dims[name]), x.reshape(*shape, *x.shape[1:])) for name, x in nodes.items()}
+    return undiverged(xr.Dataset(draws))
 
-    model: None = None
 
-    def fit(self, effort, *, seed, observed):
-        nodes = self.design.draw_prior(effort.chains * effort.draws, np.random.default_rng(seed))
-        return SimpleNamespace(nodes=nodes, diverging=np.zeros((effort.chains, effort.draws), dtype=bool))
+def undiverged(posterior: xr.Dataset) -> Fitted:
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(shape, dtype=bool))})
+    return Fitted(trace=xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LostSampler(PriorSampler):
+def lost(effort: Effort, *, seed: int, observed: np.ndarray) -> Fitted:
     """A sampler that finds no place to start from, but for half of the data."""
-
-    def fit(self, effort, *, seed, observed):
-        if seed % 2:
-            raise RuntimeError("no place to start from")
-        return PriorSampler.fit(self, effort, seed=seed, observed=observed)
+    if seed % 2:
+        raise RuntimeError("no place to start from")
+    return from_the_prior(effort, seed=seed, observed=observed)
 
 
 @pytest.fixture(scope="module")
-def machine() -> Compiled:
-    return compile_design(small_design())
+def fit() -> Fits:
+    return SMALL.compiled()
 
 
 def conjugate_ranks(*, posterior_width: float, count: int = 150) -> pd.DataFrame:
@@ -127,46 +136,46 @@ def test_ranks_are_thinned_by_effective_draws_and_ties_are_drawn():
     assert set(ties) == set(range(11))
 
 
-def test_a_fit_sees_the_data_that_were_swapped_in(machine):
+def test_a_fit_sees_the_data_that_were_swapped_in(fit):
     rng = np.random.default_rng(0)
-    prompts = machine.design.grid.cells["num_prompts"].to_numpy()
+    prompts = SMALL.design.grid.cells["num_prompts"].to_numpy()
     for share in (0.0, 0.2, 0.8, 1.0):  # all wrong and all right can be fitted as well
-        fitted = machine.fit(EFFORT, seed=1, observed=(share * prompts).astype(int))
-        found = quantities_of(machine.design, fitted.nodes, EFFORT.chains, rng)["posterior"]
+        fitted = fit(EFFORT, seed=1, observed=(share * prompts).astype(int))
+        found = quantities_of(SMALL.design, fitted.nodes, EFFORT.chains, rng)["posterior"]
         assert fitted.diverging.shape == (EFFORT.chains, EFFORT.draws)
         np.testing.assert_allclose(found["accuracy"].median(("chain", "draw")), share, atol=0.06)
         assert 0.99 < largest_rhat(found) < 1.2
 
 
-def test_simulations_of_an_account_are_calibrated_and_a_wrong_prior_shows(machine):
-    right = summarise_ranks(pd.concat(simulations(machine, EFFORT, range(20), seed=2)))
+def test_simulations_of_an_account_are_calibrated_and_a_wrong_prior_shows(fit):
+    right = summarise_ranks(pd.concat(simulations(SMALL, fit, EFFORT, range(20), seed=2)))
     judged = right.set_index("quantity")
     assert list(judged.index) == ["start_logit", "end_logit", "exponent", "log_precision", LOG_LIKELIHOOD]
     assert judged["uniform"].all()
     assert (judged["failed"] == 0).all()
     assert (judged["converged"] > 0.7).all()
     assert judged.loc["start_logit", "recovery"] > 0.9
-    wrong = summarise_ranks(pd.concat(simulations(machine, EFFORT, range(20), seed=2, truth=shifted(4.0))))
+    wrong = summarise_ranks(pd.concat(simulations(SMALL, fit, EFFORT, range(20), seed=2, truth=shifted(4.0))))
     assert not wrong.set_index("quantity").loc["end_logit", "uniform"]
 
 
 def test_a_simulation_is_the_same_whichever_others_are_run():
-    sampler = PriorSampler(design=small_design())
-    together = list(simulations(sampler, EFFORT, [3, 4], seed=0))[1]
-    pd.testing.assert_frame_equal(together, next(simulations(sampler, EFFORT, [4], seed=0)))
-    assert not together["truth"].equals(next(simulations(sampler, EFFORT, [4], seed=1))["truth"])
+    sampler = from_the_prior
+    together = list(simulations(SMALL, sampler, EFFORT, [3, 4], seed=0))[1]
+    pd.testing.assert_frame_equal(together, next(simulations(SMALL, sampler, EFFORT, [4], seed=0)))
+    assert not together["truth"].equals(next(simulations(SMALL, sampler, EFFORT, [4], seed=1))["truth"])
 
 
 def test_a_sampler_that_ignores_the_data_shows_in_the_log_likelihood_alone():
-    sampler = PriorSampler(design=small_design())
-    judged = summarise_ranks(pd.concat(simulations(sampler, EFFORT, range(60), seed=0))).set_index("quantity")
+    sampler = from_the_prior
+    judged = summarise_ranks(pd.concat(simulations(SMALL, sampler, EFFORT, range(60), seed=0))).set_index("quantity")
     assert judged.drop(index=LOG_LIKELIHOOD)["uniform"].all()
     assert not judged.loc[LOG_LIKELIHOOD, "uniform"]
 
 
 def test_fits_that_fail_are_counted():
-    sampler = LostSampler(design=small_design())
-    ranks = pd.concat(simulations(sampler, EFFORT, range(20), seed=0), ignore_index=True)
+    sampler = lost
+    ranks = pd.concat(simulations(SMALL, sampler, EFFORT, range(20), seed=0), ignore_index=True)
     failed = ranks.drop_duplicates("simulation")["reason"].ne("").sum()
     assert 0 < failed < 20
     summary = summarise_ranks(ranks)
@@ -177,30 +186,56 @@ def test_fits_that_fail_are_counted():
 
 
 def test_every_account_is_laid_out_with_cells_that_inform_it():
-    designs = calibration_designs(["drift-diffusion", "tempered-bayes", "arora", "logistic"], "counts")
-    assert list(designs) == ["drift-diffusion", "tempered-bayes", "arora", "logistic", TWO_MODELS]
-    assert {len(design.grid.cells) for design in designs.values()} == {14}
-    assert len(designs[TWO_MODELS].grid.models) == 2
-    assert len(designs[TWO_MODELS].grid.sets) == 4
-    assert calibration_designs(["power"], "logprob")["power"].observation.name == "logprob"
+    trials = calibration_trials(["drift-diffusion", "tempered-bayes", "arora", "logistic"], "counts")
+    assert list(trials) == ["drift-diffusion", "tempered-bayes", "arora", "logistic", TWO_MODELS]
+    assert {len(trial.design.grid.cells) for trial in trials.values()} == {14}
+    assert len(trials[TWO_MODELS].design.grid.models) == 2
+    assert len(trials[TWO_MODELS].design.grid.sets) == 4
+    assert calibration_trials(["power"], "logprob")["power"].design.observation.name == "logprob"
+    evidence = calibration_trials(["evidence"], "counts")
+    assert [(trial.concepts, len(trial.cells)) for trial in evidence.values()] == [(2, 37), (3, 43)]
+    assert len({trial.settings() for trial in (*trials.values(), *evidence.values())}) == 7
+
+
+def test_the_evidence_decomposition_is_ranked_with_what_is_made_of_it():
+    trial = EvidenceTrial(cells=ladder(flipped=True), concepts=3)
+    design = evidence_design(trial.cells)
+
+    def from_its_prior(effort: Effort, *, seed: int, observed: np.ndarray) -> Fitted:
+        rng, num_draws = np.random.default_rng(seed), effort.chains * effort.draws
+        drawn = draw_prior(design, DEFAULT_EVIDENCE_PRIORS, concepts=3, num_draws=num_draws, rng=rng)
+        drawn["accuracy"] = expected_accuracy(trial.cells, drawn, draw_walk(design, drawn["walk_deviation"], rng))
+        return undiverged(in_dims(design, drawn, chains=effort.chains))
+
+    ranks = pd.concat(simulations(trial, from_its_prior, EFFORT, range(40), seed=0))
+    judged = summarise_ranks(ranks).set_index("quantity")
+    made = {"permuted_gap", "label share", "drift of right labels", "break-even share"}
+    assert made < set(judged.index)
+    assert judged.drop(index=LOG_LIKELIHOOD)["uniform"].all()
+    assert not judged.loc[LOG_LIKELIHOOD, "uniform"]  # its draws never look at the data
+    one = ranks[ranks["simulation"] == 0].set_index("quantity")["truth"]
+    drift = one["inputs"] + one["label_space"] + one["labels"] - one["noise"]
+    assert one["drift of right labels"] == pytest.approx(drift)
+    right = label_evidence(one["break-even share"], one["label_noise"], 2)
+    assert one["inputs"] + one["label_space"] + one["label_weight"] * right == pytest.approx(one["noise"])
 
 
 def ask_for(folder, **changed):
     asked = {"seed": 0, "observe": "counts", "effort": EFFORT} | changed
     return open_folder(
-        folder, {"power": changed.pop("design", small_design())}, **{k: v for k, v in asked.items() if k != "design"}
+        folder, {"power": changed.pop("trial", SMALL)}, **{k: v for k, v in asked.items() if k != "trial"}
     )
 
 
 def test_a_killed_calibration_goes_on_and_ends_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "compile_design", lambda design: PriorSampler(design=design))
-    designs = {"power": small_design()}
+    monkeypatch.setattr(AccountTrial, "compiled", lambda trial: from_the_prior)
+    trials = {"power": SMALL}
 
     def go(folder, simulated: list, number: int):
         def progress(name, done):
             simulated.append(done)
 
-        return calibrate_designs(designs, folder, num_simulations=number, seed=0, effort=EFFORT, progress=progress)
+        return run_trials(trials, folder, num_simulations=number, seed=0, effort=EFFORT, progress=progress)
 
     whole, _ = go(ask_for(tmp_path / "whole"), [], 30)
     folder, simulated = ask_for(tmp_path / "killed"), []
@@ -227,7 +262,7 @@ def test_a_folder_is_not_mixed(tmp_path):
         ask_for(folder, effort=replace(EFFORT, draws=100))
     ask_for(folder, effort=replace(EFFORT, cores=2))
     with pytest.raises(UserError, match="other priors or cells of power"):
-        ask_for(folder, design=shifted(1.0))
+        ask_for(folder, trial=shifted(1.0))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     for opener in (ask_for, lambda path: open_agreement(path, {})):
@@ -239,6 +274,7 @@ def test_a_folder_is_not_mixed(tmp_path):
     ("flags", "sentence"),
     [
         (["--simulations", "5"], "needs --simulations of 10 or more, got 5"),
+        (["--accounts", "evidence", "--observe", "logprob"], "account evidence is fitted to counts, got --observe"),
         (["--accounts", "powr"], "no account 'powr'. Known: .* Did you mean 'power'"),
         (["--observe", "logits"], "no observation 'logits'"),
         (["--seed", "-1"], "--seed cannot be negative, got -1"),
@@ -259,9 +295,9 @@ def test_mistakes_are_told_in_a_sentence(tmp_path, flags, sentence):
 
 
 def test_simulations_need_numbers():
-    sampler = PriorSampler(design=small_design())
+    sampler = from_the_prior
     with pytest.raises(UserError, match="ask for one simulation or more"):
-        next(simulations(sampler, EFFORT, [], seed=0))
+        next(simulations(SMALL, sampler, EFFORT, [], seed=0))
     with pytest.raises(UserError, match="there are no ranks"):
         summarise_ranks(pd.DataFrame())
 

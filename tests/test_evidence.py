@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy.stats import ks_2samp
 
 from icl.concept.diagnose import diagnose, posterior_predictive_check
 from icl.concept.evidence.design import evidence_cells, evidence_design, label_evidence
+from icl.concept.evidence.fit import constant_data, fit_evidence
 from icl.concept.evidence.identified import DATA, DATA_AND_NOISE_PRIOR, PRIOR, identified_sums, told_by
-from icl.concept.evidence.model import build_evidence_model, constant_data, fit_evidence
-from icl.concept.evidence.simulate import expected_accuracy, simulate_evidence
+from icl.concept.evidence.model import build_evidence_model
+from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS
+from icl.concept.evidence.simulate import draw_prior, expected_accuracy, simulate_evidence
 from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 from icl.errors import UserError
 from probes.report.section import Material
@@ -258,6 +261,19 @@ def test_mean_accuracy_agrees_with_the_second_implementation(rng, concepts, m):
         np.testing.assert_allclose(
             mine["labels"], mine["label_weight"] * label_evidence(1.0, mine["label_noise"], m), atol=1e-10
         )
+
+
+@pytest.mark.parametrize("concepts", [2, 3])
+def test_the_priors_drawn_by_numpy_are_the_models(rng, concepts):
+    import pymc as pm
+
+    cells = ladder(rng, modes=(*LADDER, ("flipped", "task")), m=3)
+    numpy = draw_prior(evidence_design(cells), DEFAULT_EVIDENCE_PRIORS, concepts=concepts, num_draws=2000, rng=rng)
+    model = build_evidence_model(cells, concepts=concepts)
+    with model:
+        drawn = pm.draw([model[name] for name in numpy], random_seed=1, draws=2000, mode="FAST_COMPILE")
+    for name, values in zip(numpy, drawn):
+        assert ks_2samp(values.ravel(), numpy[name].ravel()).pvalue > 1e-3, name
 
 
 def test_a_set_walks_from_its_fewest_demonstrations_to_its_most(rng):

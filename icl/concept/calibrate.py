@@ -7,7 +7,10 @@ posterior draws is uniform, and intervals of 90 % hold the truth nine times in t
 (Modrák et al. 2023, arXiv 2211.02383). `icl.concept.uniformity` judges the ranks.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -15,14 +18,14 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.compiled import Compiled
+from icl.concept.compiled import Fitted, compile_design
 from icl.concept.design import Design
 from icl.concept.fit import quantities_of
 from icl.concept.sampler import Effort
 from icl.errors import UserError
 from icl.prompts.seeds import stream
 
-__all__ = ["LOG_LIKELIHOOD", "SMALL_FIT", "rank_among", "simulations"]
+__all__ = ["LOG_LIKELIHOOD", "SMALL_FIT", "AccountTrial", "Fits", "Trial", "rank_among", "simulations"]
 
 LOG_LIKELIHOOD = "log likelihood"
 """Quantity that is ranked beside the reported ones: log density of the simulated data, nats."""
@@ -36,15 +39,86 @@ _LEFT_OUT = ("accuracy",)
 _LOW, _HIGH = 0.05, 0.95  # ends of the 90 % interval
 
 
+@runtime_checkable
+class Fits(Protocol):
+    """What samples a posterior of data."""
+
+    def __call__(self, effort: Effort, *, seed: int, observed: ndarray) -> Fitted:
+        """Sample the posterior behind these data."""
+
+
+@runtime_checkable
+class Trial(Protocol):
+    """What can be drawn from a prior, simulated, and fitted again."""
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Name that its random streams go by."""
+
+    def settings(self) -> str:
+        """Spell out all that simulations depend on: priors and cells."""
+
+    def draw(self, rng: np.random.Generator) -> tuple[xr.Dataset, ndarray]:
+        """Draw parameters and data from them: the quantities to rank (one chain, one draw), and the data."""
+
+    def compiled(self) -> Fits:
+        """Compile the model."""
+
+    def quantities(self, fitted: Fitted, observed: ndarray, rng: np.random.Generator) -> xr.Dataset:
+        """Bring a posterior to the quantities to rank: (chain, draw, …)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTrial:
+    """An account over a table of counts; what the table observed is not used."""
+
+    design: Design
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Name that its random streams go by."""
+        return (self.design.account.name, self.design.observation.name, len(self.design.grid.models))
+
+    def settings(self) -> str:
+        """Spell out parameters with their priors, and the cells."""
+        priors = json.dumps([asdict(parameter) for parameter in self.design.parameters])
+        return priors + self.design.grid.cells.to_json()
+
+    def draw(self, rng: np.random.Generator) -> tuple[xr.Dataset, ndarray]:
+        """Draw parameters and data by NumPy."""
+        nodes = self.design.draw_prior(1, rng)
+        observed = self.design.simulate(nodes, rng)[0]
+        return self._quantities(nodes, observed, rng, chains=1), observed
+
+    def compiled(self) -> Fits:
+        """Compile the model."""
+        return compile_design(self.design).fit
+
+    def quantities(self, fitted: Fitted, observed: ndarray, rng: np.random.Generator) -> xr.Dataset:
+        """Bring a posterior to everything that a fit reports, and the log likelihood of the data."""
+        return self._quantities(fitted.nodes, observed, rng, chains=len(fitted.diverging))
+
+    def _quantities(
+        self, nodes: Mapping[str, ndarray], observed: ndarray, rng: np.random.Generator, *, chains: int
+    ) -> xr.Dataset:
+        design = self.design
+        found = quantities_of(design, nodes, chains, rng)["posterior"].drop_vars(_LEFT_OUT)
+        gathered = design.gathered(nodes)
+        density = design.observation.log_density(design.probability(gathered), gathered, design.grid.cells, observed)
+        return found.assign({LOG_LIKELIHOOD: (("chain", "draw"), density.sum(axis=1).reshape(chains, -1))})
+
+
 def simulations(
-    machine: Compiled, effort: Effort, numbers: Iterable[int], *, seed: int, truth: Design | None = None
+    trial: Trial, fit: Fits, effort: Effort, numbers: Iterable[int], *, seed: int, truth: Trial | None = None
 ) -> Iterator[pd.DataFrame]:
     """Draw, simulate and fit again, as often as `numbers` has numbers.
 
     Parameters
     ----------
-    machine
-        What is fitted.
+    trial
+        What is simulated, and whose quantities are ranked.
+    fit
+        What fits it: `trial.compiled()`.
     effort
         How each fit is sampled.
     numbers
@@ -76,7 +150,7 @@ def simulations(
             "ask for one simulation or more."
         )
     for number in numbers:
-        yield _simulation(machine, effort, truth or machine.design, number, seed)
+        yield _simulation(trial, fit, effort, truth or trial, number, seed)
 
 
 def rank_among(
@@ -92,32 +166,19 @@ def rank_among(
     return below + int(rng.integers(equal + 1)), kept.size
 
 
-def _simulation(machine: Compiled, effort: Effort, source: Design, number: int, seed: int) -> pd.DataFrame:
-    design = machine.design
-    kind = (design.account.name, design.observation.name, len(design.grid.models))
-    rng = stream(seed, "calibration", *kind, number)
-    nodes = source.draw_prior(1, rng)
-    observed = source.simulate(nodes, rng)[0]
-    names, truths = _flat(_quantities(design, nodes, observed, rng))
+def _simulation(trial: Trial, fit: Fits, effort: Effort, source: Trial, number: int, seed: int) -> pd.DataFrame:
+    rng = stream(seed, "calibration", *trial.key, number)
+    true, observed = source.draw(rng)
+    names, truths = _flat(true)
     rows = pd.DataFrame({"simulation": number, "quantity": names, "truth": truths[0, 0]})
     try:
-        fitted = machine.fit(effort, seed=int(rng.integers(2**31)), observed=observed)
+        fitted = fit(effort, seed=int(rng.integers(2**31)), observed=observed)
     except (RuntimeError, ValueError) as error:
         return _failed(rows, str(error))
-    _, draws = _flat(_quantities(design, fitted.nodes, observed, rng, chains=effort.chains))
+    _, draws = _flat(trial.quantities(fitted, observed, rng))
     if not np.isfinite(draws).all():
         return _failed(rows, "a posterior draw is not finite")
     return _booked(rows, draws, fitted.diverging, rng)
-
-
-def _quantities(
-    design: Design, nodes: Mapping[str, ndarray], observed: ndarray, rng: np.random.Generator, *, chains: int = 1
-) -> xr.Dataset:
-    """Everything that a fit reports of its nodes, and the log likelihood of the data."""
-    found = quantities_of(design, nodes, chains, rng)["posterior"].drop_vars(_LEFT_OUT)
-    gathered = design.gathered(nodes)
-    density = design.observation.log_density(design.probability(gathered), gathered, design.grid.cells, observed)
-    return found.assign({LOG_LIKELIHOOD: (("chain", "draw"), density.sum(axis=1).reshape(chains, -1))})
 
 
 def _flat(quantities: xr.Dataset) -> tuple[list[str], Float[ndarray, "num_chains num_draws num_quantities"]]:

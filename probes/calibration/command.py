@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from icl.concept.accounts import ACCOUNTS, account_named
+from icl.concept.evidence import EVIDENCE
 from icl.concept.observation import observation_named
 from icl.errors import UserError
 from probes.progress import progress_interval
@@ -45,9 +46,9 @@ def calibrate(options: Namespace) -> None:
 
 def _simulate(options: Namespace) -> None:
     from icl.concept.calibrate import SMALL_FIT
-    from probes.calibration.designs import calibration_designs
-    from probes.calibration.run import calibrate_designs
+    from probes.calibration.run import run_trials
     from probes.calibration.store import open_folder
+    from probes.calibration.trials import calibration_trials
     from probes.calibration.words import calibration_lines
     from probes.report.calibration_figures import draw_calibration
 
@@ -57,16 +58,16 @@ def _simulate(options: Namespace) -> None:
     observe = observation_named(options.observe or "counts").name
     chosen = {name: getattr(options, name) for name in ("draws", "tune") if getattr(options, name) is not None}
     effort = replace(SMALL_FIT, **chosen, cores=options.jobs)
-    designs = calibration_designs(_accounts(options.accounts), observe)
-    folder = open_folder(options.out, designs, seed=options.seed, observe=observe, effort=effort)
-    with _bar(options, num_simulations * len(designs), "fit") as bar:
+    trials = calibration_trials(_accounts(options.accounts, observe), observe)
+    folder = open_folder(options.out, trials, seed=options.seed, observe=observe, effort=effort)
+    with _bar(options, num_simulations * len(trials), "fit") as bar:
 
         def progress(what: str, done: int) -> None:
             bar.set_description(what, refresh=False)
             bar.update(done)
 
-        ranks, summary = calibrate_designs(
-            designs, folder, num_simulations=num_simulations, seed=options.seed, effort=effort, progress=progress
+        ranks, summary = run_trials(
+            trials, folder, num_simulations=num_simulations, seed=options.seed, effort=effort, progress=progress
         )
     _draw(folder, draw_calibration(ranks, summary))
     _tell(options, summary, calibration_lines(ranks, summary))
@@ -128,8 +129,10 @@ def _tell(options: Namespace, table: "pd.DataFrame", lines: Iterable[str]) -> No
     print(f"Tables and figures: {options.out}")
 
 
-def _accounts(asked: tuple[str, ...] | None) -> tuple[str, ...]:
+def _accounts(asked: tuple[str, ...] | None, observe: str) -> tuple[str, ...]:
     """Names of the accounts, each once."""
     if asked in (None, ("all",)):
-        return tuple(ACCOUNTS)
-    return tuple(account_named(name).name for name in dict.fromkeys(asked))
+        return (*ACCOUNTS, EVIDENCE) if observe == "counts" else tuple(ACCOUNTS)
+    if EVIDENCE in asked and observe != "counts":
+        raise UserError(f"account {EVIDENCE} is fitted to counts, got --observe {observe}; leave one of them out.")
+    return tuple(name if name == EVIDENCE else account_named(name).name for name in dict.fromkeys(asked))

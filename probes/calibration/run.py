@@ -1,25 +1,23 @@
-"""Run simulations design by design into a folder."""
+"""Run simulations trial by trial into a folder."""
 
 from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from icl.concept.calibrate import simulations
-from icl.concept.compiled import compile_design
-from icl.concept.design import Design
+from icl.concept.calibrate import Trial, simulations
 from icl.concept.sampler import Effort
 from icl.concept.uniformity import summarise_ranks
 from probes.calibration.store import CalibrationFolder
 from probes.runs.folder import RunFolder
 
-__all__ = ["BATCH", "calibrate_designs"]
+__all__ = ["BATCH", "run_trials"]
 
 BATCH = 20
 """Simulations that a kill loses at most."""
 
 
-def calibrate_designs(
-    designs: Mapping[str, Design],
+def run_trials(
+    trials: Mapping[str, Trial],
     folder: CalibrationFolder,
     *,
     num_simulations: int,
@@ -35,12 +33,12 @@ def calibrate_designs(
         If another process is writing to the folder.
     """
     ranks, summaries = [], []
-    for name, design in designs.items():
+    for name, trial in trials.items():
         with RunFolder(folder.path).locked():
             done = set(folder.read(name)["simulation"])
             progress(name, len(done & set(range(num_simulations))))
             missing = [number for number in range(num_simulations) if number not in done]
-            _simulate(name, design, missing, folder, seed=seed, effort=effort, progress=progress)
+            _simulate(name, trial, missing, folder, seed=seed, effort=effort, progress=progress)
         found = folder.read(name)
         found = found[found["simulation"] < num_simulations].sort_values("simulation", kind="stable")
         ranks.append(found.assign(design=name))
@@ -52,7 +50,7 @@ def calibrate_designs(
 
 def _simulate(
     name: str,
-    design: Design,
+    trial: Trial,
     numbers: list[int],
     folder: CalibrationFolder,
     *,
@@ -63,7 +61,7 @@ def _simulate(
     if not numbers:
         return
     found = []
-    for simulation in simulations(compile_design(design), effort, numbers, seed=seed):
+    for simulation in simulations(trial, trial.compiled(), effort, numbers, seed=seed):
         found.append(simulation)
         progress(name, 1)
         if len(found) == BATCH:

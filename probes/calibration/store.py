@@ -19,7 +19,7 @@ from zlib import crc32
 
 import pandas as pd
 
-from icl.concept.design import Design
+from icl.concept.calibrate import Trial
 from icl.concept.sampler import Effort
 from icl.errors import UserError
 from probes.runs.folder import write_whole
@@ -62,7 +62,7 @@ class CalibrationFolder:
 
 
 def open_folder(
-    folder: Path, designs: Mapping[str, Design], *, seed: int, observe: str, effort: Effort
+    folder: Path, trials: Mapping[str, Trial], *, seed: int, observe: str, effort: Effort
 ) -> CalibrationFolder:
     """Make the folder and write down what is asked, or go on with what it holds.
 
@@ -74,7 +74,7 @@ def open_folder(
     record_file = folder / _RECORD
     _check_ours(folder)
     asked = {"seed": seed, "observe": observe, "effort": {k: v for k, v in asdict(effort).items() if k != "cores"}}
-    prints = {name: _fingerprint(design) for name, design in designs.items()}
+    prints = {name: f"{crc32(trial.settings().encode()):08x}" for name, trial in trials.items()}
     try:
         (folder / "parts").mkdir(parents=True, exist_ok=True)
         before = json.loads(record_file.read_text()) if record_file.exists() else {}
@@ -127,12 +127,6 @@ def _check_same(folder: Path, before: dict, asked: dict, prints: Mapping[str, st
                 f"{folder} holds simulations of other priors or cells of {name} than this version's; "
                 "choose another --out."
             )
-
-
-def _fingerprint(design: Design) -> str:
-    """What the simulations of a design depend on: parameters with their priors, and the cells."""
-    priors = json.dumps([asdict(parameter) for parameter in design.parameters])
-    return f"{crc32((priors + design.grid.cells.to_json()).encode()):08x}"
 
 
 def _read(part: Path) -> pd.DataFrame | None:

@@ -89,7 +89,7 @@ class Material:
     variance : DataTree or None
         What `icl.concept.variance.fit_variance` made of its answers.
     evidence : DataTree or None
-        What `icl.concept.evidence.model.fit_evidence` made of the answers of all models.
+        What `icl.concept.evidence.fit.fit_evidence` made of the answers of all models.
     """
 
     model: str

@@ -269,6 +269,10 @@ class EvidenceDesign:
     cell_walk: Integer[ndarray, "num_cells most_steps"]
     cell_walk_length: Float[ndarray, "num_cells most_steps"]
 
+    def observed(self) -> Integer[ndarray, " num_cells"]:
+        """Right answers of each cell."""
+        return self.cells["num_correct"].to_numpy()
+
     @property
     def coords(self) -> dict[str, ndarray]:
         """Coordinates of every dimension."""

@@ -9,32 +9,58 @@ W the walk of a demonstration set, Normal(0, σ²·n) and shared by all that is 
 over concepts: *skill* under the task, a base rate near chance under no task and, with three concepts,
 (1 − skill)/(m − 1) under the *permuted* one, whose log-odds are ℓ − δ with λ taken at the share of labels that agree
 with the permutation. Counts are Beta-binomial. δ ≥ 0 and skill ≥ base keep the concepts from switching labels.
-Deliberately not expressed: evidence that saturates with n; that one part makes another worth more; queries that differ
-in difficulty, or that all conditions share, so that small differences between conditions are known better than here.
-Misfit shows in the posterior predictive check.
+Series (a model on a task) have parameters of their own each and are independent. Deliberately not expressed: evidence
+that saturates with n; that one part makes another worth more; queries that differ in difficulty, or that all conditions
+share, so that small differences between conditions are known better than here. Misfit shows in the posterior predictive
+check.
 """
 
-import json
-import time
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import xarray as xr
+from numpy import ndarray
 
+from icl.concept.compiled import Fitted
 from icl.concept.evidence.design import EvidenceDesign, evidence_design
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
-from icl.concept.sampler import SAMPLE_STATS, Effort, quiet, record_of, sample
+from icl.concept.sampler import Effort, quiet, sample
 from icl.errors import UserError
 
 if TYPE_CHECKING:
+    import nutpie
     import pymc
 
-__all__ = ["build_evidence_model", "constant_data", "fit_evidence"]
+__all__ = ["CompiledEvidence", "build_evidence_model", "compile_evidence"]
 
-_PRIOR_DRAWS = 2000
-_INTERNAL = ("_unit", "_mean", "_ratio")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledEvidence:
+    """The model of a table of cells as nutpie runs it."""
+
+    model: "nutpie.CompiledModel"
+
+    def fit(self, effort: Effort, *, seed: int, observed: ndarray | None = None, progress: bool = False) -> Fitted:
+        """Sample the posterior, of other counts of right answers than the table's where they are given.
+
+        Raises
+        ------
+        RuntimeError
+            If the sampler finds no place to start from.
+        """
+        model = self.model if observed is None else self.model.with_data(observed=observed)
+        return Fitted(trace=sample(model, effort, seed=seed, progress=progress))
+
+
+def compile_evidence(
+    cells: pd.DataFrame, priors: EvidencePriors = DEFAULT_EVIDENCE_PRIORS, *, concepts: int = 2
+) -> CompiledEvidence:
+    """Compile the model of a table of cells; errors are those of `build_evidence_model`."""
+    import nutpie
+
+    with quiet("pymc"):
+        return CompiledEvidence(model=nutpie.compile_pymc_model(build_evidence_model(cells, priors, concepts=concepts)))
 
 
 def build_evidence_model(
@@ -96,27 +122,21 @@ def build_evidence_model(
             n=cells["num_prompts"].to_numpy(),
             alpha=accuracy * precision,
             beta=(1 - accuracy) * precision,
-            observed=cells["num_correct"].to_numpy(),
+            observed=pm.Data("observed", cells["num_correct"].to_numpy(), dims="cell"),
             dims="cell",
         )
     return model
 
 
 def _parts(design: EvidenceDesign, priors: EvidencePriors) -> dict:
-    """α, β by series and ν by style, γλ(1) and γ(λ(1) − λ(0)) by series; series scatter about a common value."""
+    """α, β by series and ν by style, γλ(1) and γ(λ(1) − λ(0)) by series."""
     import pymc as pm
 
-    dims = {"inputs": "series", "label_space": "series", "noise": "style"}
-    several = len(design.series) > 1
-    scatter = pm.LogNormal("scatter", np.log(priors.scatter_median), priors.scatter_spread) if several else None
     found = {}
-    for name, dim in dims.items():
-        if scatter is None:
-            value = getattr(priors, name) * _half_normal(f"{name}_unit", 1.0, dim)
-        else:
-            value = _scattered(name, getattr(priors, name), scatter, dim)
+    for name, dim in {"inputs": "series", "label_space": "series", "noise": "style"}.items():
+        value = getattr(priors, name) * _half_normal(f"{name}_unit", 1.0, dim)
         found[name] = pm.Deterministic(name, value, dims=dim)
-    return found | _label_terms(design, priors, scatter)
+    return found | _label_terms(design, priors)
 
 
 def _half_normal(name: str, scale, *dims: str):
@@ -128,15 +148,7 @@ def _half_normal(name: str, scale, *dims: str):
     return pm.HalfNormal(name, scale, dims=dims or None, default_transform=softplus)
 
 
-def _scattered(name: str, scale: float, scatter, dim: str):
-    """Values that scatter by factors about a common half-normal one."""
-    import pymc as pm
-
-    ratio = pm.Normal(f"{name}_ratio", 0.0, 1.0, dims=dim)
-    return scale * _half_normal(f"{name}_mean", 1.0) * pm.math.exp(scatter * ratio)
-
-
-def _label_terms(design: EvidenceDesign, priors: EvidencePriors, scatter) -> dict:
+def _label_terms(design: EvidenceDesign, priors: EvidencePriors) -> dict:
     """γ·λ(1), what a right label brings, and γ·(λ(1) − λ(0)), what is lost where it is wrong."""
     import pymc as pm
 
@@ -146,14 +158,9 @@ def _label_terms(design: EvidenceDesign, priors: EvidencePriors, scatter) -> dic
     noise = pm.Deterministic("label_noise", most * pm.math.sigmoid(logit), dims="series")
     right = pm.math.log((1 - noise) / (1 - most))
     lost = pm.math.log((1 - noise) / noise * most / (1 - most))
-    if scatter is None:
-        # The data know γ·(λ(1) − λ(0)) far better than γ or η, so that is what is sampled; γ stays half-normal.
-        wrong = _half_normal("wrong_labels", priors.label_weight * lost, "series")
-        weight = pm.Deterministic("label_weight", wrong / lost, dims="series")
-    else:
-        weight = _scattered("label_weight", priors.label_weight, scatter, "series")
-        weight = pm.Deterministic("label_weight", weight, dims="series")
-        wrong = pm.Deterministic("wrong_labels", weight * lost, dims="series")
+    # The data know γ·(λ(1) − λ(0)) far better than γ or η, so that is what is sampled; γ stays half-normal.
+    wrong = _half_normal("wrong_labels", priors.label_weight * lost, "series")
+    weight = pm.Deterministic("label_weight", wrong / lost, dims="series")
     return {"labels": pm.Deterministic("labels", weight * right, dims="series"), "wrong_labels": wrong}
 
 
@@ -164,114 +171,3 @@ def _walk(design: EvidenceDesign, priors: EvidencePriors):
     sd = pm.LogNormal("walk_deviation", np.log(priors.walk_median), priors.walk_spread, dims="series")
     step = sd[design.walk_series] * pm.Normal("walk_unit", 0.0, 1.0, dims="step")
     return (step[design.cell_walk] * design.cell_walk_length).sum(axis=1)
-
-
-def fit_evidence(
-    cells: pd.DataFrame,
-    *,
-    priors: EvidencePriors = DEFAULT_EVIDENCE_PRIORS,
-    concepts: int = 2,
-    draws: int = 1000,
-    tune: int = 1000,
-    chains: int = 4,
-    seed: int,
-    progress: bool = False,
-) -> xr.DataTree:
-    """Sample the posterior of the evidence decomposition with nutpie.
-
-    Parameters
-    ----------
-    cells
-        From `icl.concept.evidence.design.evidence_cells`; of one or several models and tasks.
-    concepts
-        2: this task and no task; 3: and the permuted task, for runs that permute labels.
-    draws, tune, chains
-        Kept draws and tuning draws of each chain, and their number: two or more, so that they can disagree.
-    seed
-        Seed of prior draws, sampler and predictive draws.
-    progress
-        Whether nutpie shows a progress bar.
-
-    Returns
-    -------
-    xr.DataTree
-        Groups prior, prior_predictive, posterior, sample_stats, posterior_predictive, log_likelihood, observed_data and
-        constant_data (the cells); the root's attrs tell what was asked, by which versions it was answered, and in how
-        many seconds. `icl.concept.diagnose.diagnose` says whether it may be read,
-        `icl.concept.evidence.summary.summarise_evidence` what it says.
-
-    Raises
-    ------
-    UserError
-        If the cells could not tell what a demonstration brings, or the sampler's numbers make no sense.
-    """
-    import nutpie
-    import pymc as pm
-
-    effort = Effort(draws=draws, tune=tune, chains=chains)
-    model = build_evidence_model(cells, priors, concepts=concepts)
-    seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(3)]
-    plain = {"mode": "FAST_COMPILE"}  # compiling would take longer than the few predictive draws do
-    started = time.perf_counter()
-    with quiet("pymc"):
-        prior = pm.sample_prior_predictive(_PRIOR_DRAWS, model=model, random_seed=seeds[0], compile_kwargs=plain)
-        compiled = nutpie.compile_pymc_model(model)
-        sampling = time.perf_counter()
-        tree = sample(compiled, effort, seed=seeds[1], progress=progress)
-        sampled = time.perf_counter()
-        predictive = pm.sample_posterior_predictive(
-            tree,
-            model=model,
-            var_names=["num_correct"],
-            random_seed=seeds[2],
-            progressbar=False,
-            compile_kwargs=plain,
-        )
-        likelihood = pm.compute_log_likelihood(tree, model=model, extend_inferencedata=False, progressbar=False)
-    groups = {
-        "prior": _named(prior["prior"].to_dataset()),
-        "prior_predictive": prior["prior_predictive"].to_dataset(),
-        "posterior": _named(tree["posterior"].to_dataset()),
-        "sample_stats": tree["sample_stats"].to_dataset()[list(SAMPLE_STATS)],
-        "posterior_predictive": predictive["posterior_predictive"].to_dataset(),
-        "log_likelihood": (
-            likelihood if isinstance(likelihood, xr.Dataset) else likelihood["log_likelihood"].to_dataset()
-        ),
-        "observed_data": prior["observed_data"].to_dataset(),
-        "constant_data": constant_data(evidence_design(cells)),
-    }
-    result = xr.DataTree.from_dict(groups)
-    result.attrs = {"account": "evidence", "concepts": concepts, "priors": json.dumps(asdict(priors))}
-    result.attrs |= {"normalisation": cells.attrs.get("normalisation", "")}
-    result.attrs |= record_of(effort, seed=seed, started=started, sampling=sampling, sampled=sampled)
-    return result
-
-
-def _named(dataset: xr.Dataset) -> xr.Dataset:
-    """Leave out what only the sampler needs."""
-    inner = [str(name) for name in dataset.data_vars if str(name).endswith(_INTERNAL)]
-    return dataset.drop_vars(inner).drop_dims("step", errors="ignore")
-
-
-def constant_data(design: EvidenceDesign) -> xr.Dataset:
-    """Lay out what a fit keeps of its cells: what they showed, what was counted, whose they are."""
-    cells, coords = design.cells, design.coords
-    variables: dict[str, tuple[str, np.ndarray]] = {
-        name: ("cell", cells[name].to_numpy(dtype=np.str_ if cells[name].dtype == "str" else None))
-        for name in ("num_shots", "num_correct", "num_prompts", "num_labels", "share_correct", "share_permuted")
-    }
-    variables |= {name: ("cell", cells[name].to_numpy()) for name in ("has_inputs", "has_label_space")}
-    text = ("model", "task", "demonstration_set_id", "label_mode", "input_mode", "balance", "format")
-    variables |= {f"cell_{name}": ("cell", cells[name].to_numpy(dtype=np.str_)) for name in text}
-    variables |= {
-        "cell_example_length": ("cell", np.full(len(cells), np.nan)),
-        "cell_series": ("cell", design.cell_series),
-        "cell_style": ("cell", design.cell_style),
-        "style_series": ("style", design.style_series),
-        "series_num_labels": ("series", design.series["num_labels"].to_numpy()),
-        "style_format": ("style", design.styles["format"].to_numpy(dtype=np.str_)),
-    }
-    variables |= {
-        f"series_{name}": ("series", design.series[name].to_numpy(dtype=np.str_)) for name in ("model", "task")
-    }
-    return xr.Dataset(variables, coords={name: coords[name] for name in ("series", "style", "cell")})

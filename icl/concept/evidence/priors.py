@@ -17,9 +17,6 @@ class EvidencePriors:
         Half-normal scale of γ: 1 uses each label as an exact Bayesian would, 0 not at all.
     noise
         Half-normal scale of ν, nats per demonstration: as much as α and β together, so that curves may fall.
-    scatter_median, scatter_spread
-        Lognormal of the sd by which the logs of α, β, γ, ν differ between series, where there are several: most
-        within a factor of two of the common value.
     label_noise_median, label_noise_spread
         η ÷ (1 − 1/m), normal on the logit scale: a concept takes about one label in ten (m = 2) for wrong, between
         one in fifty and one in four; data sets have 3 % wrong labels and more (Northcutt et al. 2021).
@@ -42,8 +39,6 @@ class EvidencePriors:
     label_space: float = 0.5
     label_weight: float = 1.0
     noise: float = 1.0
-    scatter_median: float = 0.5
-    scatter_spread: float = 0.4
     label_noise_median: float = 0.2
     label_noise_spread: float = 0.8
     start_spread: float = 1.5

@@ -1,4 +1,4 @@
-"""The evidence decomposition run forwards in plain NumPy: known parameters in, counts out."""
+"""The evidence decomposition run forwards in plain NumPy: priors or known parameters in, counts out."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.special import expit, softmax
 
 from icl.concept.evidence.design import EvidenceDesign, evidence_design, label_evidence
+from icl.concept.evidence.priors import EvidencePriors
+from icl.concept.observation import OBSERVATIONS
 from icl.errors import UserError
 
-__all__ = ["PARAMETERS", "expected_accuracy", "simulate_evidence"]
+__all__ = ["PARAMETERS", "draw_counts", "draw_prior", "draw_walk", "expected_accuracy", "simulate_evidence"]
 
 PARAMETERS: dict[str, str] = {
     "inputs": "α of each series, nats per demonstration with inputs of the task",
@@ -26,10 +29,48 @@ PARAMETERS: dict[str, str] = {
 }
 """Parameter → meaning; `permuted_gap`, δ of each series in nats, brings in the permuted concept."""
 
+_BY_STYLE = ("noise", "start_log_odds")
+
+
+def draw_prior(
+    design: EvidenceDesign, priors: EvidencePriors, *, concepts: int, num_draws: int, rng: np.random.Generator
+) -> dict[str, Float[ndarray, "num_draws num_values"]]:
+    """Draw `PARAMETERS` from the priors, and `labels` = γ·λ(1) and `wrong_labels` = γ·(λ(1) − λ(0)) with them."""
+    m = design.series["num_labels"].to_numpy()
+    by_series, by_style = (num_draws, len(m)), (num_draws, len(design.styles))
+
+    def half_normal(scale: float, shape: tuple[int, int]) -> ndarray:
+        return scale * np.abs(rng.standard_normal(shape))
+
+    most = 1 - 1 / m
+    middle = np.log(priors.label_noise_median / (1 - priors.label_noise_median))
+    base = expit(rng.normal(-np.log(m - 1), priors.base_spread, by_series))
+    drawn = {
+        "inputs": half_normal(priors.inputs, by_series),
+        "label_space": half_normal(priors.label_space, by_series),
+        "label_weight": half_normal(priors.label_weight, by_series),
+        "label_noise": most * expit(rng.normal(middle, priors.label_noise_spread, by_series)),
+        "noise": half_normal(priors.noise, by_style),
+        "start_log_odds": rng.normal(0.0, priors.start_spread, by_style),
+        "base": base,
+        "skill": base + (1 - base) * expit(rng.normal(priors.skill_mean, priors.skill_spread, by_series)),
+        "walk_deviation": priors.walk_median * np.exp(priors.walk_spread * rng.standard_normal(by_series)),
+        "log_precision": rng.normal(priors.precision_mean, priors.precision_spread, by_series),
+    }
+    if concepts == 3:
+        drawn["permuted_gap"] = half_normal(priors.permuted_gap, by_series)
+    right, wrong = (
+        drawn["label_weight"] * label_evidence(share, drawn["label_noise"], np.broadcast_to(m, by_series))
+        for share in (1.0, 0.0)
+    )
+    return drawn | {"labels": right, "wrong_labels": right - wrong}
+
 
 def expected_accuracy(
-    cells: pd.DataFrame, parameters: Mapping[str, ndarray], walk: Float[ndarray, " num_cells"] | None = None
-) -> Float[ndarray, " num_cells"]:
+    cells: pd.DataFrame,
+    parameters: Mapping[str, ndarray],
+    walk: Float[ndarray, "*draws num_cells"] | None = None,
+) -> Float[ndarray, "*draws num_cells"]:
     """Mean share of right answers in each cell.
 
     Parameters
@@ -37,7 +78,8 @@ def expected_accuracy(
     cells
         A table of evidence cells.
     parameters
-        `PARAMETERS`, one value for each series or style in the order of `evidence_design(cells)`.
+        `PARAMETERS`, one value for each series or style in the order of `evidence_design(cells)`, behind any number of
+        dimensions of draws.
     walk
         W of each cell's demonstration set, nats; none where it is left out.
 
@@ -48,34 +90,27 @@ def expected_accuracy(
     """
     design = evidence_design(cells)
     _check(design, parameters)
-    return _mean(design, parameters, walk)
+    return _mean(design, parameters, 0.0 if walk is None else walk)
 
 
-def _mean(
-    design: EvidenceDesign, parameters: Mapping[str, ndarray], walk: Float[ndarray, " num_cells"] | None
-) -> Float[ndarray, " num_cells"]:
-    accuracy = np.empty(len(design.cells))
-    for place, cell in enumerate(design.cells.itertuples(index=False)):
-        series, style = design.cell_series[place], design.cell_style[place]
-        mine = {name: float(parameters[name][series]) for name in parameters if name not in _BY_STYLE}
-        mine |= {name: float(parameters[name][style]) for name in _BY_STYLE}
-        m, own = cell.num_labels, 0.0 if walk is None else float(walk[place])
-        log_odds, levels = [0.0], [mine["base"]]
-        mappings = [(cell.share_correct, 0.0, mine["skill"])]
-        if "permuted_gap" in mine:
-            mappings.append((cell.share_permuted, mine["permuted_gap"], (1 - mine["skill"]) / (m - 1)))
-        for share, gap, level in mappings:
-            each = mine["inputs"] * cell.has_inputs + mine["label_space"] * cell.has_label_space - mine["noise"]
-            if not np.isnan(share):
-                each += mine["label_weight"] * float(label_evidence(share, mine["label_noise"], m))
-            log_odds.append(mine["start_log_odds"] - gap + cell.num_shots * each + own)
-            levels.append(level)
-        weight = np.exp(np.array(log_odds) - max(log_odds))
-        accuracy[place] = weight @ np.array(levels) / weight.sum()
-    return accuracy
+def draw_walk(
+    design: EvidenceDesign, walk_deviation: Float[ndarray, "*draws num_series"], rng: np.random.Generator
+) -> Float[ndarray, "*draws num_cells"]:
+    """Draw W of every cell's demonstration set, nats."""
+    deviation = np.asarray(walk_deviation, dtype=float)[..., design.walk_series]
+    step = deviation * rng.standard_normal(deviation.shape)
+    return (step[..., design.cell_walk] * design.cell_walk_length).sum(axis=-1)
 
 
-_BY_STYLE = ("noise", "start_log_odds")
+def draw_counts(
+    design: EvidenceDesign,
+    accuracy: Float[ndarray, "*draws num_cells"],
+    log_precision: Float[ndarray, "*draws num_series"],
+    rng: np.random.Generator,
+) -> ndarray:
+    """Draw the right answers of each cell, Beta-binomial about its accuracy."""
+    values = {"log_precision": np.asarray(log_precision, dtype=float)[..., design.cell_series]}
+    return OBSERVATIONS["counts"].simulate(accuracy, values, design.cells, rng)
 
 
 def simulate_evidence(cells: pd.DataFrame, parameters: Mapping[str, ndarray], rng: np.random.Generator) -> pd.DataFrame:
@@ -86,7 +121,8 @@ def simulate_evidence(cells: pd.DataFrame, parameters: Mapping[str, ndarray], rn
     cells
         A table of evidence cells; its counts of right answers are replaced.
     parameters
-        As in `expected_accuracy`; a draw of the fit's group ``prior`` or ``posterior`` holds them.
+        As in `expected_accuracy`, without dimensions of draws; a draw of the fit's group ``prior`` or ``posterior``
+        holds them.
 
     Raises
     ------
@@ -95,14 +131,39 @@ def simulate_evidence(cells: pd.DataFrame, parameters: Mapping[str, ndarray], rn
     """
     design = evidence_design(cells)
     _check(design, parameters)
-    deviation = np.asarray(parameters["walk_deviation"], dtype=float)[design.walk_series]
-    step = deviation * rng.normal(size=len(design.walk_series))
-    walk = (step[design.cell_walk] * design.cell_walk_length).sum(axis=1)
-    mean = _mean(design, parameters, walk)
-    precision = np.exp(np.asarray(parameters["log_precision"], dtype=float))[design.cell_series]
-    tiny = np.finfo(float).tiny  # a mean of exactly 0 or 1 has no Beta
-    share = rng.beta(np.maximum(mean * precision, tiny), np.maximum((1 - mean) * precision, tiny))
-    return design.cells.assign(num_correct=rng.binomial(design.cells["num_prompts"], share))
+    mean = _mean(design, parameters, draw_walk(design, parameters["walk_deviation"], rng))
+    return design.cells.assign(num_correct=draw_counts(design, mean, parameters["log_precision"], rng))
+
+
+def _mean(
+    design: EvidenceDesign, parameters: Mapping[str, ndarray], walk: Float[ndarray, "*draws num_cells"] | float
+) -> Float[ndarray, "*draws num_cells"]:
+    cells = design.cells
+    mine = {
+        name: np.asarray(parameters[name], dtype=float)[
+            ..., design.cell_style if name in _BY_STYLE else design.cell_series
+        ]
+        for name in (*PARAMETERS, "permuted_gap")
+        if name in parameters
+    }
+    m, n = cells["num_labels"].to_numpy(), cells["num_shots"].to_numpy(dtype=float)
+    shown = mine["inputs"] * cells["has_inputs"].to_numpy() + mine["label_space"] * cells["has_label_space"].to_numpy()
+    before = mine["start_log_odds"] + walk
+
+    def log_odds(share_column: str, gap: ndarray | float) -> ndarray:
+        share = cells[share_column].to_numpy(dtype=float)
+        shape = mine["label_noise"].shape
+        known, labels = np.broadcast_to(np.nan_to_num(share), shape), np.broadcast_to(m, shape)
+        label = label_evidence(known, mine["label_noise"], labels)
+        told = np.where(np.isnan(share), 0.0, mine["label_weight"] * label)
+        return before - gap + n * (shown - mine["noise"] + told)
+
+    task = log_odds("share_correct", 0.0)
+    odds, levels = [np.zeros_like(task), task], [mine["base"], mine["skill"]]
+    if "permuted_gap" in mine:
+        odds.append(log_odds("share_permuted", mine["permuted_gap"]))
+        levels.append((1 - mine["skill"]) / (m - 1))
+    return (softmax(np.stack(odds), axis=0) * np.stack(levels)).sum(axis=0)
 
 
 def _check(design: EvidenceDesign, parameters: Mapping[str, ndarray]) -> None:
@@ -110,7 +171,7 @@ def _check(design: EvidenceDesign, parameters: Mapping[str, ndarray]) -> None:
         raise UserError(f"parameters {missing} are missing; icl.concept.evidence.simulate.PARAMETERS lists all.")
     for name in [*PARAMETERS, *(["permuted_gap"] if "permuted_gap" in parameters else [])]:
         what, table = ("style", design.styles) if name in _BY_STYLE else ("series", design.series)
-        if np.shape(parameters[name]) != (len(table),):
+        if np.shape(parameters[name])[-1:] != (len(table),):
             raise UserError(
                 f"parameter '{name}' needs one value for each {what}, {len(table)}, got shape "
                 f"{np.shape(parameters[name])}."
