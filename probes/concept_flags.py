@@ -17,7 +17,7 @@ def add_fit(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--concepts", type=int, default=None, help="evidence: 2, or 3 with a permuted task (default: by label modes)"
     )
-    parser.add_argument("--model", default=None, help="evidence: which of the run's models (default: the only one)")
+    parser.add_argument("--model", default=None, help="evidence: which of the run's models (default: all)")
     parser.add_argument(
         "--observe", default="counts", help="counts of right answers, or logprob of the gold label (default: counts)"
     )

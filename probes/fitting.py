@@ -113,27 +113,27 @@ def decompose_run(
     Parameters
     ----------
     model
-        Which model; None: the only one.
+        Which model; None: all of them, each by itself.
     concepts
         2, or 3 with a permuted task beside; None: 3 where labels were permuted.
     """
-    from icl.concept.diagnose import diagnose
+    from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
     from icl.concept.evidence.design import evidence_cells
     from icl.concept.evidence.fit import fit_evidence
     from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 
-    tables = [
-        one_model(evidence_cells(folder.scores(), normalisation or normalisation_of(folder.metrics())), folder, model)
-        for folder in folders
-    ]
+    tables = []
+    for folder in folders:
+        scores = folder.scores() if model is None else one_model(folder.scores(), folder, model)
+        tables.append(evidence_cells(scores, normalisation or normalisation_of(folder.metrics())))
     cells = pd.concat(tables, ignore_index=True)
-    cells.attrs["normalisation"] = tables[0].attrs.get("normalisation", "")
+    cells.attrs["normalisation"] = tables[0].attrs["normalisation"]
     permutes = cells["label_mode"].str.startswith(("flipped", "permuted", "flip_after")).any()
     concepts = concepts or (3 if permutes else 2)
     if not as_json:
         print(
-            f"Decomposing the evidence of {len(cells)} cells into inputs, label words and right labels, "
-            f"{concepts} concepts …",
+            f"Decomposing the evidence of {', '.join(dict.fromkeys(cells['model']))} ({len(cells)} cells) into inputs, "
+            f"label words and right labels, {concepts} concepts …",
             flush=True,
         )
     tree = fit_evidence(cells, concepts=concepts, draws=draws, tune=tune, chains=chains, seed=seed)
@@ -157,6 +157,8 @@ def decompose_run(
         print(line)
     for sentence in diagnosis.sentences:
         print(sentence)
+    print(prior_predictive_check(tree).attrs["sentence"])
+    print(posterior_predictive_check(tree).attrs["sentence"])
     return diagnosis.converged
 
 

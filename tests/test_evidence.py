@@ -201,6 +201,10 @@ def test_symbols_are_left_out():
         (lambda c: c.assign(num_correct=c["num_prompts"]), "was answered right, so nothing can be decomposed"),
         (lambda c: c.assign(num_correct=0), "was answered wrong, so nothing can be decomposed"),
         (lambda c: c.assign(num_correct=50), "same share of right answers, 50%"),
+        (
+            lambda c: pd.concat([c, c.assign(model="dull", num_correct=0)], ignore_index=True),
+            "dull on films: every prompt of all 57 cells was answered wrong",
+        ),
         (lambda c: c.assign(num_correct=101), "num_correct must lie between 0 and num_prompts, got 101 of 100"),
         (lambda c: c.drop(columns="share_correct"), r"columns \['share_correct'\] are missing"),
         (lambda c: c.assign(num_correct=0.5), r"\['num_correct'\] of the evidence cells must be whole numbers"),
@@ -510,6 +514,31 @@ def test_a_fit_holds_what_plots_and_checks_need(fitted):
 def control_cells(rule, rng, *, modes=(*LADDER, ("flipped", "task"))) -> pd.DataFrame:
     cells = ladder(rng, modes=modes, queries=48, model="control")
     return cells.assign(num_correct=rng.binomial(48, [rule(cell) for cell in cells.itertuples()]))
+
+
+@pytest.mark.slow
+def test_models_fitted_together_are_fitted_each_by_itself(rng):
+    cells = []
+    for model, weight in (("hard of hearing", 0.25), ("keen", 0.8)):
+        layout = ladder(rng, queries=300, sets=5, model=model)
+        cells.append(simulate_evidence(layout, parameters(layout, label_weight=weight), rng))
+    much = {"draws": 2000}
+    together = fit_evidence(pd.concat(cells, ignore_index=True), seed=1, **much)
+    assert diagnose(together).converged
+    parts = summarise_evidence(together).set_index(["component", "model"])
+    for mine in cells:
+        alone, model = fit_evidence(mine, seed=2, **much), mine["model"].iloc[0]
+        row, joint = (
+            summarise_evidence(alone).set_index("component").loc["wrong_labels"],
+            parts.loc["wrong_labels", model],
+        )
+        width = row["upper"] - row["lower"]
+        ends = ["median", "lower", "upper"]
+        np.testing.assert_allclose(joint[ends].astype(float), row[ends].astype(float), atol=0.12 * width)
+    rows = summarise_conditions(together).set_index(["model", "label_mode", "input_mode"])
+    assert (
+        rows.loc[("keen", "gold", "task"), "drift_lower"] > rows.loc[("hard of hearing", "gold", "task"), "drift_upper"]
+    )
 
 
 @pytest.mark.slow

@@ -114,7 +114,8 @@ def posterior_predictive_check(tree: xr.DataTree) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row per model, task, label_mode, format, example_length and num_shots, demonstration sets taken together:
+        One row per model, task, label_mode, format, example_length and num_shots (of the evidence decomposition also
+        input_mode and balance), demonstration sets taken together:
         observed, median, lower, upper (90 % interval) and inside. Of a fit of counts these are accuracies, of
         log-probabilities mean log p(gold) in nats. `attrs["sentence"]` says how many lie inside.
     """
@@ -141,9 +142,10 @@ def _predictive_check(tree: xr.DataTree, group: str, when: str) -> pd.DataFrame:
         totals = np.vstack([observed.to_numpy(), simulated])
     else:
         totals = np.vstack([observed.to_numpy(), simulated]) * prompts
-    named = {name: fixed[name if name == "num_shots" else f"cell_{name}"].to_numpy() for name in _CONDITION}
+    told_apart = [*_CONDITION, *(name for name in ("input_mode", "balance") if f"cell_{name}" in fixed)]
+    named = {name: fixed[name if name == "num_shots" else f"cell_{name}"].to_numpy() for name in told_apart}
     cells = pd.DataFrame(named)
-    group_of = cells.groupby(list(_CONDITION), sort=False, dropna=False).ngroup().to_numpy()
+    group_of = cells.groupby(told_apart, sort=False, dropna=False).ngroup().to_numpy()
     table = cells.drop_duplicates().reset_index(drop=True)
     member = (group_of[:, None] == np.arange(len(table))).astype(float)
     found = totals @ member / (prompts @ member)

@@ -220,17 +220,24 @@ def _check_values(cells: pd.DataFrame) -> None:
             f"what a demonstration brings shows only between shot counts, got only {cells['num_shots'].iloc[0]} shots; "
             "run the probe at more shot counts, 0 among them."
         )
+    for (model, task), mine in cells.groupby(_SERIES, sort=False):
+        _check_moves(mine, f"{model} on {task}")
+
+
+def _check_moves(cells: pd.DataFrame, whose: str) -> None:
+    """Refuse a series whose answers are all alike."""
+    correct, prompts = cells["num_correct"], cells["num_prompts"]
     if (correct == 0).all() or (correct == prompts).all():
         which = "wrong" if (correct == 0).all() else "right"
         raise UserError(
-            f"every prompt of all {len(cells)} cells was answered {which}, so nothing can be decomposed; use a task "
-            "that is neither hopeless nor trivial for this model."
+            f"{whose}: every prompt of all {len(cells)} cells was answered {which}, so nothing can be decomposed; "
+            "leave it out, and use a task that is neither hopeless nor trivial."
         )
     share = correct.sum() / prompts.sum()
     if ((correct - share * prompts).abs() < 0.5).all():  # no more than rounding
         raise UserError(
-            f"all {len(cells)} cells have the same share of right answers, {share:.0%}, so demonstrations change "
-            "nothing that could be decomposed; use another model or task."
+            f"{whose}: all {len(cells)} cells have the same share of right answers, {share:.0%}, so demonstrations "
+            "change nothing that could be decomposed; leave it out, and use another model or task."
         )
 
 
