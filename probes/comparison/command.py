@@ -4,10 +4,9 @@ import json
 import sys
 from argparse import Namespace
 
-import pandas as pd
-
 from icl.errors import UserError
 from probes.comparison.source import counts_and_folder
+from probes.comparison.stored import records, store_comparison
 from probes.comparison.words import comparison_lines, extrapolation_lines
 from probes.runs.versions import versions
 
@@ -36,13 +35,11 @@ def compare(options: Namespace) -> None:
         compared = compare_accounts(counts, max_refits=options.max_refits, **shared)
         extended = None if shots is None else extrapolate(counts, shots, **shared)
         record = {"source": str(options.source), **asked, "max_refits": options.max_refits, "extrapolate_from": shots}
-        record |= {"unit": compared.unit, "sentences": compared.sentences, "versions": versions()}
-        if extended is not None:
-            record["extrapolation"] = {"table": _records(extended.table), "sentences": extended.sentences}
-        folder.write_comparison(record, compared.table, None if extended is None else extended.cells)
-        write_comparison_figures(compared, extended, folder.path)
+        record |= {"normalisation": options.normalisation, "versions": versions()}
+        record = store_comparison(folder, compared, extended, counts=counts, asked=record)
+        write_comparison_figures(compared.table, compared.unit, extended, folder.path)
     if options.json:
-        print(json.dumps({"comparison": _records(compared.table)} | record, indent=1, ensure_ascii=False))
+        print(json.dumps({"comparison": records(compared.table)} | record, indent=1, ensure_ascii=False))
         return
     print("\n".join(comparison_lines(compared)))
     if extended is not None:
@@ -52,7 +49,3 @@ def compare(options: Namespace) -> None:
 
 def _say(sentence: str) -> None:
     print(f"{sentence} …", file=sys.stderr, flush=True)
-
-
-def _records(table: pd.DataFrame) -> list[dict]:
-    return json.loads(table.to_json(orient="records"))

@@ -13,11 +13,13 @@ import pandas as pd
 
 from icl.metrics.normalise import normalisation_of, normalise
 from icl.metrics.outcomes import prompt_outcomes
+from probes.comparison.stored import StoredComparison, read_comparison
 from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import draw_all
 from probes.report.limits import limits
 from probes.report.numbers import main_table, table_html
 from probes.report.section import Drawn, Material
+from probes.report.sections.comparison import Contest, contests, introduction
 from probes.report.selection import asked_rows, main_setting, plain_rows, split_models
 from probes.report.style import png
 from probes.report.words import Answer, answers
@@ -49,6 +51,7 @@ def write_report(folder: RunFolder) -> Path:
         write_whole(store / f"{_file_name(model, numbers[model])}_{drawn.name}.png", picture)
         figures.append((model, drawn, picture))
     said = answers(metrics, chance=chance, material=material)
+    compared = read_comparison(folder, scores, everything)
     page = Template(_TEMPLATE.read_text()).substitute(
         title=escape(f"{manifest.get('task', 'run')}: what moved the model"),
         task=escape(str(manifest.get("task", ""))),
@@ -58,6 +61,7 @@ def write_report(folder: RunFolder) -> Path:
         answers="".join(_answer(answer, metrics, account) for answer in said),
         figures="".join(_figure(*figure, several=len(subjects or references) > 1) for figure in figures)
         or "<p>No two conditions of this run can be compared in a figure.</p>",
+        comparison="" if compared is None else _comparison(compared, store),
         limits=_list(limits(scores, metrics, account, manifest)),
         table=table_html(main_table(asked_rows(metrics, material.probes))),
         table_note=escape(f"metrics.parquet holds all {len(everything):,} rows."),
@@ -157,6 +161,35 @@ def _figure(model: str, drawn: Drawn, picture: bytes, *, several: bool) -> str:
         f'<figure><img alt="{escape(drawn.title)}" width="{width}" src="data:image/png;base64,{data}">'
         f"<figcaption>{escape(text)}</figcaption></figure>"
     )
+
+
+def _comparison(compared: StoredComparison, store: Path) -> str:
+    """The chapter on rival accounts; its figures are stored beside the others."""
+    kind = ' class="warning"' if compared.trouble else ""
+    told = "".join(_contest(contest, store) for contest in contests(compared))
+    return f"<h2>Rival accounts of the learning curves</h2><p{kind}>{_marked(introduction(compared))}</p>{told}"
+
+
+def _contest(contest: Contest, store: Path) -> str:
+    said = f'<h3>{escape(contest.heading)}</h3><p class="verdict">{_marked(contest.verdict)}</p>'
+    said += f"<p>{_marked(contest.explained)}</p>"
+    if len(contest.numbers):
+        said += _written_table(contest.numbers)
+    if contest.drawn is not None:
+        picture = png(contest.drawn.figure)
+        write_whole(store / f"{contest.drawn.name}.png", picture)
+        said += _figure("", contest.drawn, picture, several=False)
+    return said + (_list(contest.notes) if contest.notes else "")
+
+
+def _written_table(table: pd.DataFrame) -> str:
+    """A table of text as HTML."""
+    head = "".join(f'<th scope="col">{_marked(name)}</th>' for name in table.columns)
+    rows = "".join(
+        f"<tr>{''.join(f'<td class="n">{_marked(str(value))}</td>' for value in row)}</tr>"
+        for row in table.itertuples(index=False)
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def _marked(text: str) -> str:

@@ -7,6 +7,8 @@ metrics.parquet   sensitivities with intervals
 posterior.nc      the fitted account, a DataTree
 evidence.nc       the evidence decomposition, a DataTree
 variance.nc       the split of the variance, a DataTree
+comparison.*      accounts compared by what they predict (Parquet), and how that was asked (JSON)
+extrapolation.parquet  what accounts predicted of cells whose shots were held out
 figures/, report.html
 """
 
@@ -162,9 +164,18 @@ class RunFolder:
         """Replace the split of the variance."""
         write_tree(self.path / "variance.nc", tree)
 
+    @property
+    def has_comparison(self) -> bool:
+        """Whether accounts were compared."""
+        return (self.path / "comparison.parquet").exists()
+
     def comparison(self) -> pd.DataFrame:
         """Read the comparison of accounts."""
         return self._read("comparison.parquet", pd.read_parquet, f"run `probe compare {self.path}`")
+
+    def comparison_record(self) -> dict:
+        """Read how accounts were compared, and what that says."""
+        return self._read("comparison.json", _read_record, f"run `probe compare {self.path}`")
 
     def extrapolation(self) -> pd.DataFrame:
         """Read what accounts predicted of each cell, shots held out."""
@@ -260,6 +271,13 @@ def _read_tree(path: Path):
 
     with xarray.open_datatree(path) as tree:
         return tree.load()
+
+
+def _read_record(path: Path) -> dict:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if not {"unit", "sentences", "observe", "draws", "chains"} <= set(record):
+        raise ValueError("it lacks entries")
+    return record
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -1,0 +1,120 @@
+"""What a comparison leaves in its folder, and the same read back as the values that it was written from."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+
+from icl.concept.compare import Comparison
+from icl.concept.counts import counts_from_scores
+from icl.concept.extrapolate import Extrapolation
+from icl.errors import UserError
+from icl.metrics.normalise import normalisation_of
+from probes.runs.folder import RunFolder
+
+__all__ = ["StoredComparison", "fingerprint", "read_comparison", "records", "store_comparison"]
+
+_TYPES = dict.fromkeys(("coverage", "width", "crps", "bias", "log_score", "seconds"), "float64")
+_TYPES |= {"num_cells": "Int64", "converged": "boolean"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredComparison:
+    """Accounts compared, as a run folder holds it.
+
+    Attributes
+    ----------
+    table, unit, sentences
+        As of `icl.concept.compare.Comparison`.
+    extended
+        What accounts predicted of held-out shots; None where that was not asked.
+    record
+        How it was asked: observe, draws, chains, seed and more.
+    trouble
+        Why none of it may be quoted; empty where it may.
+    """
+
+    table: pd.DataFrame
+    unit: str
+    sentences: tuple[str, ...]
+    extended: Extrapolation | None
+    record: dict
+    trouble: str
+
+
+def store_comparison(
+    folder: RunFolder, compared: Comparison, extended: Extrapolation | None, *, counts: pd.DataFrame, asked: dict
+) -> dict:
+    """Write a comparison into a folder; return what `comparison.json` records of it.
+
+    Parameters
+    ----------
+    counts
+        The counts that the accounts were fitted to.
+    asked
+        How it was asked, for the record.
+    """
+    record = asked | {"fingerprint": fingerprint(counts), "unit": compared.unit, "sentences": compared.sentences}
+    if extended is not None:
+        record["extrapolation"] = {
+            "table": records(extended.table),
+            "unit": extended.unit,
+            "shots": extended.shots,
+            "sentences": extended.sentences,
+        }
+    folder.write_comparison(record, compared.table, None if extended is None else extended.cells)
+    return record
+
+
+def read_comparison(folder: RunFolder, scores: pd.DataFrame, metrics: pd.DataFrame) -> StoredComparison | None:
+    """Read a run's comparison and judge whether it is one of these scores; None where there is none.
+
+    Raises
+    ------
+    UserError
+        If a file of it is missing or damaged.
+    """
+    if not folder.has_comparison:
+        return None
+    record = folder.comparison_record()
+    now = _fingerprint_of(scores, record.get("normalisation") or normalisation_of(metrics))
+    is_of_these = now is not None and record.get("fingerprint") == now
+    return StoredComparison(
+        table=folder.comparison(),
+        unit=record["unit"],
+        sentences=tuple(record["sentences"]),
+        extended=_extrapolation(folder, record["extrapolation"]) if is_of_these and "extrapolation" in record else None,
+        record=record,
+        trouble=""
+        if is_of_these
+        else "The accounts were compared on other scores than the run holds now; run `probe compare` again.",
+    )
+
+
+def fingerprint(counts: pd.DataFrame) -> str:
+    """Short name of a counts table that changes with any of its cells, and not with their order."""
+    lines = counts.to_csv(index=False, float_format="%.6g").splitlines()
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+def records(table: pd.DataFrame) -> list[dict]:
+    """Rows of a table as JSON holds them: missing is null."""
+    return json.loads(table.to_json(orient="records"))
+
+
+def _fingerprint_of(scores: pd.DataFrame, normalisation: str) -> str | None:
+    try:
+        return fingerprint(counts_from_scores(scores, normalisation))
+    except UserError:
+        return None
+
+
+def _extrapolation(folder: RunFolder, stored: dict) -> Extrapolation:
+    return Extrapolation(
+        table=pd.DataFrame(stored["table"]).astype(_TYPES),
+        cells=folder.extrapolation(),
+        unit=stored["unit"],
+        shots=stored["shots"],
+        sentences=tuple(stored["sentences"]),
+    )
