@@ -4,13 +4,18 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from small_accounts import RISING, compiled, curve
 
 from icl.concept.accounts import ACCOUNTS
+from icl.concept.counts import validate_counts
+from icl.concept.extrapolate import CARRIED, Extrapolation
 from icl.errors import UserError
 from probes.comparison.command import compare
+from probes.comparison.stored import fingerprint
+from probes.comparison.words import closest_words, crps_gaps, forecast_table
 from probes.concept_flags import add_compare
 from probes.runs.folder import RunFolder
 
@@ -47,6 +52,7 @@ def test_tables_words_and_figures_of_a_comparison(counts_file: Path, capsys: pyt
     assert cells.groupby("account").size().to_dict() == {"carried-forward": 3, "flat": 7, "line": 7}
     record = json.loads((out / "comparison.json").read_text())
     assert (record["unit"], record["extrapolate_from"], record["draws"]) == ("cell", 4, 2000)
+    assert record["fingerprint"] == fingerprint(validate_counts(pd.read_csv(counts_file)))
     for name in ("comparison", "extrapolation"):
         assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -78,3 +84,56 @@ def test_what_the_command_cannot_do_is_said(counts_file: Path, tmp_path: Path) -
     pd.DataFrame({"model": ["m"]}).to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(UserError, match=r"bad\.csv: not a counts table"):
         call(tmp_path / "bad.csv", *out)
+
+
+def extended(crps: dict[str, list[float]], converged: dict[str, bool]) -> Extrapolation:
+    """Predictions of held-out cells by their CRPS alone; cells stand in another order for each account."""
+    cells = []
+    for place, (account, values) in enumerate(crps.items()):
+        rows = pd.DataFrame({"num_shots": 2 ** np.arange(3, 3 + len(values)), "crps": values, "held_out": True})
+        names = {"model": "m", "task": "t", "label_mode": "gold", "format": "f", "example_length": pd.NA}
+        cells.append(rows.iloc[:: -1 if place % 2 else 1].assign(account=account, demonstration_set="all", **names))
+    table = pd.DataFrame({"account": list(crps), "crps": [np.nanmean(values) for values in crps.values()]})
+    table["title"] = table["account"] + " law"
+    table["converged"] = table["account"].map(converged).astype("boolean")
+    table = table.assign(coverage=0.9, width=10.0, bias=-1.25, log_score=-2.0, num_cells=4)
+    return Extrapolation(table=table, cells=pd.concat(cells), unit="points", shots=4, sentences=())
+
+
+def test_differences_in_crps_are_paired_by_cell_and_leave_out_what_did_not_converge() -> None:
+    crps = {"a": [1.0, 2.0, 3.0, 4.0], "b": [1.5, 3.0, 3.5, 5.0], CARRIED: [np.nan, 2.5, 9.0, 4.0], "c": [0.0] * 4}
+    found = extended(crps, {"a": True, "b": True, "c": False})
+    gaps = crps_gaps(found).set_index("account")
+    assert gaps.index.tolist() == ["a", "b", CARRIED]
+    apart = {"b": [0.5, 1.0, 0.5, 1.0], CARRIED: [0.5, 6.0, 0.0]}
+    for account, values in apart.items():
+        expected = (np.mean(values), np.std(values, ddof=1) / np.sqrt(len(values)), len(values))
+        np.testing.assert_allclose(gaps.loc[account, ["gap", "gap_se", "num_cells"]].astype(float), expected)
+    written = forecast_table(found, found.table)
+    assert written["behind the best"].tolist() == ["best", "0.75 ± 0.14", "2.17 ± 1.92", ""]
+    assert written["account"].tolist()[-1] == "c law (not converged)"
+    assert written["bias"].tolist()[0] == "−1.2"
+
+
+def test_the_smallest_crps_is_called_best_only_where_it_can_be_told() -> None:
+    crps = {"a": [1.0, 2.0, 3.0, 4.0], "b": [1.5, 3.0, 3.5, 5.0], CARRIED: [0.0, 2.5, 9.0, 4.0]}
+    both = {"a": True, "b": True}
+    assert closest_words(extended(crps, both)) == (
+        "a law comes closest (CRPS 2.50 points); which carries furthest cannot be told between it and "
+        f"{CARRIED} law (1.38 ± 1.57 behind)."
+    )
+    clear = crps | {CARRIED: [6.0, 7.0, 8.5, 9.0]}
+    assert closest_words(extended(clear, both)) == (
+        "a law comes closest (CRPS 2.50 points); the next, b law, lies 0.75 ± 0.14 behind."
+    )
+    assert closest_words(extended({CARRIED: [1.0, 2.0], "a": [0.5, 0.5]}, {"a": False})) == ""
+
+
+def test_counts_are_told_apart_by_any_cell_and_not_by_their_order() -> None:
+    counts = validate_counts(curve(*RISING))
+    name = fingerprint(counts)
+    assert fingerprint(counts.sample(frac=1, random_state=1)) == name
+    for column, value in {"num_correct": 1, "num_prompts": 101, "mean_logprob": -0.5, "format": "qa"}.items():
+        other = counts.copy()
+        other.loc[0, column] = value
+        assert fingerprint(other) != name, column

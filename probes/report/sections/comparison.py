@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from icl.concept.extrapolate import CARRIED, Extrapolation
+from icl.concept.extrapolate import Extrapolation
 from probes.comparison.stored import StoredComparison
-from probes.comparison.words import closest_words, forecast_table, ranking_table
+from probes.comparison.words import closest_words, crps_gaps, forecast_table, ranking_table
 from probes.report.comparison_figures import draw_comparison, draw_extrapolation
 from probes.report.section import Drawn, listed
 from probes.report.verdict import MINUS
@@ -96,26 +96,31 @@ def _unseen_units(stored: StoredComparison) -> Contest:
 def _unseen_shots(extended: Extrapolation) -> Contest:
     unit = extended.unit
     verdict, *notes = map(_typeset, extended.sentences)
-    converged = extended.table["converged"].fillna(False)
-    quoted = extended.table[(converged | (extended.table["account"] == CARRIED)) & extended.table["crps"].notna()]
+    quoted = extended.table[extended.table["account"].isin(crps_gaps(extended)["account"])]
+    closest = closest_words(extended)
     explained = (
-        f"The accounts were fitted again, to the cells with at most {extended.shots} demonstrations, and predicted the "
-        "cells with more. CRPS says how far predictions lie from what was observed: 0 is best, and of a single number "
-        f"it is the plain error, in {unit}. “Inside 90 %” is the share of held-out cells that fell into an account's "
-        "90 % intervals (nine in ten should), width how wide those are on average, bias how far their medians lie "
-        "above what was observed, log score the mean log probability of what was observed (nats, higher is better). "
+        f"The accounts were fitted again, to the cells with at most {_shots(extended.shots)} (demonstrations in the "
+        "prompt), and predicted the cells with more. CRPS says how far predictions lie from what was observed: 0 is "
+        f"best, and of a single number it is the plain error, in {unit}. “Inside 90 %” is the share of held-out cells "
+        "that fell into an account's 90 % intervals (nine in ten should), width how wide those are on average, bias "
+        "how far their medians lie above what was observed, log score the mean log probability of what was observed "
+        "(nats, higher is better). "
         "The last cell carried forward is no law: it says that nothing changes beyond the last cell of a curve. Behind "
         "± stands the standard error over cells; cells of one curve go wrong together, so it is rather too small."
     )
     units = {name: f"{name} ({unit})" for name in ("CRPS", "width", "bias")}
     return Contest(
-        heading=f"Predicting more than {extended.shots} demonstrations",
-        verdict=_capitalised(closest_words(extended) or verdict),
+        heading=f"Predicting prompts of more than {_shots(extended.shots)}",
+        verdict=_capitalised(closest or verdict),
         explained=explained,
-        numbers=forecast_table(extended, quoted if converged.any() else quoted.iloc[:0]).rename(columns=units),
+        numbers=forecast_table(extended, quoted if closest else quoted.iloc[:0]).rename(columns=units),
         drawn=draw_extrapolation(extended),
         notes=tuple(notes),
     )
+
+
+def _shots(count: int) -> str:
+    return "1 shot" if count == 1 else f"{count} shots"
 
 
 def _capitalised(sentence: str) -> str:
