@@ -85,7 +85,7 @@ def draw_extrapolation(extended: Extrapolation) -> Drawn | None:
         "90 % intervals of what was predicted, noise of the answers included. Lines join an account's medians, those "
         "of the cells that it was fitted to among them."
     )
-    if extended.cells["demonstration_set"].nunique() > 2:
+    if extended.cells.loc[extended.cells["num_shots"] > 0, "demonstration_set"].nunique() > 1:
         caption += " Each demonstration set has dots and intervals of its own; lines join their means."
     if len(panels) > _MOST_PANELS:
         caption += f" The first {_MOST_PANELS} of {len(panels)} curves."
