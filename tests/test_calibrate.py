@@ -376,6 +376,19 @@ def made_up_agreement() -> Agreement:
     return Agreement(conditions=conditions, temperatures=temperatures, counts=pd.DataFrame())
 
 
+def test_the_ledger_s_order_is_judged_apart_where_one_shot_does_not_settle_it():
+    base = made_up_agreement().conditions.iloc[[0] * 6].reset_index(drop=True)
+    slow = base.assign(model=["a"] * 3 + ["b"] * 3, example_length=[3, 5, 8] * 2)
+    slow["acted_drift"] = [0.1, 0.5, 1.0, 0.4, 2.0, 9.0]  # of b the last grows too fast, so none of b is judged
+    slow["drift"] = [0.2, 1.0, 2.0, 5.0, 4.0, 3.0]
+    told = list(agreement_lines(replace(made_up_agreement(), conditions=slow)))
+    (apart,) = [line for line in told if "one shot settles nothing" in line]
+    assert "3 conditions" in apart
+    assert "of drift and growth 1.00; fitted ÷ growth, median 2.00" in apart
+    (whole,) = [line for line in told if line.startswith("all tempered Bayesians, 6 conditions")]
+    assert "of drift and growth 1.00" not in whole
+
+
 def test_an_agreement_is_told_and_drawn():
     results = made_up_agreement()
     told = "\n".join(agreement_lines(results))

@@ -57,7 +57,7 @@ class AgreementQuestion:
         Of prompts, samplers and resamples.
     """
 
-    temperatures: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+    temperatures: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
     example_lengths: tuple[int, ...] = (3, 5, 8, 10)
     shots: tuple[int, ...] = (0, 1, 2, 4, 8, 16, 32, 64)
     prompts: int = 500
