@@ -381,6 +381,8 @@ def test_the_ledger_s_order_is_judged_apart_where_one_shot_does_not_settle_it():
     slow = base.assign(model=["a"] * 3 + ["b"] * 3, example_length=[3, 5, 8] * 2)
     slow["acted_drift"] = [0.1, 0.5, 1.0, 0.4, 2.0, 9.0]  # of b the last grows too fast, so none of b is judged
     slow["drift"] = [0.2, 1.0, 2.0, 5.0, 4.0, 3.0]
+    for name in ("expected_drift", "exact_signal", "exact_noise", "signal", "noise"):
+        slow[name] += np.arange(6)
     told = list(agreement_lines(replace(made_up_agreement(), conditions=slow)))
     (apart,) = [line for line in told if "one shot settles nothing" in line]
     assert "3 conditions" in apart
