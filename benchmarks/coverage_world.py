@@ -34,7 +34,7 @@ KINDS = (
     Kind(lift=0.7, format="c"),
     Kind(lift=1.6, order=1),
     Kind(lift=1.6, order=2),
-    Kind(lift=1.5, option_order=1),
+    Kind(lift=0.8, option_order=1),
     Kind(lift=1.1, label_mode="random"),
     Kind(lift=0.8, label_mode="symbols"),
     Kind(lift=0.2, label_mode="flipped"),
