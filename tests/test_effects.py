@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
@@ -216,6 +217,77 @@ def test_bias_slopes_cover_what_was_put_in():
         row = next(r for r in bias_effects(scores) if r["metric"] == "recency_bias_logprob")
         covered += row["low"] <= 1.0 <= row["high"]
     assert 0.82 <= covered / 150 <= 0.97
+
+
+def dense_error_and_degrees(rows: pd.DataFrame, cluster: pd.Series) -> tuple[float, float]:
+    """CR2 error of the recency slope and its degrees of freedom, by matrices of all prompts and candidates."""
+    columns = [rows[name].to_numpy(dtype=float) for name in ("is_last_shown", "times_shown", "is_gold")]
+    columns += [(rows["candidate"] == label).to_numpy(dtype=float) for label in sorted(LABELS)[1:]]
+    prompt = [rows["demonstration_set_id"], rows["query_id"]]
+    x, y = (
+        (values - values.groupby(prompt).transform("mean")).to_numpy()
+        for values in (pd.DataFrame(dict(enumerate(columns)), index=rows.index), rows["logprob"])
+    )
+    inverse = np.linalg.inv(x.T @ x)
+    left = np.eye(len(x)) - x @ inverse @ x.T
+    weights = []
+    for name in cluster.unique():
+        own = np.flatnonzero(cluster == name)
+        sizes, axes = np.linalg.eigh(left[np.ix_(own, own)])
+        weights.append(left[:, own] @ (axes / np.sqrt(sizes)) @ axes.T @ x[own] @ inverse[0])
+    variance = sum(float(weight @ y) ** 2 for weight in weights)
+    between = np.array(weights) @ np.array(weights).T
+    return np.sqrt(variance), np.trace(between) ** 2 / (between**2).sum()
+
+
+def test_errors_of_bias_slopes_are_those_of_dense_matrices(rng):
+    scores = table(rng, [{"label_mode": "random", "_last": 1.0}], queries=5, sets=7, shown=drawn_labels(rng))
+    own = scores.assign(query_id=scores["demonstration_set_id"] + scores["query_id"])
+    other_way = own.assign(query_id=own["demonstration_set_id"], demonstration_set_id=own["query_id"])
+    error, degrees = dense_error_and_degrees(own, own["demonstration_set_id"])
+    for rows in (own, other_way):
+        row = next(r for r in bias_effects(rows) if r["metric"] == "recency_bias_logprob")
+        assert row["standard_error"] == pytest.approx(error, rel=1e-9)
+        assert row["degrees"] == pytest.approx(degrees, rel=1e-9)
+        half = stats.t.ppf(0.95, degrees) * error
+        assert (row["low"], row["high"]) == pytest.approx((row["estimate"] - half, row["estimate"] + half))
+
+
+def test_variances_of_bias_slopes_are_right_with_few_sets():
+    """Of six sets that tell four slopes a jackknife's variance is half as large again, and more."""
+    num_sets, queries = 6, 8
+    rng = np.random.default_rng(0)
+    blank = table(rng, [{"label_mode": "random"}], sets=num_sets, queries=queries, shown=drawn_labels(rng))
+    candidate = blank["candidate"].map(LABELS.index).to_numpy().reshape(num_sets * queries, 3)
+    found: dict[str, list] = {}
+    for _ in range(150):
+        shown = rng.integers(3, size=(num_sets, 4)).repeat(queries, axis=0)
+        favourite = 0.5 * rng.normal(size=(num_sets, 3)).repeat(queries, axis=0)
+        times = (candidate[:, :, None] == shown[:, None]).sum(axis=2)
+        utility = np.take_along_axis(favourite, candidate, axis=1) + 0.3 * times + 0.6 * rng.normal(size=times.shape)
+        last = (candidate == shown[:, -1:]).ravel()
+        scores = blank.assign(logprob=log_softmax(utility, axis=1).ravel(), times_shown=times.ravel())
+        for row in bias_effects(scores.assign(is_last_shown=last)):
+            found.setdefault(row["metric"], []).append(
+                (row["estimate"], row["standard_error"], row["low"], row["high"])
+            )
+    for metric, known in found.items():
+        estimate, error, _, _ = np.array([one for one in known if not np.isnan(one[2])]).T
+        assert len(estimate) > 120, metric
+        assert 0.7 < (error**2).mean() / estimate.var() < 1.4, metric
+    estimate, _, low, high = np.array([one for one in found["majority_bias_logprob"] if not np.isnan(one[2])]).T
+    assert 0.86 <= ((low <= 0.3) & (high >= 0.3)).mean() <= 0.97
+
+
+def test_sets_that_tell_a_slope_alone_leave_it_without_an_interval(rng):
+    """Two sets show four things: each fits its own, and their misfit says nothing."""
+    shown = {0: ["no", "no", "yes", "yes"], 1: ["maybe", "yes", "yes", "no"]}
+    scores = table(rng, [{"label_mode": "random"}], sets=2, shown=lambda condition, s, q: shown[s])
+    rows = {row["metric"]: row for row in bias_effects(scores)}
+    for metric in ("recency_bias_logprob", "majority_bias_logprob"):
+        assert np.isfinite(rows[metric]["estimate"])
+        assert np.isnan([rows[metric][name] for name in ("low", "high", "standard_error")]).all()
+        assert "alone tells this slope" in rows[metric]["reason"]
 
 
 def test_calibration_by_hand(rng):

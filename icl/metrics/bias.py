@@ -1,7 +1,6 @@
 """What the model answers whatever the query is: the label shown last, the label shown most often (Zhao §3)."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,11 @@ import pandas as pd
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
+from icl.metrics.crossed import cells_of, residual_variance
 from icl.metrics.labels import NOISE_MODES
 from icl.metrics.outcomes import CHANNEL, PROMPT_KEYS
 from icl.metrics.table import metric_row, settings
-from icl.metrics.uncertainty import Estimate, jackknife
+from icl.metrics.uncertainty import Estimate, t_interval
 
 __all__ = ["bias_effects"]
 
@@ -28,6 +28,11 @@ _MOST_CONSTANTS = 64
 """With more labels than this no constant is fitted for each of them."""
 
 _MOST_STEPS = 100
+
+_TOLD_BY_ONE = "one demonstration set or query alone tells this slope, so no interval"
+
+_TOLD = 1e-8
+"""A share below this is nought but rounding."""
 
 _KEYS = ("model", "task", "label_mode", "input_mode", "format", "num_shots", "example_length")
 
@@ -118,18 +123,11 @@ def _varies(choices: _Choices, place: int) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fit:
-    """Slopes at the maximum of a (penalised) likelihood, with each prompt's gradient and curvature there."""
+    """Slopes at the maximum of a likelihood, with each prompt's gradient and curvature there."""
 
     slopes: Float[ndarray, " num_covariates"]
     gradient: Float[ndarray, "num_prompts num_covariates"]
     curvature: Float[ndarray, "num_prompts num_covariates num_covariates"]
-    penalty: Float[ndarray, "num_covariates num_covariates"]
-
-    def slope(self, place: int, prompts: Integer[ndarray, " num_chosen"]) -> float:
-        """Slope from some of the prompts: one Newton step from that of all, exact for least squares."""
-        gradient = self.gradient[prompts].sum(axis=0) - self.penalty @ self.slopes
-        curvature = self.curvature[prompts].sum(axis=0) + self.penalty
-        return float((self.slopes + np.linalg.lstsq(curvature, gradient, rcond=None)[0])[place])
 
 
 def _linear_slopes(choices: _Choices) -> list[Estimate]:
@@ -138,9 +136,7 @@ def _linear_slopes(choices: _Choices) -> list[Estimate]:
     curvature = np.swapaxes(x, 1, 2) @ x
     slopes = np.linalg.pinv(curvature.sum(axis=0)) @ (x * choices.logprob[..., None]).sum(axis=(0, 1))
     gradient = ((choices.logprob - x @ slopes)[..., None] * x).sum(axis=1)
-    return _estimates(
-        _Fit(slopes=slopes, gradient=gradient, curvature=curvature, penalty=np.zeros((x.shape[-1],) * 2)), choices
-    )
+    return _estimates(_Fit(slopes=slopes, gradient=gradient, curvature=curvature), choices)
 
 
 def _logit_slopes(choices: _Choices) -> list[Estimate]:
@@ -159,7 +155,7 @@ def _logit_slopes(choices: _Choices) -> list[Estimate]:
     if (held > _MOST_UNSURE * _PRIOR_SD**2).any():
         reason = "the choices all but follow from what was shown, or are too few: read the log-probabilities"
         return [Estimate.missing(reason) for _ in _COVARIATES]
-    return _estimates(_Fit(slopes=slopes, gradient=gradient, curvature=curvature, penalty=penalty), choices)
+    return _estimates(_Fit(slopes=slopes, gradient=gradient, curvature=curvature), choices)
 
 
 def _derivatives(x: ndarray, chosen: ndarray, slopes: ndarray) -> tuple[ndarray, ndarray]:
@@ -173,10 +169,77 @@ def _derivatives(x: ndarray, chosen: ndarray, slopes: ndarray) -> tuple[ndarray,
     return x[np.arange(len(x)), chosen] - mean, curvature
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Variance:
+    """A slope's variance by its clusters, with degrees of freedom; NaN where one cluster alone tells the slope."""
+
+    value: float
+    degrees: float
+
+
 def _estimates(fit: _Fit, choices: _Choices) -> list[Estimate]:
-    """The slopes of `_COVARIATES`, with a jackknife over demonstration sets and one over queries."""
-    prompts = (np.arange(len(choices.chosen)),)
-    return [
-        jackknife(partial(fit.slope, place), prompts, choices.sets, choices.queries)
-        for place in range(len(_COVARIATES))
-    ]
+    """The slopes of `_COVARIATES`; sets and queries are crossed, so their errors are clustered both ways.
+
+    The variances of sets and of queries go together as in `clustered_mean`. Where queries belong to one set each, the
+    sets' variance holds theirs, and the other way round. The prior of the slopes of choices, next to which the choices
+    say much, is left out of the errors.
+    """
+    sets, queries = choices.sets, choices.queries
+    influence = len(sets) * fit.gradient @ np.linalg.pinv(fit.curvature.sum(axis=0))
+    found = []
+    for place in range(len(_COVARIATES)):
+        cells = cells_of(influence[:, place], sets, queries)
+        nested = len(cells.values) == cells.num_queries and cells.num_sets > 1
+        if nested or cells.num_queries < 2:
+            variance = _sandwich(fit, sets, place)
+        elif len(cells.values) == cells.num_sets or cells.num_sets < 2:
+            variance = _sandwich(fit, queries, place)
+        else:
+            residual = residual_variance(cells)
+            own = float((cells.values**2).mean()) if residual is None else residual
+            variance = _both(_sandwich(fit, sets, place), _sandwich(fit, queries, place), own / len(cells.values))
+        reason = _TOLD_BY_ONE if np.isnan(variance.value) else ""
+        slope, error = float(fit.slopes[place]), float(np.sqrt(variance.value))
+        found.append(t_interval(slope, error, variance.degrees, reason))
+    return found
+
+
+def _both(by_set: _Variance, by_query: _Variance, residual: float) -> _Variance:
+    """V_set + V_query − V_both and its degrees of freedom, as `crossed.degrees_of_freedom` has them."""
+    fewest = min(by_set.degrees, by_query.degrees)
+    if fewest < 1:
+        return _Variance(value=np.nan, degrees=0.0)
+    total = max(by_set.value + by_query.value - residual, by_set.value, by_query.value)
+    doubt = by_set.value**2 / by_set.degrees + by_query.value**2 / by_query.degrees
+    doubt += residual**2 / (by_set.degrees * by_query.degrees)
+    return _Variance(value=total, degrees=max(fewest, total**2 / doubt) if doubt > 0 else fewest)
+
+
+def _sandwich(fit: _Fit, clusters: ndarray, place: int) -> _Variance:
+    """Cluster-robust variance of one slope, next to unbiased where clusters are few (CR2, Bell & McCaffrey 2002).
+
+    What a set shows is the same for all its queries, so that half a dozen sets tell four slopes and each set pulls the
+    fit towards itself. With C_g a cluster's curvature, s_g its gradient and M the inverse of all curvatures, V is the
+    sum of the squares of the slope's part of M (I − C_g M)^−½ s_g. A jackknife has the power −1 in place of −½, and
+    a variance that is too large by as much as each cluster pulls. The degrees of freedom are those of V where prompts
+    vary as the likelihood says (Pustejovsky & Tipton 2018, section 2.2).
+    """
+    code, names = pd.factorize(clusters)
+    curvature, gradient = np.zeros((len(names), *fit.curvature.shape[1:])), np.zeros((len(names), len(fit.slopes)))
+    np.add.at(curvature, code, fit.curvature)
+    np.add.at(gradient, code, fit.gradient)
+    sizes, axes = np.linalg.eigh(curvature.sum(axis=0))
+    told = sizes > _TOLD * sizes.max()
+    root = axes[:, told] / np.sqrt(sizes[told])  # root @ root.T is M
+    pull, directions = np.linalg.eigh(root.T @ curvature @ root)
+    along = np.einsum("i,gij->gj", root[place], directions)  # the slope, in each cluster's own directions
+    alone = 1 - pull < _TOLD
+    if (along[alone] ** 2).sum() > _TOLD * (root[place] ** 2).sum():
+        return _Variance(value=np.nan, degrees=0.0)
+    weight = np.where(alone, 0.0, along / np.sqrt(np.where(alone, 1.0, 1 - pull)))
+    value = (np.einsum("gj,gij,gi->g", weight, directions, gradient @ root) ** 2).sum()
+    # w_g' w_h of the quadratic form V = Σ_g (w_g' y)²: own[g] where g = h, less shared[g] · shared[h] everywhere
+    own, shared = (weight**2 * pull).sum(axis=1), np.einsum("gij,gj->gi", directions, weight * pull)
+    overlap = (shared**2).sum(axis=1)
+    squares = (own**2).sum() - 2 * (own * overlap).sum() + ((shared.T @ shared) ** 2).sum()
+    return _Variance(value=float(value), degrees=max(1.0, float((own - overlap).sum() ** 2 / squares)))

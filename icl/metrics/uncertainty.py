@@ -22,6 +22,7 @@ __all__ = [
     "clustered_share_ratio",
     "jackknife",
     "num_clusters",
+    "t_interval",
 ]
 
 LEVEL = 0.9
@@ -63,7 +64,7 @@ def clustered_mean(
     """
     mean = float(values.mean())
     error, degrees, reason = clustered_error(values - mean, sets, queries)
-    return _interval(mean, error, degrees, reason, level=level)
+    return t_interval(mean, error, degrees, reason, level=level)
 
 
 def clustered_share(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
@@ -127,7 +128,7 @@ def clustered_ratio(
     ratio = float(numerator.mean() / denominator.mean())
     influence = (numerator - ratio * denominator) / denominator.mean()
     error, degrees, reason = clustered_error(influence - influence.mean(), sets, queries)
-    plain = _interval(ratio, error, degrees, reason)
+    plain = t_interval(ratio, error, degrees, reason)
     ends = _fieller(numerator, denominator, sets, queries, degrees) if error > 0 else None
     return plain if ends is None else replace(plain, low=min(ratio, ends[0]), high=max(ratio, ends[1]))
 
@@ -197,17 +198,18 @@ def jackknife(
     if len(cells.values) in (num_sets, num_queries) or min(num_sets, num_queries) < 2:
         nested = num_sets > 1 and len(cells.values) == num_queries
         by_one, count = variance(set_code if nested else query_code if num_queries > 1 else set_code)
-        return _interval(estimate, float(np.sqrt(by_one)), count - 1, "")
+        return t_interval(estimate, float(np.sqrt(by_one)), count - 1, "")
     (by_set, set_blocks), (by_query, query_blocks) = variance(set_code), variance(query_code)
     fewest = min(set_blocks, query_blocks)
     left, _ = variance((set_code + query_code) % fewest, fewest)
     total = max(by_set + by_query - left, by_set, by_query)
     counts = {"num_sets": set_blocks, "num_queries": query_blocks}
     degrees = degrees_of_freedom(by_set=by_set, by_query=by_query, residual=left, total=total, **counts)
-    return _interval(estimate, float(np.sqrt(total)), degrees, "")
+    return t_interval(estimate, float(np.sqrt(total)), degrees, "")
 
 
-def _interval(estimate: float, error: float, degrees: float | int, reason: str, *, level: float = LEVEL) -> Estimate:
+def t_interval(estimate: float, error: float, degrees: float | int, reason: str, *, level: float = LEVEL) -> Estimate:
+    """Reach from the estimate as many errors as Student's t says, or say why not where no degree of freedom is left."""
     if degrees < 1:
         return Estimate(estimate=estimate, reason=reason)
     half = float(stats.t.ppf((1 + level) / 2, degrees)) * error
