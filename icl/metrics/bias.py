@@ -234,7 +234,7 @@ def _sandwich(fit: _Fit, clusters: ndarray, place: int) -> _Variance:
     pull, directions = np.linalg.eigh(root.T @ curvature @ root)
     along = np.einsum("i,gij->gj", root[place], directions)  # the slope, in each cluster's own directions
     alone = 1 - pull < _TOLD
-    if (along[alone] ** 2).sum() > _TOLD * (root[place] ** 2).sum():
+    if (along[alone] ** 2).sum() >= _TOLD * (root[place] ** 2).sum():  # by one cluster, or by none at all
         return _Variance(value=np.nan, degrees=0.0)
     weight = np.where(alone, 0.0, along / np.sqrt(np.where(alone, 1.0, 1 - pull)))
     value = (np.einsum("gj,gij,gi->g", weight, directions, gradient @ root) ** 2).sum()
