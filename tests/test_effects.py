@@ -279,6 +279,13 @@ def test_variances_of_bias_slopes_are_right_with_few_sets():
     assert 0.86 <= ((low <= 0.3) & (high >= 0.3)).mean() <= 0.97
 
 
+def test_a_slope_that_nothing_tells_is_left_out_without_a_warning(rng):
+    """Each set shows each label once: how often cannot matter, which comes last can."""
+    shown = [["no", "yes", "maybe"], ["maybe", "no", "yes"], ["yes", "maybe", "no"], ["yes", "no", "maybe"]]
+    scores = table(rng, [{"label_mode": "random"}], sets=4, shown=lambda condition, s, q: shown[s])
+    assert {row["metric"] for row in bias_effects(scores)} == {"recency_bias", "recency_bias_logprob"}
+
+
 def test_sets_that_tell_a_slope_alone_leave_it_without_an_interval(rng):
     """Two sets show four things: each fits its own, and their misfit says nothing."""
     shown = {0: ["no", "no", "yes", "yes"], 1: ["maybe", "yes", "yes", "no"]}
