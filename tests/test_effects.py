@@ -284,6 +284,7 @@ def test_a_slope_that_nothing_tells_is_left_out_without_a_warning(rng):
     shown = [["no", "yes", "maybe"], ["maybe", "no", "yes"], ["yes", "maybe", "no"], ["yes", "no", "maybe"]]
     scores = table(rng, [{"label_mode": "random"}], sets=4, shown=lambda condition, s, q: shown[s])
     assert {row["metric"] for row in bias_effects(scores)} == {"recency_bias", "recency_bias_logprob"}
+    assert not bias_effects(scores.assign(times_shown=0, is_last_shown=False))  # as where options are texts
 
 
 def test_sets_that_tell_a_slope_alone_leave_it_without_an_interval(rng):
