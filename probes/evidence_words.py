@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 __all__ = ["evidence_lines"]
 
 _UNTOLD = "not told apart"
+_MANY = 1000
+"""Demonstrations, more than which no prompt holds."""
 
 
 def evidence_lines(
@@ -24,7 +27,7 @@ def evidence_lines(
     yield shares.to_string(index=False)
     even = _named(break_even)
     even["format"], even["break-even share"] = break_even["format"], _spans(break_even)
-    for name, title in (("prob_always", "P(signal wins at any share)"), ("prob_never", "P(at none)")):
+    for name, title in (("prob_always", "P(signal wins at every share)"), ("prob_never", "P(at none)")):
         even[title] = break_even[name].map("{:.3f}".format)
     yield even.to_string(index=False)
     yield "\nby condition: nats per demonstration, and demonstrations until the task is 90 % sure"
@@ -34,7 +37,7 @@ def evidence_lines(
     for name in ("signal", "noise", "drift"):
         rows[name] = _spans(conditions, name)
     rows["P(signal > noise)"] = conditions["prob_signal_exceeds_noise"].map("{:.3f}".format)
-    rows["shots needed"] = conditions["shots_needed"].map("{:.1f}".format).replace("inf", "never")
+    rows["shots needed"] = [_shots(row) for _, row in conditions.iterrows()]
     yield rows.to_string(index=False)
 
 
@@ -46,6 +49,12 @@ def _spans(table: pd.DataFrame, name: str = "") -> list[str]:
     middle = name or "median"
     ends = zip(table[middle], *(table[f"{name}_{end}" if name else end] for end in ("lower", "upper")))
     return [_UNTOLD if pd.isna(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]" for value, low, high in ends]
+
+
+def _shots(row: pd.Series) -> str:
+    ends = [row[name] for name in ("shots_needed", "shots_needed_lower", "shots_needed_upper")]
+    middle, low, high = ("never" if np.isinf(end) else f"{end:.1f}" if end < _MANY else f"> {_MANY}" for end in ends)
+    return middle if middle == low == high else f"{middle} [{low}, {high}]"
 
 
 def _condition(row: pd.Series) -> str:

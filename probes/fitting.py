@@ -65,12 +65,14 @@ def fit_run(
     folders
         Runs; the fit of one goes into its folder, the fit of several into `out`.
     """
-    from icl.concept.accounts import account_named
+    from icl.concept.accounts import ACCOUNTS
     from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
     from icl.concept.fit import fit as fit_account
     from icl.concept.sensitivity import leaning
 
-    law = account_named(account)
+    if account not in ACCOUNTS:
+        raise unknown_name("account", account, (*ACCOUNTS, EVIDENCE))
+    law = ACCOUNTS[account]
     counts = counts_of(folders, normalisation)
     if not as_json:
         used = {normalisation or normalisation_of(folder.metrics()) for folder in folders}
@@ -174,7 +176,7 @@ def one_model(table: pd.DataFrame, folder: RunFolder, model: str | None) -> pd.D
     if model is None and len(models) > 1:
         raise UserError(f"{folder.path} holds {len(models)} models ({', '.join(models)}); name one with --model.")
     if model is not None and model not in models:
-        raise unknown_name(f"model in {folder.path}", model, models)
+        raise UserError(f"{folder.path} holds no model '{model}', only {', '.join(models)}; name one of them.")
     return table if model is None else table[table["model"] == model]
 
 

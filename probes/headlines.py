@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from icl.metrics.effects import TWINS
 from probes.designs.catalogue import get_probe
 
 __all__ = ["headlines"]
@@ -18,7 +19,9 @@ def headlines(metrics: pd.DataFrame, probes: Sequence[str]) -> Iterator[str]:
         probe = get_probe(name)
         rows = metrics[metrics["metric"].isin(probe.metrics)]
         rows = rows[rows["score"].isin(["", "accuracy"])]
-        rank = rows["metric"].map({metric: place for place, metric in enumerate(probe.metrics)})
+        rows = _known(rows, metrics)
+        places = {metric: place for place, metric in enumerate(probe.metrics)}
+        rank = rows["metric"].map(places | {TWINS[name]: place for name, place in places.items() if name in TWINS})
         rows = rows.assign(rank=rank).sort_values("rank", kind="stable")
         if rows.empty:
             continue
@@ -29,6 +32,15 @@ def headlines(metrics: pd.DataFrame, probes: Sequence[str]) -> Iterator[str]:
             yield f"  {row.metric}, {_where(row, varied)}: {_value(row)}"
         if len(rows) > _MOST_LINES:
             yield f"  … and {len(rows) - _MOST_LINES} more in metrics.parquet"
+
+
+def _known(rows: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
+    """Put a metric's continuous twin in its place where no row of the metric itself is known."""
+    known = rows.groupby("metric")["estimate"].transform("count") > 0
+    twins = metrics[metrics["metric"].isin([TWINS[name] for name in rows.loc[~known, "metric"] if name in TWINS])]
+    twins = twins[twins["score"].isin(["", "accuracy"]) & twins["estimate"].notna()]
+    told = rows["metric"].map(TWINS).isin(twins["metric"])
+    return pd.concat([rows[known | ~told], twins], ignore_index=True)
 
 
 def _where(row: Any, varied: Sequence[str]) -> str:

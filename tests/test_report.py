@@ -370,7 +370,7 @@ def test_what_is_missing_is_counted(run):
     assert f"{bad:,} of" in text
     assert "(follower: no number)" in text
     assert "candidates are cut into tokens otherwise when joined to their prompt" in text
-    assert "`probe fit` was not run" in text
+    assert "No law of learning curves was fitted: run `probe fit`" in text
     assert "2 demonstration sets" in text
     assert "steps of 1 ÷ (number of prompts)" in text
 
@@ -550,6 +550,23 @@ def test_a_damaged_comparison_is_said(with_comparison):
         page.write_report(folder)
 
 
+def test_files_of_two_comparisons_are_not_taken_for_one(with_comparison):
+    folder = with_comparison(compared_accounts(), extrapolated())
+    table, whole = folder.path / "comparison.parquet", (folder.path / "comparison.parquet").read_bytes()
+    folder.comparison().assign(elpd=-1.0).to_parquet(table)
+    with pytest.raises(UserError, match=r"comparison\.parquet is not the table that comparison\.json speaks of"):
+        page.write_report(folder)
+    table.unlink()
+    with pytest.raises(UserError, match=r"comparison\.parquet is not the table"):
+        page.write_report(folder)
+    table.write_bytes(whole)
+    record = folder.comparison_record()
+    record["extrapolation"]["table"][0]["account"] = "nosuch"
+    folder.write_comparison(record, folder.comparison(), folder.extrapolation())
+    with pytest.raises(UserError, match=r"comparison\.json is damaged \(no predictions of nosuch\)"):
+        page.write_report(folder)
+
+
 def test_figures_of_a_comparison_show_its_numbers():
     [axes] = draw_comparison(compared_accounts().table, "cell").figure.axes[:1]
     line = next(line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "o")
@@ -588,7 +605,7 @@ def test_the_page_is_self_contained_and_leads_with_the_answer(run):
     assert_self_contained(html)
     order = [html.index(part) for part in ("The answer", "Figures", "What was missing", "experiment.toml")]
     assert order == sorted(order)
-    assert "<code>probe fit</code> was not run" in html
+    assert "fitted: run <code>probe fit</code> on this folder" in html
     assert len(list((run.path / "figures").glob("*.png"))) == html.count("<img")
     assert main_setting(run.metrics(), "follower") is not None
     assert not re.search(r"\{\w+[.(]", re.sub(r"<style>.*</style>", "", html, flags=re.S))

@@ -78,6 +78,16 @@ def read_comparison(folder: RunFolder, scores: pd.DataFrame, metrics: pd.DataFra
     if not folder.has_comparison:
         return None
     record = folder.comparison_record()
+    folder.check_comparison(record)
+    try:
+        return _judged(folder, record, scores, metrics)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{folder.path / 'comparison.json'} is damaged ({error}); run `probe compare {folder.path}` again."
+        ) from error
+
+
+def _judged(folder: RunFolder, record: dict, scores: pd.DataFrame, metrics: pd.DataFrame) -> StoredComparison:
     now = _fingerprint_of(scores, record.get("normalisation") or normalisation_of(metrics))
     is_of_these = now is not None and record.get("fingerprint") == now
     return StoredComparison(
@@ -111,9 +121,12 @@ def _fingerprint_of(scores: pd.DataFrame, normalisation: str) -> str | None:
 
 
 def _extrapolation(folder: RunFolder, stored: dict) -> Extrapolation:
+    table, cells = pd.DataFrame(stored["table"]).astype(_TYPES), folder.extrapolation()
+    if unknown := set(table.loc[table["crps"].notna(), "account"]) - set(cells["account"]):
+        raise ValueError(f"no predictions of {', '.join(sorted(unknown))}")
     return Extrapolation(
-        table=pd.DataFrame(stored["table"]).astype(_TYPES),
-        cells=folder.extrapolation(),
+        table=table,
+        cells=cells,
         unit=stored["unit"],
         shots=stored["shots"],
         sentences=tuple(stored["sentences"]),

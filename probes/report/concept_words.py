@@ -9,6 +9,7 @@ import pandas as pd
 from icl.concept.accounts import account_named
 from icl.concept.counts import counts_from_scores
 from icl.concept.diagnose import diagnose, posterior_predictive_check
+from icl.concept.sensitivity import leaning
 from icl.concept.summary import demonstrations_needed, has_drift, summarise
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION
@@ -41,6 +42,8 @@ class Account:
         What the account is called, and what of the answers it was fitted to: counts or logprob.
     has_drift : bool
         Whether it speaks of signal, noise and drift; otherwise `summary` and `needed` are empty.
+    leaning : str
+        How much of it leans on the priors; empty where the fit does not hold what tells.
     summary, predicted, needed : DataFrame
         Of `summarise`, `posterior_predictive_check`, `demonstrations_needed`.
     """
@@ -51,6 +54,7 @@ class Account:
     title: str
     observe: str
     has_drift: bool
+    leaning: str
     summary: pd.DataFrame
     predicted: pd.DataFrame
     needed: pd.DataFrame
@@ -77,6 +81,7 @@ def read_account(tree: "xarray.DataTree", scores: pd.DataFrame | None = None) ->
         title=account_named(tree.attrs["account"]).title,
         observe=str(tree.attrs["observe"]),
         has_drift=has_drift(tree),
+        leaning=leaning(tree) if "log_prior" in tree.children else "",
         summary=summarise(tree) if has_drift(tree) else pd.DataFrame({"model": []}),
         predicted=posterior_predictive_check(tree),
         needed=demonstrations_needed(tree) if has_drift(tree) else pd.DataFrame(),
@@ -87,7 +92,7 @@ def concept_sentence(account: Account | None, model: str, setting: Setting) -> S
     """Say what the fit says about a model, in the format and label modes of its main setting."""
     topic = "Concept account"
     if account is None:
-        return Sentence(topic=topic, text="Not fitted: `probe fit` was not run on this folder.")
+        return Sentence(topic=topic, text="No law of learning curves was fitted: run `probe fit` on this folder.")
     if not account.usable:
         return Sentence(topic=topic, text=f"{account.trouble} Its numbers are not quoted here.")
     if not account.has_drift:
@@ -114,6 +119,8 @@ def concept_sentence(account: Account | None, model: str, setting: Setting) -> S
     if len(rows) and (rows["drift_contraction"] < _PRIOR_BOUND).any():
         weak = int((rows["drift_contraction"] < _PRIOR_BOUND).sum())
         text += f" In {weak} of these {len(rows)} conditions the data hardly narrowed the prior of the drift."
+    if account.leaning:
+        text += f" {account.leaning}"
     return Sentence(topic=topic, text=text)
 
 

@@ -158,7 +158,7 @@ def _many(metrics: pd.DataFrame) -> list[str]:
 
 def _fit(account: "Account | None") -> list[str]:
     if account is None:
-        return ["There is no fitted account: `probe fit` was not run on this folder."]
+        return ["No law of learning curves was fitted: run `probe fit` on this folder."]
     if account.trouble:
         return [account.trouble]
     return [f"The fit: {' '.join(account.convergence)}", str(account.predicted.attrs["sentence"])]

@@ -162,7 +162,8 @@ def _labels(metrics: pd.DataFrame, model: str, setting: Setting, chance: float |
     slope = slope[slope["num_shots"] == setting.num_shots]
     if not slope.empty and (found := effect_of(slope.iloc[0], "slope")).known:
         text += (
-            f" From none to all labels right accuracy changes by {points(found.estimate, signed=True)} points "
+            f" A straight line through accuracy against the share of right labels changes by "
+            f"{points(found.estimate, signed=True)} points from none to all right "
             f"({interval_words(found.low, found.high)})" + (": no clear slope." if not found.clear else ".")
         )
     return text

@@ -12,6 +12,7 @@ extrapolation.parquet  what accounts predicted of cells whose shots were held ou
 figures/, report.html
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -167,7 +168,7 @@ class RunFolder:
     @property
     def has_comparison(self) -> bool:
         """Whether accounts were compared."""
-        return (self.path / "comparison.parquet").exists()
+        return (self.path / "comparison.json").exists()
 
     def comparison(self) -> pd.DataFrame:
         """Read the comparison of accounts."""
@@ -183,13 +184,34 @@ class RunFolder:
         return self._read("extrapolation.parquet", pd.read_parquet, remedy)
 
     def write_comparison(self, record: dict, comparison: pd.DataFrame, extrapolation: pd.DataFrame | None) -> None:
-        """Replace the comparison of accounts, and what they predicted of held-out shots; None: there is none."""
+        """Replace the comparison of accounts, and what they predicted of held-out shots; None: there is none.
+
+        The record holds a checksum of each table, so that files of two comparisons are not taken for one.
+        """
+        tables = {"comparison.parquet": comparison.to_parquet()}
+        if extrapolation is not None:
+            tables["extrapolation.parquet"] = extrapolation.to_parquet()
+        record = record | {"checksums": {name: _checksum(table) for name, table in tables.items()}}
         write_whole(self.path / "comparison.json", (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
-        write_whole(self.path / "comparison.parquet", comparison.to_parquet())
+        for name, table in tables.items():
+            write_whole(self.path / name, table)
         if extrapolation is None:
             (self.path / "extrapolation.parquet").unlink(missing_ok=True)
-        else:
-            write_whole(self.path / "extrapolation.parquet", extrapolation.to_parquet())
+
+    def check_comparison(self, record: dict) -> None:
+        """Refuse tables that are not those of the record.
+
+        Raises
+        ------
+        UserError
+            If a table is missing, or of another comparison.
+        """
+        for name, checksum in record.get("checksums", {}).items():
+            path = self.path / name
+            if not path.exists() or _checksum(path.read_bytes()) != checksum:
+                raise UserError(
+                    f"{path} is not the table that comparison.json speaks of; run `probe compare {self.path}` again."
+                )
 
     def _read(self, name: str, reader, remedy: str):
         path = self.path / name
@@ -199,6 +221,10 @@ class RunFolder:
             return reader(path)
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{path} is damaged ({str(error).splitlines()[0]}); delete it and {remedy}.") from error
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def write_tree(path: Path, tree) -> None:

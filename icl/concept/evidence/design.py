@@ -107,7 +107,7 @@ def count_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION
     if scores["example_length"].notna().any():
         raise UserError(
             "the evidence decomposition is of tasks in words, but these prompts have example lengths; "
-            "learning curves of GINC are fitted by icl.concept.fit."
+            "fit a law of learning curves instead (`probe fit` without --account evidence)."
         )
     scores = scores[scores["label_mode"] != _OTHER_CANDIDATES]
     prompts = _prompts(scores)
@@ -209,7 +209,7 @@ def _check_values(cells: pd.DataFrame) -> None:
     if ((shares < 0) | (shares > 1)).any(axis=None):
         raise UserError("share_correct and share_permuted are shares in [0, 1]; correct the cells.")
     if (twice := cells.duplicated(_CELL)).any():
-        raise UserError(f"{twice.sum()} evidence cells stand there twice; give each cell one row.")
+        raise UserError(f"{twice.sum()} evidence cells stand there twice; give each cell one row, and each run once.")
     if (cells.groupby(_SERIES)["num_labels"].nunique() > 1).any():
         raise UserError(
             "the prompts of one task have different numbers of labels, but the decomposition takes one number a task; "
@@ -231,13 +231,13 @@ def _check_moves(cells: pd.DataFrame, whose: str) -> None:
         which = "wrong" if (correct == 0).all() else "right"
         raise UserError(
             f"{whose}: every prompt of all {len(cells)} cells was answered {which}, so nothing can be decomposed; "
-            "leave it out, and use a task that is neither hopeless nor trivial."
+            "leave it out (--model names another), or use a task that is neither hopeless nor trivial."
         )
     share = correct.sum() / prompts.sum()
     if ((correct - share * prompts).abs() < 0.5).all():  # no more than rounding
         raise UserError(
             f"{whose}: all {len(cells)} cells have the same share of right answers, {share:.0%}, so demonstrations "
-            "change nothing that could be decomposed; leave it out, and use another model or task."
+            "change nothing that could be decomposed; leave it out (--model names another), or use another task."
         )
 
 
