@@ -88,12 +88,12 @@ def text_counts(num_prompts: int = 192) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def ginc_tree() -> xr.DataTree:
-    return fit(ginc_counts(), draws=600, tune=500, chains=4, seed=1)
+    return fit(ginc_counts(), draws=500, tune=400, chains=4, seed=1)
 
 
 @pytest.fixture(scope="module")
 def text_tree() -> xr.DataTree:
-    return fit(text_counts(), draws=500, tune=700, chains=4, seed=2)
+    return fit(text_counts(), draws=500, tune=500, chains=4, seed=2)
 
 
 # ---------------------------------------------------------------- counts
