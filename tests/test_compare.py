@@ -364,10 +364,10 @@ def test_sets_left_out_by_weights_and_by_refits_agree(monkeypatch: pytest.Monkey
     machine = compile_design(design_of(pd.DataFrame(rows), FLAT))
     units = units_of(machine.design.grid)
     nodes = machine.fit(Effort(tune=500), seed=3).nodes
-    sampling = {"draws": 4000, "tune": 500, "chains": 4, "seed": 3}
-    weighted = loo.leave_one_out(machine, nodes, units, max_refits=0, **sampling)
+    effort = Effort(draws=4000, tune=500)
+    weighted = loo.leave_one_out(machine, nodes, units, max_refits=0, effort=effort, seed=3)
     monkeypatch.setattr(loo, "_importance", lambda *_: (np.zeros(10), np.full(10, np.inf), 0.7))
-    again = loo.leave_one_out(machine, nodes, units, **sampling)
+    again = loo.leave_one_out(machine, nodes, units, effort=effort, seed=3)
     assert again.refitted.all()
     trusted = weighted.pareto_k < 0.6
     assert trusted.sum() >= 5
