@@ -120,16 +120,16 @@ def decompose_run(
         2, or 3 with a permuted task beside; None: 3 where labels were permuted.
     """
     from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
-    from icl.concept.evidence.design import evidence_cells
+    from icl.concept.evidence.design import count_cells, validate_evidence_cells
     from icl.concept.evidence.fit import fit_evidence
     from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 
-    tables = []
-    for folder in folders:
-        scores = folder.scores() if model is None else one_model(folder.scores(), folder, model)
-        tables.append(evidence_cells(scores, normalisation or normalisation_of(folder.metrics())))
-    cells = pd.concat(tables, ignore_index=True)
-    cells.attrs["normalisation"] = tables[0].attrs["normalisation"]
+    used = [normalisation or normalisation_of(folder.metrics()) for folder in folders]
+    tables = [count_cells(folder.scores(), name) for folder, name in zip(folders, used)]
+    if model is not None:
+        tables = [one_model(table, folder, model) for table, folder in zip(tables, folders)]
+    cells = validate_evidence_cells(pd.concat(tables, ignore_index=True))
+    cells.attrs["normalisation"] = used[0]
     permutes = cells["label_mode"].str.startswith(("flipped", "permuted", "flip_after")).any()
     concepts = concepts or (3 if permutes else 2)
     if not as_json:

@@ -21,7 +21,7 @@ def headlines(metrics: pd.DataFrame, probes: Sequence[str]) -> Iterator[str]:
         rows = rows[rows["score"].isin(["", "accuracy"])]
         rows = _known(rows, metrics)
         places = {metric: place for place, metric in enumerate(probe.metrics)}
-        rank = rows["metric"].map(places | {TWINS[name]: place for name, place in places.items() if name in TWINS})
+        rank = rows["metric"].map({TWINS[name]: place for name, place in places.items() if name in TWINS} | places)
         rows = rows.assign(rank=rank).sort_values("rank", kind="stable")
         if rows.empty:
             continue
@@ -37,7 +37,8 @@ def headlines(metrics: pd.DataFrame, probes: Sequence[str]) -> Iterator[str]:
 def _known(rows: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
     """Put a metric's continuous twin in its place where no row of the metric itself is known."""
     known = rows.groupby("metric")["estimate"].transform("count") > 0
-    twins = metrics[metrics["metric"].isin([TWINS[name] for name in rows.loc[~known, "metric"] if name in TWINS])]
+    wanted = {TWINS[name] for name in rows.loc[~known, "metric"] if name in TWINS} - set(rows["metric"])
+    twins = metrics[metrics["metric"].isin(wanted)]
     twins = twins[twins["score"].isin(["", "accuracy"]) & twins["estimate"].notna()]
     told = rows["metric"].map(TWINS).isin(twins["metric"])
     return pd.concat([rows[known | ~told], twins], ignore_index=True)

@@ -20,6 +20,7 @@ from icl.metrics.orders import entropy, global_entropy, order_effects
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
 from icl.scores import CONTENT_FREE_COLUMNS, validate_scores
+from probes.headlines import headlines
 
 LABELS = ("no", "yes", "maybe")
 
@@ -383,3 +384,20 @@ def test_a_prompt_with_a_failed_candidate_leaves_the_bias_of_the_others(rng):
     scores.loc[0, ["status", "reason"]] = ["unscorable", "test"]
     (row,) = [row for row in bias_effects(validate_scores(scores)) if row["metric"] == "recency_bias_logprob"]
     assert row["num_prompts"] == 12 * 12 - 1
+
+
+def line(metric: str, estimate: float, **where) -> dict:
+    row = {"metric": metric, "score": "", "estimate": estimate, "low": estimate, "high": estimate, "unit": "nats"}
+    row |= {"model": "m", "contrast": "", "label_mode": "gold", "format": "f", "input_mode": "task", "balance": ""}
+    return row | {"num_shots": 4, "example_length": pd.NA, "reason": "too few choices"} | where
+
+
+def test_headlines_tell_the_twin_of_what_is_not_known_and_repeat_nothing():
+    rows = [line("recency_bias", np.nan), line("majority_bias", 0.2), line("recency_bias_logprob", 1.5)]
+    told = list(headlines(pd.DataFrame([*rows, line("majority_bias_logprob", 0.3)]), ("bias",)))[1:]
+    assert [text.split(",")[0].strip() for text in told] == ["recency_bias_logprob", "majority_bias"]
+    unknown = list(headlines(pd.DataFrame(rows[:2]), ("bias",)))[1:]
+    assert "not known, since too few choices" in unknown[0]
+    own = [line("accuracy", np.nan, score="accuracy"), line("gold_probability", 0.4)]  # this probe asks for both
+    told = list(headlines(pd.DataFrame(own), ("prompt-variance",)))[1:]
+    assert [text.split(",")[0].strip() for text in told] == ["accuracy", "gold_probability"]

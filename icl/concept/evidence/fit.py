@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy import ndarray
 
+from icl.concept.evidence import EVIDENCE
 from icl.concept.evidence.design import EvidenceDesign, evidence_design
 from icl.concept.evidence.model import compile_evidence
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
@@ -85,7 +86,7 @@ def fit_evidence(
             "constant_data": constant_data(design),
         }
     )
-    result.attrs = {"account": "evidence", "concepts": concepts, "priors": json.dumps(asdict(priors))}
+    result.attrs = {"account": EVIDENCE, "concepts": concepts, "priors": json.dumps(asdict(priors))}
     result.attrs |= {"normalisation": cells.attrs.get("normalisation", "")}
     result.attrs |= record_of(effort, seed=seed, started=started, sampling=sampling, sampled=sampled)
     return result

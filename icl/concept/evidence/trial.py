@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from icl.concept.calibrate import LOG_LIKELIHOOD, Fits
 from icl.concept.compiled import Fitted
+from icl.concept.evidence import EVIDENCE
 from icl.concept.evidence.design import EvidenceDesign, evidence_design
 from icl.concept.evidence.fit import in_dims, log_likelihood
 from icl.concept.evidence.model import compile_evidence
@@ -40,7 +41,7 @@ class EvidenceTrial:
     @property
     def key(self) -> tuple[str | int, ...]:
         """Name that its random streams go by."""
-        return ("evidence", self.concepts)
+        return (EVIDENCE, self.concepts)
 
     def settings(self) -> str:
         """Spell out priors and cells."""
