@@ -7,10 +7,24 @@ import pandas as pd
 
 from icl.metrics.effects import TWINS
 from probes.designs.catalogue import get_probe
+from probes.report.section import Material
+from probes.report.selection import plain_rows
+from probes.report.words import Answer, answers
 
-__all__ = ["headlines"]
+__all__ = ["headlines", "told"]
 
 _MOST_LINES = 8
+
+
+def told(material: Material) -> list[Answer]:
+    """Say what a run found, one answer a model; `Answer.leading` are the sentences that the report leads with.
+
+    Parameters
+    ----------
+    material
+        All that the run holds, see `probes.report.page.read_material`.
+    """
+    return answers(plain_rows(material.metrics), chance=material.chance, material=material)
 
 
 def headlines(metrics: pd.DataFrame, probes: Sequence[str]) -> Iterator[str]:

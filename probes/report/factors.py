@@ -6,7 +6,6 @@ from probes.report.selection import Setting, at, headline_mode, of_length
 from probes.report.verdict import Effect, effect_of, spread_of
 
 __all__ = [
-    "FACTORS",
     "all_spreads",
     "format_spreads",
     "here",
@@ -39,10 +38,6 @@ def spread_effect(metrics: pd.DataFrame, model: str, setting: Setting, num_shots
     return None if rows.empty else spread_of(rows.iloc[0], "format")
 
 
-FACTORS = (label_effect, shots_effect, spread_effect)
-"""What an answer orders by size."""
-
-
 def here(rows: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """Rows of the setting's format and example length."""
     return of_length(rows[rows["format"] == setting.format], setting.example_length)
@@ -65,10 +60,9 @@ def format_spreads(metrics: pd.DataFrame, model: str, setting: Setting) -> pd.Da
 
 
 def all_spreads(metrics: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Posterior spreads over formats with gold labels or none shown, and num_formats, how many were compared."""
-    rows = at(metrics, "format_spread_posterior", model=model, score="accuracy")
-    rows = rows[rows["label_mode"].isin(["gold", "zero_shot"])].sort_values("num_shots")
-    keys = ["label_mode", "num_shots", "example_length"]
+    """Posterior spreads over formats at every shot count, and num_formats, how many were compared."""
+    rows = at(metrics, "format_spread_posterior", model=model, score="accuracy").sort_values("num_shots", kind="stable")
+    keys = ["label_mode", "input_mode", "balance", "num_shots", "example_length"]
     levels = at(metrics, "accuracy", model=model, score="accuracy")
     counts = levels.groupby(keys, dropna=False)["format"].nunique().rename("num_formats").reset_index()
     return rows.merge(counts, on=keys, how="left").fillna({"num_formats": 0})

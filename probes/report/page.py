@@ -14,6 +14,7 @@ import pandas as pd
 from icl.metrics.normalise import normalisation_of, normalise
 from icl.metrics.outcomes import prompt_outcomes
 from probes.comparison.stored import StoredComparison, read_comparison
+from probes.headlines import told
 from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import draw_all
 from probes.report.limits import limits
@@ -22,7 +23,7 @@ from probes.report.section import Drawn, Material
 from probes.report.sections.comparison import Contest, contests, introduction
 from probes.report.selection import asked_rows, main_setting, plain_rows, split_models
 from probes.report.style import png
-from probes.report.words import Answer, answers
+from probes.report.words import Answer
 from probes.runs.folder import RunFolder, write_whole
 
 __all__ = ["draw_run", "read_material", "write_report"]
@@ -40,7 +41,7 @@ def write_report(folder: RunFolder) -> Path:
     """
     manifest, material, account = folder.manifest, read_material(folder), _account_of(folder)
     everything, scores = material.metrics, material.scores
-    metrics, chance = plain_rows(everything), material.chance
+    metrics = plain_rows(everything)
     subjects, references = split_models(everything)
     figures: list[tuple[str, Drawn, bytes]] = []
     store = folder.path / "figures"
@@ -50,7 +51,7 @@ def write_report(folder: RunFolder) -> Path:
         picture = png(drawn.figure)
         write_whole(store / f"{_file_name(model, numbers[model])}_{drawn.name}.png", picture)
         figures.append((model, drawn, picture))
-    said = answers(metrics, chance=chance, material=material)
+    said = told(material)
     compared = read_comparison(folder, scores, everything)
     page = Template(_TEMPLATE.read_text()).substitute(
         title=escape(f"{manifest.get('task', 'run')}: what moved the model"),
@@ -150,7 +151,11 @@ def _answer(answer: Answer, metrics: pd.DataFrame, account: Account | None) -> s
     if setting is not None:
         sentences.append(concept_sentence(account, answer.model, setting))
     entries = "".join(f"<dt>{escape(said.topic)}</dt><dd>{_marked(said.text)}</dd>" for said in sentences)
-    return f'<section class="answer"><p class="headline">{escape(answer.headline)}</p><dl>{entries}</dl></section>'
+    leading = "".join(
+        f'<p class="{"headline" if place == 0 else "beyond"}">{_marked(text)}</p>'
+        for place, text in enumerate(answer.leading)
+    )
+    return f'<section class="answer">{leading}<dl>{entries}</dl></section>'
 
 
 def _figure(model: str, drawn: Drawn, picture: bytes, *, several: bool) -> str:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from probes.report.factors import FACTORS, format_spreads, here, label_effect, label_gaps, shots_gains
+from probes.report.factors import format_spreads, here, label_effect, label_gaps, shots_gains
+from probes.report.findings import Finding, findings
+from probes.report.leading import elsewhere, lead, others
 from probes.report.section import Material, Sentence, listed
 from probes.report.sections.catalogue import SECTIONS, sentences_of
 from probes.report.selection import Setting, at, headline_mode, length_words, main_setting, split_models
@@ -16,14 +18,32 @@ __all__ = ["Answer", "Sentence", "answers"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is said about one model: one line that stands first, then one entry a topic."""
+    """What is said about one model: what stands first, then one entry a topic.
+
+    Attributes
+    ----------
+    model, headline
+        The model, and the sentence about what was chosen beforehand.
+    sentences : tuple of Sentence
+        One a topic.
+    found : tuple of Finding
+        Every effect on accuracy, in the order in which they are told.
+    elsewhere, others : str
+        Clear effects of other conditions, and how many of them are clear; empty where there are none.
+    """
 
     model: str
     headline: str
     sentences: tuple[Sentence, ...]
+    found: tuple[Finding, ...] = ()
+    elsewhere: str = ""
+    others: str = ""
 
+    @property
+    def leading(self) -> tuple[str, ...]:
+        """The sentences that stand first, on the page as on the terminal."""
+        return tuple(filter(None, (self.headline, self.elsewhere, self.others)))
 
-_NOTHING = "Nothing that was varied for {model} has an interval, so nothing can be said about what moved it."
 
 _BEHIND: dict[str, tuple[str, ...]] = {
     "Labels": ("ladder", "recognition", "flip"),
@@ -58,13 +78,21 @@ def _answer(metrics: pd.DataFrame, model: str, chance: float | None, material: M
     for topic, tell in _TOPICS.items():
         text = "" if setting is None else tell(metrics, model, setting, chance)
         said += [Sentence(topic=topic, text=text)] if text else []
-        found = list(sentences_of(material, *_BEHIND.get(topic, ())))
-        said += found
-        leads += [sentence.lead for sentence in found if sentence.lead]
-    headline = None if setting is None else _order(metrics, model, setting)
-    if headline is None or (asked := _asked(material)) is None:
-        return Answer(model=model, headline=headline or _instead(model, leads, bool(said)), sentences=tuple(said))
-    return Answer(model=model, headline=asked, sentences=tuple(said))
+        behind = list(sentences_of(material, *_BEHIND.get(topic, ())))
+        said += behind
+        leads += [sentence.lead for sentence in behind if sentence.lead]
+    found = tuple(findings(material.metrics, model))
+    headline = lead(found)
+    if headline and (asked := _asked(material)) is not None:
+        headline = asked
+    return Answer(
+        model=model,
+        headline=headline or _instead(model, leads, bool(said), elsewhere(found)),
+        sentences=tuple(said),
+        found=found,
+        elsewhere=elsewhere(found),
+        others=others(found),
+    )
 
 
 def _asked(material: Material) -> str | None:
@@ -76,48 +104,15 @@ def _asked(material: Material) -> str | None:
     return sentence.lead if sentence is not None and sentence.lead else None
 
 
-def _instead(model: str, leads: list[str], measured: bool) -> str:
-    """What stands first where neither labels, demonstrations nor formats can be ordered by size."""
+def _instead(model: str, leads: list[str], measured: bool, clear: str) -> str:
+    """What stands first where neither labels, demonstrations nor formats of one setting can be compared."""
     if leads:
         return leads[0]
     if not measured:
         return f"{model} gave no answer that could be scored."
-    return _NOTHING.format(model=model)
-
-
-def _order(metrics: pd.DataFrame, model: str, setting: Setting) -> str | None:
-    """Order the factors by size at one shot count where all that were varied can be compared; None where none was."""
-    shots = sorted({int(n) for n in metrics.loc[metrics["model"] == model, "num_shots"] if n > 0}, reverse=True)
-    shots = sorted(shots, key=lambda n: n != setting.num_shots)  # the headline's own count first
-    found: list[Effect] = []
-    for num_shots in shots:
-        here = [effect for factor in FACTORS if (effect := factor(metrics, model, setting, num_shots)) is not None]
-        found = here if len(here) > len(found) else found
-    known = sorted((effect for effect in found if effect.known), key=lambda effect: -effect.size[0])
-    if not known:
-        return _NOTHING.format(model=model) if found else None
-    where = f"at {known[0].num_shots} shots"
-    if known[0].num_shots != setting.num_shots:
-        where += " (the most at which all that varied was run)"
-    moved, still = [e for e in known if e.clear], [e for e in known if not e.clear]
-    unmoved = f"no clear effect of {listed(_factor(e) for e in still)}" if still else ""
-    if not moved:
-        return f"{model}, {where}: {unmoved}."
-    sized = [f"{_factor(e)} by {points(e.size[0])} points" for e in moved]
-    text = f"{model}, {where}, was moved by {listed(sized)}"
-    if still:
-        text += f"; {unmoved}"
-    first = moved[0]
-    others = [e for e in known if e is not first]
-    if others and all(first.size[1] > e.size[2] for e in others):
-        text += f". Clearly the largest: {_factor(first)}"
-    elif others:
-        text += ". The intervals overlap, so which is largest is not settled"
-    return text + "."
-
-
-def _factor(effect: Effect) -> str:
-    return {"demonstrations": "demonstrations", "format": "format"}.get(effect.factor, "label correctness")
+    if clear:
+        return f"{model} was not run under two conditions of its main setting; what can be compared follows."
+    return f"Nothing that was varied for {model} has an interval, so nothing can be said of effects."
 
 
 def _level(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> str:
