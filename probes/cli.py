@@ -10,6 +10,8 @@ from typing import NoReturn
 from icl.errors import UserError, unknown_name
 from probes import flag_values as values
 from probes.concept_flags import add_calibrate, add_compare, add_fit
+from probes.opening import open_phases
+from probes.progress import phase, say, showing
 
 __all__ = ["main"]
 
@@ -23,15 +25,19 @@ _AFTER_AN_INTERRUPT = dict.fromkeys(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status (2 for a user's mistake)."""
+    """Run one command; returns the exit status (2 for a user's mistake).
+
+    Called with arguments, as from Python, it prints results and tells no phases.
+    """
     command = ""
     warnings.showwarning = _say
     try:
         options = _parser().parse_args(arguments)
         command = options.command
-        from probes import commands
-
-        commands.COMMANDS[command](options)
+        with showing(open_phases(options) if arguments is None else None):
+            with phase("importing libraries"):
+                from probes import commands
+            commands.COMMANDS[command](options)
     except UserError as error:
         print(f"probe: {error}", file=sys.stderr)
         return 2
@@ -48,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _say(message: Warning | str, category: type[Warning], filename: str, lineno: int, file=None, line=None) -> None:
     """Print a warning of the lab's own as a note, any other as usual."""
     own = Path(filename).is_relative_to(Path(__file__).parent)
-    text = f"probe: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno, line)
-    sys.stderr.write(text)
+    text = f"probe: {message}" if own else warnings.formatwarning(message, category, filename, lineno, line)
+    say(text.rstrip("\n"))
 
 
 class _Parser(argparse.ArgumentParser):

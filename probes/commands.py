@@ -1,13 +1,11 @@
 """What each command does: call the rooms, print what came of it."""
 
 import json
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -20,7 +18,7 @@ from probes.fitting import fit, fit_run, one_model
 from probes.headlines import headlines
 from probes.listing import list_
 from probes.planning import plan
-from probes.progress import progress_interval
+from probes.progress import expect, phase, say, stages
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run, open_run
@@ -40,12 +38,15 @@ DEMO = Experiment(
 )
 """The experiment of `probe demo`: everything in it comes with the lab."""
 
+_FIT, _REPORT = 4, 1
+"""Phases of a fit, and of a report."""
+
 
 def demo(options: Namespace) -> None:
     """Run, fit and report the embedded experiment."""
     began = time.perf_counter()
     experiment = DEMO if options.queries is None else replace(DEMO, queries=options.queries)
-    folder = _run(experiment, options.out, resources=Resources())
+    folder = _run(experiment, options.out, resources=Resources(), later=_FIT + _REPORT)
     print()
     fit_run([folder])
     print()
@@ -68,7 +69,7 @@ def measure(options: Namespace) -> None:
 
     folder = open_run(options.run)
     folder.check_finished()
-    with folder.locked():
+    with phase("measuring"), folder.locked():
         metrics = measure_scores(folder.scores(), options.normalisation)
         folder.write_metrics(metrics)
     if options.json:
@@ -89,7 +90,8 @@ def variance(options: Namespace) -> None:
     outcomes = prompt_outcomes(normalise(folder.scores(), normalisation_of(folder.metrics())))
     outcomes = one_model(outcomes, folder, options.model)
     model = outcomes["model"].iloc[0]
-    tree = fit_variance(outcomes, score=options.score, draws=options.draws, seed=options.seed)
+    with stages("draw") as tell:
+        tree = fit_variance(outcomes, score=options.score, draws=options.draws, seed=options.seed, progress=tell)
     folder.write_variance(tree)
     shares = variance_shares(tree)
     if options.json:
@@ -116,10 +118,11 @@ def selftest(options: Namespace) -> None:
 
     began = time.perf_counter()
     readings = []
-    for reading in read_controls():
-        readings.append(reading)
-        for failure in reading.failures if not options.json else ():
-            print(f"{reading.probe} ({reading.task}) on {reading.control}: {failure}", file=sys.stderr)
+    with phase("comparing", unit="probe") as told:
+        for reading in read_controls(progress=told):
+            readings.append(reading)
+            for failure in reading.failures if not options.json else ():
+                say(f"{reading.probe} ({reading.task}) on {reading.control}: {failure}")
     failed = [reading for reading in readings if not reading.passed]
     if options.json:
         print(json.dumps([asdict(reading) for reading in readings], indent=1))
@@ -156,28 +159,17 @@ COMMANDS = {
 """Command's name → function of the parsed options."""
 
 
-def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool = False) -> RunFolder:
-    from tqdm import tqdm
-
-    planned = make_plan(experiment, resources)
-    folder = create_run(out, experiment)
-    bars: dict[str, tqdm] = {}
-
-    def progress(model: str, unit: str, done: int, total: int) -> None:
-        if model not in bars:
-            options: dict[str, Any] = {"unit": f" {unit}s", "disable": quiet, "mininterval": progress_interval()}
-            bars[model] = tqdm(total=total, desc=model, **options)
-        bars[model].update(done - bars[model].n)
-
+def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool = False, later: int = 0) -> RunFolder:
+    """Plan, score and measure; `later` is how many phases come after that."""
+    with phase("planning"):
+        planned = make_plan(experiment, resources)
+        folder = create_run(out, experiment)
+    expect(len(planned.scorers) + 1 + later)
     if not quiet:
         print(
             f"{len(planned.prompts):,} prompts of task '{planned.task.name}' for {_names(planned)} → {out}", flush=True
         )
-    try:
-        metrics = execute(folder, planned, progress=progress)
-    finally:
-        for bar in bars.values():
-            bar.close()
+    metrics = execute(folder, planned)
     if not quiet:
         _print_metrics(metrics, experiment.probes)
         for sentence in account_of_reading(folder.manifest):
@@ -204,9 +196,11 @@ def _print_accuracy(accuracy: pd.DataFrame) -> None:
 
 
 def _report(folder: RunFolder) -> None:
-    from probes.report.page import write_report
+    with phase("reporting"):
+        from probes.report.page import write_report
 
-    print(f"Report: {write_report(folder)}")
+        page = write_report(folder)
+    print(f"Report: {page}")
 
 
 def _names(planned: Plan) -> str:

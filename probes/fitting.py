@@ -12,6 +12,7 @@ from icl.concept.evidence import EVIDENCE
 from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from probes.evidence_words import evidence_lines
+from probes.progress import stages
 from probes.runs.folder import RunFolder, open_run, write_tree
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ def fit_run(
         used = {normalisation or normalisation_of(folder.metrics()) for folder in folders}
         compared = "" if used == {DEFAULT_NORMALISATION} else f", labels compared by '{' and '.join(sorted(used))}'"
         print(f"Fitting {law.title} to {len(counts)} cells{compared}: {law.says} …", flush=True)
-    tree = fit_account(counts, law, observe=observe, draws=draws, tune=tune, chains=chains, seed=seed)
+    with stages("draw") as tell:
+        tree = fit_account(
+            counts, law, observe=observe, draws=draws, tune=tune, chains=chains, seed=seed, progress=tell
+        )
     tree.attrs["normalisation"] = normalisation or normalisation_of(folders[0].metrics())
     if out is None:
         folders[0].write_posterior(tree)
@@ -138,7 +142,8 @@ def decompose_run(
             f"label words and right labels, {concepts} concepts …",
             flush=True,
         )
-    tree = fit_evidence(cells, concepts=concepts, draws=draws, tune=tune, chains=chains, seed=seed)
+    with stages("draw") as tell:
+        tree = fit_evidence(cells, concepts=concepts, draws=draws, tune=tune, chains=chains, seed=seed, progress=tell)
     if out is None:
         folders[0].write_evidence(tree)
     else:

@@ -7,19 +7,18 @@ from argparse import Namespace
 from pathlib import Path
 
 from icl.errors import UserError
-from probes.progress import duration, progress_interval
+from probes.progress import duration, phase
 
 __all__ = ["family", "ledger", "pretrain", "reproduce"]
 
 
 def reproduce(options: Namespace) -> None:
     """Ask the published experiments again, print the scorecard and write figures."""
-    from tqdm import tqdm
-
-    from probes.report.reproduction_figures import write_figures
-    from probes.reproduction.execute import reproduce as ask
-    from probes.reproduction.experiments import Reproduction
-    from probes.reproduction.words import scorecard_lines
+    with phase("importing PyTorch and Transformers"):
+        from probes.report.reproduction_figures import write_figures
+        from probes.reproduction.execute import reproduce as ask
+        from probes.reproduction.experiments import Reproduction
+        from probes.reproduction.words import scorecard_lines
 
     asked = Reproduction(
         models=tuple(options.models),
@@ -27,21 +26,15 @@ def reproduce(options: Namespace) -> None:
         prompts=options.prompts,
         seed=options.seed,
     )
-    bars: list[tqdm] = []
+    with phase("asking models", unit="token") as told:
 
-    def progress(what: str, done: int, total: int) -> None:
-        if not bars:
-            interval = progress_interval()
-            bars.append(tqdm(total=total, unit="tok", unit_scale=True, disable=options.json, mininterval=interval))
-        bars[0].set_description(what, refresh=False)
-        bars[0].update(done - bars[0].n)
+        def progress(what: str, done: int, total: int) -> None:
+            told.note(what)
+            told(done, total)
 
-    try:
         results = ask(asked, options.out, progress=progress)
-    finally:
-        for bar in bars:
-            bar.close()
-    write_figures(results, options.out)
+    with phase("drawing figures"):
+        write_figures(results, options.out)
     if options.json:
         print(json.dumps([verdict.as_dict() for verdict in results.verdicts], indent=1, ensure_ascii=False))
         return
@@ -51,33 +44,34 @@ def reproduce(options: Namespace) -> None:
 
 def ledger(options: Namespace) -> None:
     """Book the prompts of a GINC family exactly, and say what models infer from them."""
-    from tqdm import tqdm
-
-    from icl.ginc.family import load_family
-    from probes.ledger.measure import LedgerQuestion, check_predictors, measure_ledger
-    from probes.ledger.store import open_folder, write_ledger
-    from probes.ledger.words import ledger_lines
-    from probes.scorers.huggingface_ginc import HuggingFacePredictor
+    with phase("importing PyTorch and Transformers"):
+        from icl.ginc.family import load_family
+        from probes.ledger.measure import LedgerQuestion, check_predictors, measure_ledger
+        from probes.ledger.store import open_folder, write_ledger
+        from probes.ledger.words import ledger_lines
+        from probes.scorers.huggingface_ginc import HuggingFacePredictor
 
     fields = LedgerQuestion.__dataclass_fields__
     question = LedgerQuestion(
         **{name: value for name, value in vars(options).items() if name in fields and value is not None}
     )
-    predictors = [HuggingFacePredictor(name) for name in dict.fromkeys(options.models)]
-    world = load_family(options.family) if options.family else predictors[0].family
-    check_predictors(world, predictors)
-    for predictor in predictors:
-        predictor.check_length(question.longest_prompt)
-    open_folder(options.out, question, world, predictors)
+    with phase("loading models"):
+        predictors = [HuggingFacePredictor(name) for name in dict.fromkeys(options.models)]
+        world = load_family(options.family) if options.family else predictors[0].family
+        check_predictors(world, predictors)
+        for predictor in predictors:
+            predictor.check_length(question.longest_prompt)
+        open_folder(options.out, question, world, predictors)
     total = len(question.example_lengths) * (len(predictors) + 2)
-    with tqdm(total=total, unit="part", disable=options.json, mininterval=progress_interval()) as bar:
+    with phase("measuring") as told:
 
-        def progress(what: str) -> None:
-            bar.set_description(what, refresh=False)
-            bar.update()
+        def progress(what: str) -> None:  # called before each part
+            told(told.done + bool(told.details), total)
+            told.note(what)
 
         results = measure_ledger(world, predictors, question, progress=progress)
-    write_ledger(options.out, results)
+    with phase("drawing figures"):
+        write_ledger(options.out, results)
     if options.json:
         names = ("books", "competitors", "behaviour", "temperatures", "scores")
         print(json.dumps({name: json.loads(getattr(results, name).to_json(orient="records")) for name in names}))
@@ -114,14 +108,13 @@ def family(options: Namespace) -> None:
 
 def pretrain(options: Namespace) -> None:
     """Train a model on GINC and write its checkpoint; goes on with a training that was killed."""
-    from tqdm import tqdm
-
-    from icl.ginc.family import default_family, load_family
-    from probes.pretrain.checkpoint import RECORD_FILE, save_checkpoint
-    from probes.pretrain.options import PretrainOptions
-    from probes.pretrain.train import pretrain as train
-    from probes.pretrain.unfinished import UNFINISHED
-    from probes.runs.folder import RunFolder
+    with phase("importing PyTorch and Transformers"):
+        from icl.ginc.family import default_family, load_family
+        from probes.pretrain.checkpoint import RECORD_FILE, save_checkpoint
+        from probes.pretrain.options import PretrainOptions
+        from probes.pretrain.train import pretrain as train
+        from probes.pretrain.unfinished import UNFINISHED
+        from probes.runs.folder import RunFolder
 
     fields = PretrainOptions.__dataclass_fields__
     chosen = {name: value for name, value in vars(options).items() if name in fields and value is not None}
@@ -134,17 +127,14 @@ def pretrain(options: Namespace) -> None:
     if goes_on:
         print(f"{out} holds an unfinished training: it goes on from its last saved state, if it came to save one.")
     _make_folder(state)
-    with (
-        RunFolder(state).locked(),
-        tqdm(total=training.tokens, unit="tok", unit_scale=True, mininterval=progress_interval()) as bar,
-    ):
+    with RunFolder(state).locked():
+        with phase("training", unit="token") as told:
 
-        def progress(point) -> None:
-            bar.update(point.tokens - bar.n)
-            bar.set_postfix(loss=point.validation_loss)
+            def progress(point) -> None:
+                told(point.tokens, training.tokens)
+                told.note(f"loss {point.validation_loss:.3f}")
 
-        model, record = train(family, training, progress=progress, folder=out)
-        bar.close()
+            model, record = train(family, training, progress=progress, folder=out)
         save_checkpoint(out, model, family, {"command": shlex.join(["probe", *sys.argv[1:]])} | record)
     last = record["curve"][-1]
     print(

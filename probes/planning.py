@@ -10,7 +10,7 @@ import pandas as pd
 from icl.prompts.render import Prompt
 from probes.asked import experiment_of, resources_of
 from probes.power import plan_power
-from probes.progress import duration
+from probes.progress import duration, phase
 from probes.runs.plan import Plan, make_plan
 
 __all__ = ["plan"]
@@ -19,14 +19,16 @@ __all__ = ["plan"]
 def plan(options: Namespace) -> None:
     """Print the grid of a run, what would not fit a model, and what it would cost."""
     experiment = experiment_of(options)
-    planned = make_plan(replace(experiment, skip_too_long=True), resources_of(options))
+    with phase("planning"):
+        planned = make_plan(replace(experiment, skip_too_long=True), resources_of(options))
     cells = Counter(_cell(prompt) for prompt in planned.prompts)
     questions = planned.questions()  # each is asked once
     costs = {}
-    for scorer in planned.scorers:
-        skipped = planned.skipped[scorer.name]
-        tokens = scorer.num_tokens([one for name, one in questions.items() if name not in skipped])
-        costs[scorer.name] = (tokens, scorer.estimated_seconds(tokens))
+    with phase("counting tokens"):
+        for scorer in planned.scorers:
+            skipped = planned.skipped[scorer.name]
+            tokens = scorer.num_tokens([one for name, one in questions.items() if name not in skipped])
+            costs[scorer.name] = (tokens, scorer.estimated_seconds(tokens))
     too_long = {name: _too_long(planned, reasons) for name, reasons in planned.skipped.items()}
     power = plan_power(planned, experiment, effect=options.effect, pilot=options.pilot)
     if options.json:

@@ -40,6 +40,29 @@ def test_help_loads_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
+def test_the_first_line_comes_before_anything_heavy():
+    code = (
+        "import sys, probes.cli, probes.opening\n"
+        "asked = ['fit', 'runs/a', '--seed', '3']\n"
+        "probes.opening.open_phases(probes.cli._parser().parse_args(asked))\n"
+        "heavy = {'torch', 'transformers', 'pymc', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert re.fullmatch(r"probe [\d.]+\S* fit, seed 3, output in runs/a\n", done.stderr)
+
+
+def test_a_command_numbers_as_many_phases_as_it_has(tmp_path):
+    asked = ["--model", "uniform", "--model", "majority", "--task", "parity", "--shots", "0,2", "--queries", "4"]
+    command = [sys.executable, "-m", "probes", "run", *asked, "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    lines = [line for line in done.stderr.splitlines() if not re.search(r"… (\d+ % of .*, )?\d+ s", line)]
+    shown = [re.match(r"\[(\d)/(\d)\] (.*?) …", line) for line in lines]
+    names = ["importing libraries", "planning", "uniform: reading", "majority: reading", "measuring"]
+    assert [found.groups() for found in shown if found] == [(str(n), "5", name) for n, name in enumerate(names, 1)]
+    assert "\r" not in done.stderr
+
+
 def test_python_m_probes_is_probe():
     done = subprocess.run([sys.executable, "-m", "probes", "shw"], capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from icl.concept.design import Design
 from icl.concept.diagnose import Diagnosis, diagnose
-from icl.concept.sampler import Effort, nodes_of_tree, quiet, sample
+from icl.concept.sampler import Effort, Stages, nodes_of_tree, quiet, sample
 
 if TYPE_CHECKING:
     import nutpie
@@ -64,7 +64,7 @@ class Compiled:
         seed: int,
         observed: ndarray | None = None,
         seen: Bool[ndarray, " num_cells"] | None = None,
-        progress: bool = False,
+        progress: Stages | None = None,
     ) -> Fitted:
         """Sample the posterior.
 
@@ -79,7 +79,7 @@ class Compiled:
         seen
             Cells that are not held out; None: all.
         progress
-            Whether nutpie shows a progress bar.
+            Called as a fit goes from stage to stage, and with the draws done.
 
         Raises
         ------

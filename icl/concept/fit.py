@@ -15,7 +15,7 @@ from icl.concept.compiled import compile_design
 from icl.concept.design import Design, design_of
 from icl.concept.grid import Grid
 from icl.concept.hierarchy import SET_EFFECT, log_prior, unconstrained
-from icl.concept.sampler import SAMPLE_STATS, Effort, record_of
+from icl.concept.sampler import CHECKING, COMPILING, SAMPLE_STATS, Effort, Stages, import_sampler, record_of, stage
 
 __all__ = ["constant_data", "fit", "quantities_of"]
 
@@ -31,7 +31,7 @@ def fit(
     tune: int = 1000,
     chains: int = 4,
     seed: int,
-    progress: bool = False,
+    progress: Stages | None = None,
 ) -> xr.DataTree:
     """Sample the posterior of an account with nutpie.
 
@@ -48,7 +48,7 @@ def fit(
     seed
         Seed of prior draws, sampler and predictive draws.
     progress
-        Whether nutpie shows a progress bar.
+        Called as a fit goes from stage to stage, and with the draws done.
 
     Returns
     -------
@@ -67,10 +67,13 @@ def fit(
     # One random stream for each use.
     seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(3)]
     started = time.perf_counter()
+    import_sampler(progress)
+    stage(progress, COMPILING)
     machine = compile_design(design)
     sampling = time.perf_counter()
     fitted = machine.fit(effort, seed=seeds[1], progress=progress)
     sampled = time.perf_counter()
+    stage(progress, CHECKING)
     prior = design.draw_prior(_PRIOR_DRAWS, np.random.default_rng(seeds[0]))
     trace, nodes = fitted.trace, fitted.nodes
     result = xr.DataTree.from_dict(

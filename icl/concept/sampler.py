@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,29 @@ from icl.errors import UserError
 if TYPE_CHECKING:
     import nutpie
 
-__all__ = ["SAMPLE_STATS", "TARGET_ACCEPT", "Effort", "nodes_of_tree", "quiet", "record_of", "sample"]
+__all__ = [
+    "CHECKING",
+    "COMPILING",
+    "IMPORTING",
+    "SAMPLE_STATS",
+    "SAMPLING",
+    "TARGET_ACCEPT",
+    "Effort",
+    "Stages",
+    "import_sampler",
+    "nodes_of_tree",
+    "quiet",
+    "record_of",
+    "sample",
+    "stage",
+    "told",
+]
+
+type Stages = Callable[[str, int, int], None]
+"""Called with (stage, draws done, draws in all) while a fit is made, also from other threads."""
+
+IMPORTING, COMPILING, SAMPLING, CHECKING = "importing PyMC", "compiling", "sampling", "checking"
+"""The stages of a fit, in this order."""
 
 TARGET_ACCEPT = 0.98
 """Acceptance rate that the step size is tuned to: far above the usual 0.8, for the ridge between hit and drift."""
@@ -66,7 +88,7 @@ def sample(
     effort: Effort,
     *,
     seed: int,
-    progress: bool = False,
+    progress: Stages | None = None,
 ) -> xr.DataTree:
     """Sample a compiled model the lab's way: groups posterior and sample_stats.
 
@@ -83,8 +105,34 @@ def sample(
         seed=seed,
         adaptation="low_rank",  # the ridges between hit, miss and drift are directions, which a diagonal cannot stretch
         save_warmup=False,
-        progress_bar=progress,
+        progress_bar=False,
+        progress_callback=told(progress),
     )
+
+
+def told(progress: Stages | None) -> Callable[[list], None] | None:
+    """Make nutpie's callback of ours: it counts the draws of all chains, tuning included."""
+    if progress is None:
+        return None
+
+    def count(chains: list) -> None:
+        done, total = sum(chain.finished_draws for chain in chains), sum(chain.total_draws for chain in chains)
+        progress(SAMPLING, done, total)
+
+    return count
+
+
+def stage(progress: Stages | None, name: str) -> None:
+    """Tell that a stage begins, if anybody listens."""
+    if progress is not None:
+        progress(name, 0, 0)
+
+
+def import_sampler(progress: Stages | None) -> None:
+    """Import what fits need, which takes seconds, as a stage of its own."""
+    stage(progress, IMPORTING)
+    import nutpie  # noqa: F401
+    import pymc  # noqa: F401
 
 
 def nodes_of_tree(trace: xr.DataTree, group: str = "posterior") -> dict[str, Float[ndarray, "num_draws ..."]]:

@@ -21,7 +21,7 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.sampler import SAMPLE_STATS, Effort, quiet, record_of
+from icl.concept.sampler import COMPILING, SAMPLE_STATS, Effort, Stages, import_sampler, quiet, record_of, stage, told
 from icl.concept.variance_design import FACTORS, PROMPT_FACTORS, VarianceDesign, design_of
 from icl.errors import UserError
 
@@ -77,7 +77,7 @@ def fit_variance(
     tune: int = 500,
     chains: int = 4,
     seed: int,
-    progress: bool = False,
+    progress: Stages | None = None,
 ) -> xr.DataTree:
     """Sample the standard deviation of every part, with nutpie.
 
@@ -93,7 +93,7 @@ def fit_variance(
     seed
         Seed of the sampler.
     progress
-        Whether nutpie shows a progress bar.
+        Called as a fit goes from stage to stage, and with the draws done.
 
     Returns
     -------
@@ -119,6 +119,8 @@ def fit_variance(
             f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has its own set)."
         )
     started = time.perf_counter()
+    import_sampler(progress)
+    stage(progress, COMPILING)
     with quiet("pymc"):
         compiled = nutpie.compile_pymc_model(build_variance_model(design, priors))
         sampling = time.perf_counter()
@@ -127,7 +129,8 @@ def fit_variance(
             **asdict(effort),
             seed=int(np.random.SeedSequence(seed).generate_state(1)[0]),
             save_warmup=False,
-            progress_bar=progress,
+            progress_bar=False,
+            progress_callback=told(progress),
         )
     finished = time.perf_counter()
     levels = {name: ("outcome", codes) for name, codes in design.levels.items()}

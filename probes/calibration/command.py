@@ -9,11 +9,10 @@ from icl.concept.accounts import ACCOUNTS, account_named
 from icl.concept.evidence import EVIDENCE
 from icl.concept.observation import observation_named
 from icl.errors import UserError
-from probes.progress import progress_interval
+from probes.progress import phase
 
 if TYPE_CHECKING:
     import pandas as pd
-    from tqdm import tqdm
 
     from probes.calibration.store import CalibrationFolder
     from probes.report.section import Drawn
@@ -60,11 +59,11 @@ def _simulate(options: Namespace) -> None:
     effort = replace(SMALL_FIT, **chosen, cores=options.jobs)
     trials = calibration_trials(_accounts(options.accounts, observe), observe)
     folder = open_folder(options.out, trials, seed=options.seed, observe=observe, effort=effort)
-    with _bar(options, num_simulations * len(trials), "fit") as bar:
+    with phase("fitting", unit="fit") as told:
 
         def progress(what: str, done: int) -> None:
-            bar.set_description(what, refresh=False)
-            bar.update(done)
+            told.note(what)
+            told(told.done + done, num_simulations * len(trials))
 
         ranks, summary = run_trials(
             trials, folder, num_simulations=num_simulations, seed=options.seed, effort=effort, progress=progress
@@ -94,13 +93,8 @@ def _agree(options: Namespace) -> None:
     identities = {predictor.name: predictor.identity() for predictor in predictors}
     folder = open_agreement(options.out, asdict(question) | {"family": family.fingerprint, "models": identities})
     effort = Effort(draws=600, tune=400, chains=2, target_accept=0.95, cores=options.jobs)
-    with _bar(options, None, "part") as bar:
-
-        def progress(what: str) -> None:
-            bar.set_description(what, refresh=False)
-            bar.update()
-
-        results = measure_agreement(predictors, question, effort=effort, family=family, progress=progress)
+    with phase("fitting") as told:
+        results = measure_agreement(predictors, question, effort=effort, family=family, progress=told.note)
     folder.write("agreement", results.conditions)
     folder.write("temperatures", results.temperatures)
     folder.write("counts", results.counts)
@@ -108,17 +102,12 @@ def _agree(options: Namespace) -> None:
     _tell(options, results.conditions, agreement_lines(results))
 
 
-def _bar(options: Namespace, total: int | None, unit: str) -> "tqdm":
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit=unit, disable=options.json, mininterval=progress_interval())
-
-
 def _draw(folder: "CalibrationFolder", drawn: Iterable["Drawn"]) -> None:
     from probes.report.style import png
 
-    for one in drawn:
-        folder.write_figure(one.name, png(one.figure))
+    with phase("drawing figures"):
+        for one in drawn:
+            folder.write_figure(one.name, png(one.figure))
 
 
 def _tell(options: Namespace, table: "pd.DataFrame", lines: Iterable[str]) -> None:

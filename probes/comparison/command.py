@@ -1,13 +1,13 @@
 """The command `probe compare`: which account of learning curves predicts best what it has not seen."""
 
 import json
-import sys
 from argparse import Namespace
 
 from icl.errors import UserError
 from probes.comparison.source import counts_and_folder
 from probes.comparison.stored import records, store_comparison
 from probes.comparison.words import comparison_lines, extrapolation_lines
+from probes.progress import phase
 from probes.runs.versions import versions
 
 __all__ = ["compare"]
@@ -30,14 +30,16 @@ def compare(options: Namespace) -> None:
         seen_cells(next(iter(designs.values())), shots)
     asked = {name: getattr(options, name) for name in ("accounts", "observe", "draws", "tune", "chains", "seed")}
     compiled: dict[str, Compiled] = {}
-    shared = asked | {"compiled": compiled, "progress": None if options.json else _say}
     with folder.locked():
-        compared = compare_accounts(counts, max_refits=options.max_refits, **shared)
-        extended = None if shots is None else extrapolate(counts, shots, **shared)
+        with phase("comparing accounts") as told:
+            shared = asked | {"compiled": compiled, "progress": told.note}
+            compared = compare_accounts(counts, max_refits=options.max_refits, **shared)
+            extended = None if shots is None else extrapolate(counts, shots, **shared)
         record = {"source": str(options.source), **asked, "max_refits": options.max_refits, "extrapolate_from": shots}
         record |= {"normalisation": options.normalisation, "versions": versions()}
         record = store_comparison(folder, compared, extended, counts=counts, asked=record)
-        write_comparison_figures(compared.table, compared.unit, extended, folder.path)
+        with phase("drawing figures"):
+            write_comparison_figures(compared.table, compared.unit, extended, folder.path)
     if options.json:
         print(json.dumps({"comparison": records(compared.table)} | record, indent=1, ensure_ascii=False))
         return
@@ -45,7 +47,3 @@ def compare(options: Namespace) -> None:
     if extended is not None:
         print("\n" + "\n".join(extrapolation_lines(extended)))
     print(f"Tables and figures: {folder.path}")
-
-
-def _say(sentence: str) -> None:
-    print(f"{sentence} …", file=sys.stderr, flush=True)

@@ -15,6 +15,7 @@ from icl.metrics.normalise import normalisation_of, normalise
 from icl.metrics.outcomes import prompt_outcomes
 from probes.comparison.stored import StoredComparison, read_comparison
 from probes.headlines import told
+from probes.progress import phase
 from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import draw_all
 from probes.report.limits import limits
@@ -47,10 +48,11 @@ def write_report(folder: RunFolder) -> Path:
     store = folder.path / "figures"
     store.mkdir(exist_ok=True)
     numbers = {model: number for number, model in enumerate(subjects or references)}
-    for model, drawn in draw_run(folder, material=material, account=account):
-        picture = png(drawn.figure)
-        write_whole(store / f"{_file_name(model, numbers[model])}_{drawn.name}.png", picture)
-        figures.append((model, drawn, picture))
+    with phase("drawing figures", numbered=False):
+        for model, drawn in draw_run(folder, material=material, account=account):
+            picture = png(drawn.figure)
+            write_whole(store / f"{_file_name(model, numbers[model])}_{drawn.name}.png", picture)
+            figures.append((model, drawn, picture))
     said = told(material)
     compared = read_comparison(folder, scores, everything)
     page = Template(_TEMPLATE.read_text()).substitute(

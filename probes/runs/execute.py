@@ -2,8 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import pandas as pd
 from icl.metrics.boundaries import boundary_audit
 from icl.metrics.measure import measure
 from icl.prompts.render import LABEL_PREFIX_ALONE, Prompt
+from probes.progress import detail, phase
 from probes.runs.cache import AnswerCache, answer_cache
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
@@ -32,11 +31,8 @@ _SECONDS_BETWEEN_WRITES = 10.0
 _CHECKED_FOR_PRECISION = 16
 """Prompts of the run on which reduced precision is compared with float32."""
 
-type Reported = Callable[[str, str, int, int], None]
-"""Called with (model, unit, units done, units in all) while a model reads; a unit is a token or a prompt."""
 
-
-def execute(folder: RunFolder, plan: Plan, *, progress: Reported | None = None) -> pd.DataFrame:
+def execute(folder: RunFolder, plan: Plan) -> pd.DataFrame:
     """Score every prompt of the plan with every scorer, then measure; return the metrics table.
 
     Raises
@@ -45,7 +41,7 @@ def execute(folder: RunFolder, plan: Plan, *, progress: Reported | None = None) 
         If the folder holds scores of a model that has changed since, or a scorer fails; what was scored stays.
     """
     with folder.locked():
-        return _execute(folder, plan, progress)
+        return _execute(folder, plan)
 
 
 def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
@@ -56,15 +52,15 @@ def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
     return folder
 
 
-def _execute(folder: RunFolder, plan: Plan, progress: Reported | None) -> pd.DataFrame:
+def _execute(folder: RunFolder, plan: Plan) -> pd.DataFrame:
     manifest = make_manifest(folder, plan)
     folder.write_manifest(manifest)
     stored = folder.scores()
     began = time.perf_counter()
     for scorer in plan.scorers:
-        told = None if progress is None else partial(progress, scorer.name, scorer.unit)
         try:
-            cached = _ask(folder, plan, scorer, stored[stored["model"] == scorer.name], told)
+            with phase(f"{scorer.name}: reading", unit=scorer.unit) as told:
+                cached = _ask(folder, plan, scorer, stored[stored["model"] == scorer.name], told)
         finally:
             if reading := scorer.reading():
                 manifest["reading"][scorer.name] = reading
@@ -73,17 +69,18 @@ def _execute(folder: RunFolder, plan: Plan, progress: Reported | None) -> pd.Dat
             manifest["from_cache"][scorer.name] = cached
         if scorer.name not in manifest["precision"] and (deviation := scorer.precision_check(_sample(plan, scorer))):
             manifest["precision"][scorer.name] = deviation
-    scores = folder.scores()
-    manifest["boundaries"] = boundary_audit(scores).set_index("model").to_dict(orient="index")
-    metrics = measure(scores)
-    folder.write_metrics(metrics)
+    with phase("measuring"):
+        scores = folder.scores()
+        manifest["boundaries"] = boundary_audit(scores).set_index("model").to_dict(orient="index")
+        metrics = measure(scores)
+        folder.write_metrics(metrics)
     manifest["state"] = "finished"
     manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)
     folder.write_manifest(manifest)
     return metrics
 
 
-def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, progress: Progress | None) -> int:
+def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, progress: Progress) -> int:
     """Ask a scorer what the folder does not hold yet, each question once; return how many the cache answered.
 
     Questions recur: without demonstrations every demonstration set asks the same, and labels that were drawn or
@@ -100,7 +97,9 @@ def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, pr
         reader = _Reader(scorer, _Writer(folder, plan, scorer, answers, cache), answers, cache)
         reader.read(waiting, progress)
         if plan.search:
-            _search(plan, plan.search, reader, answers, [n for n in held if n in searched] + sorted(plan.search.shared))
+            asked = [n for n in held if n in searched] + sorted(plan.search.shared)
+            with detail("format search"):
+                _search(plan, plan.search, reader, answers, asked)
     return reader.num_from_cache
 
 
@@ -123,6 +122,7 @@ class _Reader:
 
     def __init__(self, scorer: Scorer, writer: "_Writer", answers: Answers, cache: AnswerCache):
         self._scorer, self._writer, self._answers, self._cache = scorer, writer, answers, cache
+        self._is_loaded = False
         self.num_from_cache = 0
 
     def read(self, prompts: dict[int, Prompt], progress: Progress | None) -> None:
@@ -139,6 +139,10 @@ class _Reader:
         # Every row waits for its label prior, so those few come first; they share no beginning with the others.
         priors = [prompt for prompt in new if prompt.query_id == LABEL_PREFIX_ALONE]
         others = [prompt for prompt in new if prompt.query_id != LABEL_PREFIX_ALONE]
+        if new and scorer.has_weights and not self._is_loaded:
+            with phase(f"{scorer.name}: loading weights", numbered=False):
+                scorer.load()
+            self._is_loaded = True
         try:
             for asked, told in ((priors, None), (others, progress)):
                 for index, answer in scorer.answer(asked, progress=told):

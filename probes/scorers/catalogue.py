@@ -8,6 +8,7 @@ from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.task import GincTask
 from icl.metrics.outcomes import CHANNEL
 from icl.tasks.task import Task
+from probes.progress import detail
 from probes.scorers.controls import CONTROLS, ControlScorer, is_control
 from probes.scorers.oracle import ORACLE, TEMPERED, OracleScorer
 from probes.scorers.scorer import Scorer
@@ -61,7 +62,8 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
         _refuse("vLLM", options, ("chat",))
         taken = _taken(options, "revision", "dtype", "trust_remote_code")
         return VllmScorer(model.removeprefix(_VLLM), **taken)
-    from probes.scorers.huggingface import HuggingFaceScorer
+    with detail("importing PyTorch and Transformers"):
+        from probes.scorers.huggingface import HuggingFaceScorer
 
     taken = _taken(options, *(name for name in options if name not in ("concurrency", "timeout")))
     scorer = HuggingFaceScorer(model, **taken)

@@ -72,6 +72,7 @@ class HuggingFaceScorer(Scorer):
     """
 
     unit = "token"
+    has_weights = True
 
     def __init__(
         self,
@@ -144,6 +145,10 @@ class HuggingFaceScorer(Scorer):
                     waiting[number] -= 1
                     if not waiting[number]:
                         yield number, [candidate.answer(answers, self.name) for candidate in asked[number]]
+
+    def load(self) -> None:
+        """Load the weights."""
+        _ = self._model
 
     def check(self, prompts: Sequence[Prompt]) -> None:
         """Refuse labels without tokens, and channel prompts in a chat template; loads no weights."""

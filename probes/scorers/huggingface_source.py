@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from icl.errors import UserError, unknown_name
 from probes.places import cache_folder
+from probes.progress import detail
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +79,8 @@ def find_model(name: str, *, revision: str | None = None) -> ModelSource:
     if path.suffix == ".gguf":
         if not path.is_file():
             raise UserError(f"there is no file {name}; --model takes the path of a .gguf file.")
-        return ModelSource(name=path.stem, location=str(_from_gguf(path)), weights_hash=_hash_file(path))
+        with detail(f"converting {path.name} (once)"):
+            return ModelSource(name=path.stem, location=str(_from_gguf(path)), weights_hash=_hash_file(path))
     if path.is_dir():
         if not (path / "config.json").exists():
             raise UserError(f"folder {name} holds no model: config.json is missing; name a folder of Transformers.")

@@ -58,6 +58,9 @@ class Scorer(ABC):
     unit: str = "prompt"
     """What `answer` counts its progress in."""
 
+    has_weights: bool = False
+    """Whether `load` takes a while."""
+
     @abstractmethod
     def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
         """Log-probability in nats of each candidate, summed over its tokens; NaN where it could not be scored."""
@@ -76,6 +79,9 @@ class Scorer(ABC):
 
     def check(self, prompts: Sequence[Prompt]) -> None:  # noqa: B027 — most scorers have nothing to refuse
         """Raise `UserError` if these prompts cannot be scored, whatever their length; called before anything is."""
+
+    def load(self) -> None:  # noqa: B027 — most scorers have none
+        """Load the weights now, so that the time this takes is told apart from reading."""
 
     @property
     def context_length(self) -> int | None:

@@ -63,6 +63,8 @@ class VllmScorer(Scorer):
         If vLLM is missing or cannot be used here, or there is no such model or dtype.
     """
 
+    has_weights = True
+
     def __init__(
         self,
         model: str,
@@ -117,6 +119,10 @@ class VllmScorer(Scorer):
                 yield start + offset, [self._answer(candidate, tails) for candidate in candidates]
             if progress:
                 progress(start + len(tokenised), len(prompts))
+
+    def load(self) -> None:
+        """Start the engine."""
+        _ = self._engine
 
     def check(self, prompts: Sequence[Prompt]) -> None:
         """Refuse labels without tokens; loads no weights."""

@@ -19,6 +19,7 @@ from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run
 from probes.runs.plan import GINC, Resources, make_plan
 from probes.scorers.controls import is_control
+from probes.scorers.scorer import Progress
 from probes.selftest.expectations import EXPECTATIONS
 
 __all__ = ["Reading", "selftest", "selftest_table"]
@@ -54,7 +55,9 @@ class Reading:
         return self.checked > 0 and not self.failures
 
 
-def selftest(probes: Sequence[str] = tuple(PROBES), *, processes: int | None = None) -> Iterator[Reading]:
+def selftest(
+    probes: Sequence[str] = tuple(PROBES), *, processes: int | None = None, progress: Progress | None = None
+) -> Iterator[Reading]:
     """Yield a reading for each probe and control, on a task of sentences, of choices, and on GINC where they apply.
 
     Parameters
@@ -63,10 +66,14 @@ def selftest(probes: Sequence[str] = tuple(PROBES), *, processes: int | None = N
         Names.
     processes
         How many probes are read at a time; None is one a core.
+    progress
+        Called with (pairs of probe and task that are read, pairs in all).
     """
     pairs = [(name, task) for name in probes for task in _tasks(PROBES[name])]
     with _one_thread_each(), ProcessPoolExecutor(processes or os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        for readings in pool.map(_read, *zip(*pairs)):
+        for done, readings in enumerate(pool.map(_read, *zip(*pairs)), start=1):
+            if progress is not None:
+                progress(done, len(pairs))
             yield from readings
 
 

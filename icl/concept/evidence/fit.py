@@ -16,7 +16,7 @@ from icl.concept.evidence.model import compile_evidence
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.evidence.simulate import draw_counts, draw_prior, draw_walk, expected_accuracy
 from icl.concept.observation import OBSERVATIONS
-from icl.concept.sampler import SAMPLE_STATS, Effort, record_of
+from icl.concept.sampler import CHECKING, COMPILING, SAMPLE_STATS, Effort, Stages, import_sampler, record_of, stage
 
 __all__ = ["constant_data", "fit_evidence", "in_dims", "log_likelihood"]
 
@@ -34,7 +34,7 @@ def fit_evidence(
     tune: int = 1000,
     chains: int = 4,
     seed: int,
-    progress: bool = False,
+    progress: Stages | None = None,
 ) -> xr.DataTree:
     """Sample the posterior of the evidence decomposition with nutpie.
 
@@ -49,7 +49,7 @@ def fit_evidence(
     seed
         Seed of prior draws, sampler and predictive draws.
     progress
-        Whether nutpie shows a progress bar.
+        Called as a fit goes from stage to stage, and with the draws done.
 
     Returns
     -------
@@ -68,10 +68,13 @@ def fit_evidence(
     design = evidence_design(cells)
     seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(3)]
     started = time.perf_counter()
+    import_sampler(progress)
+    stage(progress, COMPILING)
     machine = compile_evidence(cells, priors, concepts=concepts)
     sampling = time.perf_counter()
     trace = machine.fit(effort, seed=seeds[1], progress=progress).trace
     sampled = time.perf_counter()
+    stage(progress, CHECKING)
     posterior = _reported(trace["posterior"].to_dataset())
     prior = _prior(design, priors, concepts, np.random.default_rng(seeds[0]))
     result = xr.DataTree.from_dict(

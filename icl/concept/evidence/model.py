@@ -25,7 +25,7 @@ from numpy import ndarray
 from icl.concept.compiled import Fitted
 from icl.concept.evidence.design import EvidenceDesign, evidence_design
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
-from icl.concept.sampler import Effort, quiet, sample
+from icl.concept.sampler import Effort, Stages, quiet, sample
 from icl.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class CompiledEvidence:
 
     model: "nutpie.CompiledModel"
 
-    def fit(self, effort: Effort, *, seed: int, observed: ndarray | None = None, progress: bool = False) -> Fitted:
+    def fit(
+        self, effort: Effort, *, seed: int, observed: ndarray | None = None, progress: Stages | None = None
+    ) -> Fitted:
         """Sample the posterior, of other counts of right answers than the table's where they are given.
 
         Raises
