@@ -169,6 +169,8 @@ def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool
         print(
             f"{len(planned.prompts):,} prompts of task '{planned.task.name}' for {_names(planned)} → {out}", flush=True
         )
+        for notice in planned.notices:
+            print(f"Note: {notice}", flush=True)
     metrics = execute(folder, planned)
     if not quiet:
         _print_metrics(metrics, experiment.probes)

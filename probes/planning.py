@@ -39,6 +39,7 @@ def plan(options: Namespace) -> None:
             for name, (tokens, seconds) in costs.items()
         }
         asked = {"prompts": len(planned.prompts), "questions": len(questions), "grid": grid, "models": models}
+        asked["notices"] = list(planned.notices)
         asked |= {"power": asdict(power)} if power else {}
         print(json.dumps(asked, indent=1))
         return
@@ -53,6 +54,8 @@ def plan(options: Namespace) -> None:
         print("`probe run` refuses what does not fit; leave it out with --skip-too-long.")
     if planned.search:
         print(f"Of the format search's prompts at most {planned.search.budget:,} are asked of a model.")
+    for notice in planned.notices:
+        print(f"Note: {notice}")
     for line in power.lines() if power else ():
         print(line)
     print("Nothing was run; use `probe run` with the same flags and --out.")

@@ -12,7 +12,7 @@ from icl.prompts.render import METHODS, Candidate, Prompt
 from icl.tasks.corpus import load_corpus
 from probes.designs.catalogue import PROBES
 from probes.runs.experiment import Experiment
-from probes.runs.plan import load_named_task, make_seeds
+from probes.runs.plan import load_named_task, make_seeds, notices_of
 
 __all__ = ["show"]
 
@@ -49,8 +49,10 @@ def show(options: Namespace) -> None:
             "one of these."
         )
     prompt = prompts[options.order]
+    scorers = _scorers(options.model, task, prompt, chat=options.chat)
+    notices = notices_of(task, [prompt], scorers)
     if options.json:
-        print(json.dumps(_as_data(prompt), indent=1))
+        print(json.dumps({**_as_data(prompt), "notices": notices}, indent=1))
         return
     coloured = options.colour == "always" or (options.colour == "auto" and sys.stdout.isatty())
     print("".join(_paint(part.kind, part.text) for part in prompt.parts) if coloured else prompt.text)
@@ -62,8 +64,8 @@ def show(options: Namespace) -> None:
         f"gold: {prompt.gold_label!r}; {len(prompt.demonstrations)} demonstrations, "
         + (f"{wrong} with a wrong label" if wrong is not None else _unlabelled(prompt)),
     ]
-    if options.model:
-        notes += _tokens(prompt, options.model, task, chat=options.chat)
+    notes += [line for scorer in scorers for line in scorer.token_lines(prompt)]
+    notes += [f"Note: {notice}" for notice in notices]
     print("\n".join(["―" * 40, *notes]), file=sys.stderr)
 
 
@@ -98,9 +100,12 @@ def _as_data(prompt: Prompt) -> dict:
     }
 
 
-def _tokens(prompt: Prompt, model: str, task, *, chat: bool) -> list[str]:
+def _scorers(model: str | None, task, prompt: Prompt, *, chat: bool) -> list:
+    """Make the scorer whose tokens are to be shown, if any, and let it look at the prompt."""
+    if not model:
+        return []
     from probes.scorers.catalogue import make_scorer
 
     scorer = make_scorer(model, task, chat=chat)
     scorer.check([prompt])
-    return scorer.token_lines(prompt)
+    return [scorer]

@@ -37,6 +37,7 @@ def limits(
     said = [
         *_unfinished(scores, manifest),
         *_not_ok(scores),
+        *(manifest.get("notices", ()) if manifest else ()),
         *_boundaries(scores),
         *_normalisation(metrics),
         *(precision_sentences(manifest) if manifest else ()),

@@ -33,6 +33,7 @@ def make_manifest(folder: RunFolder, plan: Plan) -> dict:
         "source": plan.task.source,
         "description": plan.task.description,
         "num_prompts": len(plan.prompts),
+        "notices": list(plan.notices),
         "models": models,
         "reading": before.get("reading", {}),
         "from_cache": before.get("from_cache", {}),

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from icl.errors import UserError
 from icl.ginc.family import default_family, load_family
 from icl.ginc.task import GincTask
 from icl.metrics.table import FORMAT_SEARCH
-from icl.prompts.build import Condition, Selection, build_prompts
+from icl.prompts.audit import format_notices
+from icl.prompts.build import Condition, Selection, build_prompts, formats_for
 from icl.prompts.grammar import GRAMMAR
 from icl.prompts.render import Prompt, content_free, label_prior
 from icl.prompts.seeds import Seeds, stream
@@ -23,7 +25,7 @@ from probes.runs.search import Search, make_search
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.scorer import Scorer
 
-__all__ = ["GINC", "Plan", "Resources", "load_named_task", "make_plan", "make_seeds"]
+__all__ = ["GINC", "Plan", "Resources", "load_named_task", "make_plan", "make_seeds", "notices_of"]
 
 GINC = "ginc"
 
@@ -85,6 +87,8 @@ class Plan:
         Whether answers of other runs are used.
     search : Search or None
         Which of the prompts a budgeted search chooses among; the others are all asked.
+    notices : tuple of str
+        What there is to say about the data of this run before it is asked, a sentence each.
     """
 
     task: Task | GincTask
@@ -95,6 +99,7 @@ class Plan:
     calibrate: bool = False
     use_cache: bool = False
     search: Search | None = None
+    notices: tuple[str, ...] = ()
 
     def companions(self, prompt: Prompt) -> tuple[Prompt, ...]:
         """List what is asked beside a prompt, so that PMI and contextual calibration need no second run.
@@ -154,7 +159,15 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     if not experiment.skip_too_long:
         for scorer in scorers:
             _refuse_too_long(scorer, prompts, skipped[scorer.name])
-    return replace(plan, skipped=skipped)
+    return replace(plan, skipped=skipped, notices=notices_of(task, prompts, scorers))
+
+
+def notices_of(task: Task | GincTask, prompts: Sequence[Prompt], scorers: Sequence[Scorer]) -> tuple[str, ...]:
+    """List what a user should know about the data of some prompts before they are asked."""
+    said = format_notices(prompts, formats_for(task, {prompt.format for prompt in prompts}))
+    for scorer in scorers:
+        said += scorer.notices(prompts)
+    return tuple(said)
 
 
 def _check_heeded(experiment: Experiment, prompts: list[Prompt]) -> None:

@@ -80,6 +80,10 @@ class Scorer(ABC):
     def check(self, prompts: Sequence[Prompt]) -> None:  # noqa: B027 — most scorers have nothing to refuse
         """Raise `UserError` if these prompts cannot be scored, whatever their length; called before anything is."""
 
+    def notices(self, prompts: Sequence[Prompt]) -> list[str]:
+        """Say what this scorer makes of the texts of these prompts that a user should know before it is asked."""
+        return []
+
     def load(self) -> None:  # noqa: B027 — most scorers have none
         """Load the weights now, so that the time this takes is told apart from reading."""
 

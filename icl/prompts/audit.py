@@ -1,0 +1,77 @@
+"""What there is to say about the texts of some prompts before a model is asked: each a sentence for the user."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from icl.prompts.formats import Format
+from icl.prompts.marks import find_mark
+from icl.prompts.render import Prompt
+
+__all__ = ["data_texts", "format_notices"]
+
+_NAMED = 8
+"""Formats that have a sentence of their own."""
+
+_QUOTED = 40
+"""Characters of a text that are quoted."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """Texts put into prompts of one format, and which of them hold what the format writes."""
+
+    texts: set[str] = field(default_factory=set)
+    holding: dict[str, str] = field(default_factory=dict)
+    prompts: int = 0
+    touched: int = 0
+
+
+def format_notices(prompts: Iterable[Prompt], formats: Mapping[str, Format]) -> list[str]:
+    """Count the inputs that hold text which their format itself writes, such as a line that begins with "A:".
+
+    Parameters
+    ----------
+    formats
+        The prompts' formats by name.
+    """
+    counted: dict[str, _Held] = {}
+    for prompt in prompts:
+        if prompt.is_content_free or (format := formats[prompt.format]).world != "text":
+            continue
+        held = counted.setdefault(prompt.format, _Held())
+        texts = data_texts(prompt)
+        for text in texts - held.texts:
+            if mark := find_mark(format, prompt.method, text):
+                held.holding[text] = mark
+        held.texts |= texts
+        held.prompts += 1
+        held.touched += not texts.isdisjoint(held.holding)
+    found = sorted(((name, one) for name, one in counted.items() if one.holding), key=lambda pair: -pair[1].touched)
+    said = [_sentence(name, held) for name, held in found[:_NAMED]]
+    if len(found) > _NAMED:
+        said.append(f"So do inputs in {len(found) - _NAMED} more formats.")
+    return said
+
+
+def data_texts(prompt: Prompt) -> set[str]:
+    """Return the texts of a prompt that come from the task's data: its inputs, and the options that are listed."""
+    texts = {part.text for part in prompt.parts if part.kind == "input"}
+    if prompt.method == "channel":
+        texts |= {candidate.text.strip(" ") for candidate in prompt.candidates}
+    if any(part.kind == "option" for part in prompt.parts):
+        texts.update(*prompt.demonstrations.options, (candidate.label for candidate in prompt.candidates))
+    return texts
+
+
+def _sentence(name: str, held: _Held) -> str:
+    mark = next(iter(held.holding.values()))
+    return (
+        f"Format '{name}': {len(held.holding):,} of {len(held.texts):,} inputs hold text that the format itself writes "
+        f"({quoted(mark)}), in {held.touched:,} of {held.prompts:,} prompts, so a model may read a part of an input as "
+        "an answer or as another demonstration; use another of --formats, or edit the inputs."
+    )
+
+
+def quoted(text: str) -> str:
+    """Quote a text, cut short."""
+    return repr(text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…")
