@@ -107,7 +107,7 @@ def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
             "icl.scores.SCORE_COLUMNS lists them all."
         )
     scores = scores[names].astype({column.name: column.dtype for column in SCORE_COLUMNS})
-    if bad := sorted(set(scores["status"]) - set(STATUSES)):
+    if bad := sorted(set(scores["status"].unique()) - set(STATUSES)):
         raise UserError(f"unknown status {bad} in the score table; it must be one of {', '.join(STATUSES)}.")
     logprob = scores["logprob"].to_numpy()
     if (logprob > 1e-6).any() or np.isposinf(logprob).any():

@@ -1,6 +1,7 @@
 """GINC as a task: examples are words of digits, every prompt draws its own concept and demonstrations."""
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from jaxtyping import Integer
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class GincTask:
     """Continue the query by the token that its concept makes most probable (Xie §4.1).
 
@@ -40,12 +41,12 @@ class GincTask:
     name: str = "ginc"
     description: str = "continue a sequence of a hidden Markov concept (Xie et al. 2022)"
 
-    @property
+    @cached_property
     def answers(self) -> tuple[str, ...]:
         """Every token of the vocabulary is scored: the paper's prediction is greedy over all of it."""
         return token_words(self.family)
 
-    @property
+    @cached_property
     def label_space(self) -> tuple[str, ...]:
         """The tokens that some hidden state emits; labels that are shown come from here."""
         return tuple(self.answers[token] for token in np.unique(self.family.emission))
@@ -63,8 +64,13 @@ class GincTask:
 
 def token_words(family: GincFamily) -> tuple[str, ...]:
     """Write each token as digits of one common width, so that no word is a prefix of another."""
-    width = len(str(family.vocab_size - 1))
-    return tuple(f"{token:0{width}d}" for token in range(family.vocab_size))
+    return tuple(_token_of_word(family.vocab_size))
+
+
+@cache
+def _token_of_word(vocab_size: int) -> dict[str, int]:
+    width = len(str(vocab_size - 1))
+    return {f"{token:0{width}d}": token for token in range(vocab_size)}
 
 
 def read_tokens(text: str, family: GincFamily) -> list[int]:
@@ -75,7 +81,7 @@ def read_tokens(text: str, family: GincFamily) -> list[int]:
     UserError
         If a word is not one of the family's tokens.
     """
-    token_of = {word: token for token, word in enumerate(token_words(family))}
+    token_of = _token_of_word(family.vocab_size)
     try:
         return [token_of[word] for word in text.split()]
     except KeyError as error:

@@ -65,8 +65,8 @@ def bias_effects(scores: pd.DataFrame) -> list[dict]:
     found = []
     noisy = scores["label_mode"].isin(NOISE_MODES) | scores["label_mode"].str.startswith("fraction_correct")
     known = scores[noisy & scores["times_shown"].notna() & (scores["num_shots"] > 0)]
-    failed = known.groupby(PROMPT_KEYS, dropna=False)["status"].transform(lambda status: (status != "ok").any())
-    known = known[~failed.astype(bool)]
+    failed = (known["status"] != "ok").groupby([known[key] for key in PROMPT_KEYS], dropna=False).transform("any")
+    known = known[~failed]
     channel = known["method"] == "channel"
     known = known.assign(model=known["model"].where(~channel, known["model"] + CHANNEL))
     for rows in settings(known, *_KEYS):

@@ -37,7 +37,7 @@ def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f
             found.append(metric_row(rows, score, estimate, unit=unit, resolution=step, score=score, **mode))
         sizes: dict[str, Any] = {"unit": "share", "resolution": resolution(rows)}
         if "macro_f1" in scores:
-            labels = (rows["gold"].to_numpy(), rows["prediction"].to_numpy())
+            labels = tuple(np.split(pd.factorize(pd.concat([rows["gold"], rows["prediction"]]))[0], 2))
             estimate = _within_0_and_1(jackknife(macro_f1, labels, sets, queries))
             found.append(metric_row(rows, "macro_f1", estimate, **sizes, **mode))
             found += _soft_f1(rows, **mode)

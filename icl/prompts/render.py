@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 from icl.errors import UserError
@@ -56,7 +57,7 @@ class Candidate:
     given: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Prompt:
     """What is put before a scorer. A prompt is never edited after it was scored.
 
@@ -102,7 +103,7 @@ class Prompt:
         """The prompt as one string."""
         return "".join(part.text for part in self.parts)
 
-    @property
+    @cached_property
     def prompt_id(self) -> str:
         """Sixteen hexadecimal digits of text and candidates: equal for equal questions."""
         candidates = (f"{c.given}\x1e{c.text}" if c.given else c.text for c in self.candidates)

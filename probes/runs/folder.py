@@ -318,8 +318,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _in_order(scores: pd.DataFrame) -> pd.DataFrame:
     """Put rows into the order of the plan, whatever order they were answered in."""
-    models = {model: rank for rank, model in enumerate(scores["model"].unique())}
-    order = np.lexsort((scores["number"].fillna(0).to_numpy(dtype=int), scores["model"].map(models)))
+    model, _ = pd.factorize(scores["model"])
+    order = np.lexsort((scores["number"].fillna(0).to_numpy(dtype=int), model))
     return scores.iloc[order].reset_index(drop=True)
 
 

@@ -124,9 +124,10 @@ def most_tokens(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], *
 
 def _contexts(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: bool) -> list[tuple[str, str]]:
     """Pair, for each candidate, the text that is given with the text that is scored."""
+    given = prompt.text
     if not chat:
-        return [(prompt.text + candidate.given, candidate.text) for candidate in prompt.candidates]
-    message = [{"role": "user", "content": prompt.text}]
+        return [(given + candidate.given, candidate.text) for candidate in prompt.candidates]
+    message = [{"role": "user", "content": given}]
     text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
     return [(str(text), candidate.text.lstrip(" ")) for candidate in prompt.candidates]
 
