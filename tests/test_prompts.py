@@ -1,6 +1,7 @@
 """Prompts: what each label mode keeps and changes, what formats write, what pairing holds constant."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,12 +11,16 @@ from hypothesis import strategies as st
 from icl.errors import UserError
 from icl.ginc.family import default_family
 from icl.ginc.task import GincTask, draw_ginc_curves, draw_ginc_episodes, read_tokens
+from icl.prompts.alike import reading_key
+from icl.prompts.audit import twin_notices
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.demonstrations import Demonstrations, draw_episodes
+from icl.prompts.demonstrations import Demonstrations, draw_episodes, find_query
 from icl.prompts.formats import FORMATS, get_format
 from icl.prompts.label_modes import LABEL_MODES, RANDOM_WORDS, SYMBOLS, parse_label_mode, relabel, shown_words
+from icl.prompts.ood import draw_ood
 from icl.prompts.render import CONTENT_FREE, content_free, label_prior, render, render_channel
 from icl.prompts.seeds import Seeds, stream
+from icl.tasks.corpus import Corpus
 from icl.tasks.task import Example, Task
 
 SPACE = ("red", "green", "blue")
@@ -415,3 +420,109 @@ def test_curves_beyond_the_pool_and_ginc_channels_are_refused(colours):
         build_prompts(
             GincTask(family=default_family(), example_length=4), {Condition.of("gold", "ginc", 1, "channel"): ()}, curve
         )
+
+
+TWINS = {
+    "case": str.upper,
+    "spaces": lambda text: f"  {text.replace(' ', '   ')}\t",
+    "lines": lambda text: text.replace(" ", "\n"),
+    "width": lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text),
+    "no-break space": lambda text: text.replace(" ", "\u00a0"),
+    "invisible": lambda text: "\ufeff" + "\u200b".join(text) + "\u00ad",
+    "marks": lambda text: f"“{text}!”",
+    "no mark": lambda text: text.rstrip("."),
+    "composition": lambda text: text.replace("é", "e\u0301"),
+    "quotes": lambda text: text.replace("'", "’"),
+    "emoji": lambda text: text + "\ufe0f",
+}
+
+
+@pytest.mark.parametrize("change", TWINS.values(), ids=TWINS)
+def test_near_twins_read_alike_and_others_do_not(change):
+    for text in ("The café isn't open.", "It's a straße, no. 7 \u2764"):
+        assert reading_key(change(text)) == reading_key(text)
+    different = ("The café is open.", "The cafe isn't open.", "the café isn’t open now", "?", "!", "7", "8", ":)", ":(")
+    assert len({reading_key(text) for text in different}) == len(different)
+    assert reading_key(" \n") == ""
+
+
+def twinned(change, *, split: bool = False, choice: bool = False) -> Task:
+    """Thirty inputs and a near twin of each, with the same label; split, the twins are the queries."""
+    labels = ("red", "green")
+    options = {"options": labels} if choice else {}
+    pool = [Example(input=f"Café number {i} isn't open.", label=labels[i % 2], **options) for i in range(30)]
+    twins = [replace(example, input=change(example.input)) for example in pool]
+    return Task(
+        name="twinned",
+        description="",
+        label_space=() if choice else labels,
+        pool=tuple(pool if split else pool + twins),
+        query_pool=tuple(twins) if split else (),
+        source="test",
+    )
+
+
+@pytest.mark.parametrize("change", [TWINS["case"], TWINS["spaces"], TWINS["marks"]])
+@pytest.mark.parametrize("kind", ["one pool", "split", "choice", "as-drawn"])
+def test_no_near_twin_of_a_query_is_among_its_demonstrations(change, kind):
+    task = twinned(change, split=kind == "split", choice=kind == "choice")
+    balance = {"balance": "as-drawn"} if kind == "as-drawn" else {}
+    wanted = {
+        Condition.of(mode, format, n, **balance): ("p",)
+        for mode in ("gold", "random")
+        for format in ("qa", "lowercase")
+        for n in (0, 8)
+    }
+    prompts = build_prompts(task, wanted, selection(num_queries=10, num_demonstration_sets=4))
+    inputs_of_set: dict[str, set] = {}
+    for prompt in prompts:
+        query = find_query(task, prompt.query_id)
+        shown = prompt.demonstrations.inputs
+        assert "".join(query.input.casefold().split()).strip("“!”") not in {
+            "".join(text.casefold().split()).strip("“!”") for text in shown
+        }
+        if shown:
+            inputs_of_set.setdefault(prompt.demonstrations.set_id, set()).add(shown)
+    assert len(inputs_of_set) == 4
+    assert all(len(of) == 1 for of in inputs_of_set.values())  # the same under every condition, for every query
+    queries = {find_query(task, prompt.query_id).input for prompt in prompts}
+    both = sum(change(text) in queries - {text} for text in queries)
+    (said,) = twin_notices(task, prompts)
+    assert said.startswith(f"{len(queries) - 2 * both} of the {len(task.pool)} examples of task 'twinned' are near")
+
+
+def test_a_curve_shows_no_near_twin_of_what_it_asks():
+    task = twinned(str.upper)
+    wanted = {Condition.of("gold", "qa", n): ("p",) for n in range(26)}
+    prompts = build_prompts(task, wanted, selection(num_queries=1, num_demonstration_sets=4, curve=True))
+    for prompt in prompts:
+        texts = [*prompt.demonstrations.inputs, find_query(task, prompt.query_id).input]
+        assert len({text.lower() for text in texts}) == len(texts)
+    with pytest.raises(UserError, match="has 30 examples that are no near twins of others, but a curve to 30 shots"):
+        build_prompts(task, {Condition.of("gold", "qa", 30): ()}, selection(curve=True))
+
+
+def test_too_few_examples_beside_near_twins_are_refused():
+    with pytest.raises(UserError, match="but 12 of them are near twins of queries and 38 shots are asked for"):
+        draw_episodes(
+            twinned(str.upper), num_queries=16, num_demonstration_sets=1, num_demonstrations=38, seeds=Seeds.same(0)
+        )
+
+
+def test_sentences_from_elsewhere_are_no_near_twins_of_the_tasks_inputs(rng):
+    own = [f"It was sentence {i}." for i in range(20)]
+    corpus = Corpus(
+        name="c", sentences=(*map(str.upper, own), *(f"Something else {i} here" for i in range(20))), source="test"
+    )
+    drawn = draw_ood(own, corpus, exclude=own, rng=rng)
+    assert all(text.startswith("Something else") for text in drawn)
+
+
+def test_near_twins_with_other_labels_are_counted():
+    task = twinned(str.upper)
+    torn = replace(task, pool=tuple(replace(e, label="red") if e.input.isupper() else e for e in task.pool))
+    (said,) = twin_notices(torn, [])
+    assert said.startswith("30 examples of task 'twinned' are near twins of others with another label")
+    assert twin_notices(task, []) == []
+    choice = twinned(str.upper, choice=True)
+    assert twin_notices(choice, []) == []

@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from icl.prompts.alike import reading_key
+from icl.prompts.demonstrations import find_query, near_twins
 from icl.prompts.formats import Format
 from icl.prompts.marks import find_mark
 from icl.prompts.render import Prompt
+from icl.tasks.task import Task
 
-__all__ = ["data_texts", "format_notices"]
+__all__ = ["data_texts", "format_notices", "twin_notices"]
 
 _NAMED = 8
 """Formats that have a sentence of their own."""
+
+_ALIKE = "the same apart from case, spaces, or punctuation around them"
 
 _QUOTED = 40
 """Characters of a text that are quoted."""
@@ -50,6 +55,34 @@ def format_notices(prompts: Iterable[Prompt], formats: Mapping[str, Format]) -> 
     said = [_sentence(name, held) for name, held in found[:_NAMED]]
     if len(found) > _NAMED:
         said.append(f"So do inputs in {len(found) - _NAMED} more formats.")
+    return said
+
+
+def twin_notices(task: Task, prompts: Iterable[Prompt]) -> list[str]:
+    """Count the near twins of queries that are left out of demonstrations, and those that are labelled differently."""
+    prompts = list(prompts)
+    said = []
+    queries = {prompt.query_id for prompt in prompts if len(prompt.demonstrations) and not prompt.is_content_free}
+    if twins := near_twins(task, [(name, find_query(task, name)) for name in queries]):
+        said.append(
+            f"{len(twins):,} of the {len(task.pool):,} examples of task '{task.name}' are near twins of queries "
+            f"({_ALIKE}), such as {quoted(task.pool[min(twins)].input)}; they are left out of the demonstrations, "
+            "which would show the query with its answer."
+        )
+    groups: dict[tuple, dict[str, list[str]]] = {}
+    for example in (*task.pool, *task.query_pool):
+        alike = (reading_key(example.input), *sorted(map(reading_key, example.options)))
+        groups.setdefault(alike, {}).setdefault(example.label, []).append(example.input)
+    options = task.is_multiple_choice
+    if torn := [
+        group for group in groups.values() if len({reading_key(label) for label in group} if options else group) > 1
+    ]:
+        (label, (one, *_)), (other_label, (other, *_)) = list(torn[0].items())[:2]
+        count = sum(len(inputs) for group in torn for inputs in group.values())
+        said.append(
+            f"{count:,} examples of task '{task.name}' are near twins of others with another label ({_ALIKE}), such as "
+            f"{quoted(one)} ({label}) and {quoted(other)} ({other_label}); no model can tell these apart."
+        )
     return said
 
 

@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice, permutations
 
 import numpy as np
 
 from icl.errors import UserError, unknown_name
+from icl.prompts.alike import reading_key
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example, Task
 
@@ -20,6 +21,8 @@ __all__ = [
     "draw_curves",
     "draw_episodes",
     "draw_orders",
+    "find_query",
+    "near_twins",
     "parse_balance",
 ]
 
@@ -193,7 +196,9 @@ def draw_episodes(
     balance: str = "balanced",
     seeds: Seeds,
 ) -> list[Episode]:
-    """Cross queries with demonstration sets; no query is ever a demonstration.
+    """Cross queries with demonstration sets; no query, nor a near twin of one, is ever a demonstration.
+
+    Queries share their demonstrations, so the near twins (`icl.prompts.alike`) of all of them are left out.
 
     Parameters
     ----------
@@ -206,15 +211,15 @@ def draw_episodes(
     UserError
         If the pool cannot supply so many queries and demonstrations.
     """
-    queries, rest = _split(task, num_queries, num_demonstrations, seeds)
+    queries, rest, twins = _split(task, num_queries, num_demonstrations, seeds)
     share = parse_balance(balance)
     prefix = "" if balance == "balanced" else f"{balance}-"
     episodes = []
     for number in range(num_demonstration_sets):
         rng = stream(seeds.selection, "demonstrations", number)
-        shuffled = rng.permutation(rest)
+        shuffled = [int(i) for i in rng.permutation(rest) if i not in twins]
         if task.is_multiple_choice or balance == "as-drawn":
-            chosen = [int(i) for i in shuffled[:num_demonstrations]]
+            chosen = shuffled[:num_demonstrations]
         else:
             wanted = _blocks(len(task.label_space), rng) if share is None else _skewed(task, number, share, rng)
             chosen = _take_labels(task, shuffled, num_demonstrations, wanted, balance)
@@ -227,6 +232,8 @@ def draw_curves(
     task: Task, *, num_demonstration_sets: int, num_demonstrations: int, seeds: Seeds
 ) -> list[tuple[Demonstrations, list[tuple[str, Example]]]]:
     """Draw prompts whose every demonstration is also asked, behind those before it.
+
+    An example that is a near twin (`icl.prompts.alike`) of one drawn before it is passed over.
 
     Returns
     -------
@@ -246,21 +253,48 @@ def draw_curves(
         )
     drawn = []
     for number in range(num_demonstration_sets):
-        chosen = stream(seeds.selection, "curve", number).permutation(len(task.pool))[:needed]
-        examples = [(f"pool{i}", task.pool[i]) for i in chosen.tolist()]
+        shuffled = stream(seeds.selection, "curve", number).permutation(len(task.pool)).tolist()
+        distinct: dict[str, int] = {}
+        for i in shuffled:
+            distinct.setdefault(reading_key(task.pool[i].input), i)
+            if len(distinct) == needed:
+                break
+        else:
+            raise UserError(
+                f"task '{task.name}' has {len(distinct)} examples that are no near twins of others, but a curve to "
+                f"{num_demonstrations} shots needs {needed}; ask for fewer with --shots."
+            )
+        examples = [(f"pool{i}", task.pool[i]) for i in distinct.values()]
         shown = [example for _, example in examples[:-1]]
         drawn.append((_demonstrations(f"set{number}", shown, "as-drawn"), examples))
     return drawn
 
 
+def find_query(task: Task, query_id: str) -> Example:
+    """Return the example behind the identity of a query."""
+    if query_id.startswith("pool"):
+        return task.pool[int(query_id.removeprefix("pool"))]
+    return task.query_pool[int(query_id.removeprefix("query"))]
+
+
+def near_twins(task: Task, queries: Iterable[tuple[str, Example]]) -> frozenset[int]:
+    """Say at which positions of the pool stand near twins of queries, other than these queries themselves."""
+    asked = dict(queries)
+    keys = {reading_key(example.input) for example in asked.values()}
+    return frozenset(
+        i for i, example in enumerate(task.pool) if reading_key(example.input) in keys and f"pool{i}" not in asked
+    )
+
+
 def _split(
     task: Task, num_queries: int, num_demonstrations: int, seeds: Seeds
-) -> tuple[list[tuple[str, Example]], np.ndarray]:
-    """Choose the queries, with their identities, and say what is left of the pool for demonstrations."""
+) -> tuple[list[tuple[str, Example]], np.ndarray, frozenset[int]]:
+    """Choose the queries, with their identities; say what is left of the pool, and which of it are their near twins."""
     if not task.query_pool:
         _enough(task.name, len(task.pool), num_queries + num_demonstrations, num_queries, num_demonstrations)
         order = stream(seeds.selection, "queries").permutation(len(task.pool))
-        return [(f"pool{i}", task.pool[i]) for i in order[:num_queries].tolist()], order[num_queries:]
+        queries = [(f"pool{i}", task.pool[i]) for i in order[:num_queries].tolist()]
+        return _without_twins(task, queries, order[num_queries:], num_demonstrations)
     if num_queries > len(task.query_pool):
         raise UserError(
             f"task '{task.name}' has {len(task.query_pool)} queries, but {num_queries} were asked for; ask for fewer "
@@ -269,7 +303,21 @@ def _split(
     _enough(task.name, len(task.pool), num_demonstrations, 0, num_demonstrations)
     order = stream(seeds.selection, "queries").permutation(len(task.query_pool))[:num_queries]
     queries = [(f"query{i}", task.query_pool[i]) for i in order.tolist()]
-    return queries, stream(seeds.selection, "pool").permutation(len(task.pool))
+    rest = stream(seeds.selection, "pool").permutation(len(task.pool))
+    return _without_twins(task, queries, rest, num_demonstrations)
+
+
+def _without_twins(
+    task: Task, queries: list[tuple[str, Example]], rest: np.ndarray, num_demonstrations: int
+) -> tuple[list[tuple[str, Example]], np.ndarray, frozenset[int]]:
+    twins = near_twins(task, queries) if num_demonstrations else frozenset()
+    if num_demonstrations > len(rest) - len(twins):
+        raise UserError(
+            f"task '{task.name}' has {len(rest)} examples beside {len(queries)} queries, but {len(twins)} of them are "
+            f"near twins of queries and {num_demonstrations} shots are asked for; ask for fewer with --queries or "
+            "--shots."
+        )
+    return queries, rest, twins
 
 
 def _enough(name: str, have: int, needed: int, num_queries: int, num_demonstrations: int) -> None:
@@ -317,9 +365,9 @@ def _skewed(task: Task, number: int, share: float, rng: np.random.Generator) -> 
 
 
 def _take_labels(
-    task: Task, shuffled: np.ndarray, count: int, wanted: Callable[[int], list[int]], balance: str
+    task: Task, shuffled: list[int], count: int, wanted: Callable[[int], list[int]], balance: str
 ) -> list[int]:
-    waiting = {label: [int(i) for i in shuffled if task.pool[i].label == label] for label in task.label_space}
+    waiting = {label: [i for i in shuffled if task.pool[i].label == label] for label in task.label_space}
     chosen: list[int] = []
     for index in wanted(count):
         label = task.label_space[index]

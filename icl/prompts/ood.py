@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from icl.errors import UserError
+from icl.prompts.alike import reading_key
 from icl.tasks.corpus import Corpus, num_words
 
 __all__ = ["FARTHEST", "draw_ood"]
@@ -29,7 +30,7 @@ def draw_ood(
     inputs
         What is to be replaced, in order.
     exclude
-        Sentences never to be drawn: the task's own inputs.
+        Sentences never to be drawn, nor their near twins (`icl.prompts.alike`): the task's own inputs.
 
     Returns
     -------
@@ -41,8 +42,8 @@ def draw_ood(
     UserError
         If the corpus has too few sentences, or none left within `FARTHEST` words of an input's length.
     """
-    barred = frozenset(exclude)
-    usable = [sentence for sentence in corpus.sentences if sentence not in barred]
+    barred = set(map(reading_key, exclude))
+    usable = [sentence for sentence in corpus.sentences if reading_key(sentence) not in barred]
     if len(usable) < len(inputs):
         raise UserError(
             f"corpus '{corpus.name}' has {len(usable)} sentences that are no inputs of the task, but {len(inputs)} are "

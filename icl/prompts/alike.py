@@ -1,0 +1,33 @@
+"""Near twins: inputs that a reader would call the same, so that a demonstration would show the query's own answer."""
+
+import unicodedata
+from functools import lru_cache
+
+__all__ = ["reading_key"]
+
+_TYPOGRAPHIC = str.maketrans("‘’‚‛′“”„‟″«»‐‑‒–—−", '\'\'\'\'\'"""""""------')
+"""Quotes and dashes as a typewriter has them."""
+
+_AROUND = " .,;:!?\"'()[]"
+"""What does not count at either end of an input."""
+
+_VARIANTS = range(0xFE00, 0xFE10)
+"""Characters that choose between the forms of the one before them, such as an emoji's."""
+
+
+@lru_cache(maxsize=1 << 17)
+def reading_key(text: str) -> str:
+    """Reduce an input to what it has in common with its near twins.
+
+    Letter case, the width and composition of characters (NFKC), the kind and amount of white space, invisible
+    characters, the shape of quotes and dashes, and quotes, brackets and sentence marks around the whole do not count.
+    An input of nothing but such marks keeps them.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_TYPOGRAPHIC))
+        text = "".join(
+            one for one in text if unicodedata.category(one) not in ("Cf", "Cs") and ord(one) not in _VARIANTS
+        )
+        text = unicodedata.normalize("NFKC", text.casefold())
+    plain = " ".join(text.casefold().split())
+    return plain.strip(_AROUND) or plain
