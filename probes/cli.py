@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Heavy libraries are imported by the command that needs them."""
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,6 +19,10 @@ __all__ = ["main"]
 _DESCRIPTION = "Probe why in-context learning works in a language model: labels, formats, shots, signal and noise."
 
 
+_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
+"""Threads that wait sleep: spinning, they take twice the time of a machine that has other work to do. The matrices that
+NumPy multiplies here are too small to be shared among threads; PyTorch has threads of its own."""
+
 _AFTER_AN_INTERRUPT = dict.fromkeys(
     ("run", "demo", "reproduce", "calibrate"), "what was scored is stored, the same command goes on from there"
 ) | {"pretrain": "the same command goes on from the last saved state (three a minute at most), if there is one yet"}
@@ -31,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     command = ""
     warnings.showwarning = _say
+    if arguments is None:  # before anything heavy is imported
+        for name, value in _THREADS.items():
+            os.environ.setdefault(name, value)
     try:
         options = _parser().parse_args(arguments)
         command = options.command
