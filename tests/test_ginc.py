@@ -1,17 +1,21 @@
 """GINC against what cannot share its bugs: enumeration of hidden paths, hmmlearn, frequencies."""
 
+import os
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
 
 import jaxtyping
 import numpy as np
 import pytest
 from hmmlearn.hmm import CategoricalHMM
+from numpy._core._multiarray_umath import __cpu_dispatch__
 
+import probes
 from icl.errors import UserError
 from icl.ginc.exact import infer
-from icl.ginc.family import GincFamily, default_family, load_family
+from icl.ginc.family import DEFAULT_FAMILY_SEED, GincFamily, default_family, load_family, sample_family
 from icl.ginc.layout import answer_positions, prompt_tokens
 from icl.ginc.sampling import sample_documents, sample_examples
 
@@ -242,3 +246,27 @@ def test_a_file_with_arrays_that_are_no_family_says_which(name, change, message,
     with pytest.raises(UserError, match="family.npz is not a saved GINC family: ") as refusal:
         load_family(tmp_path / "family.npz")
     assert message in str(refusal.value)
+
+
+# ---------------------------------------------------------------- the family of the shipped models
+
+
+def test_the_default_family_is_what_its_seed_draws_to_the_last_bits():
+    drawn, shipped = sample_family(rng=np.random.default_rng(DEFAULT_FAMILY_SEED)), default_family()
+    np.testing.assert_array_equal(drawn.memory, shipped.memory)
+    for name in ("start", "property_transition", "entity_transition"):
+        np.testing.assert_allclose(getattr(drawn, name), getattr(shipped, name), rtol=1e-13, atol=0)
+
+
+def test_a_smaller_processor_knows_the_default_family_and_the_shipped_models_by_the_same_name():
+    """Where NumPy's `exp` is another one, a family that is drawn anew has another fingerprint; one that is read has not."""
+    code = "from icl.ginc.family import default_family; print(default_family().fingerprint)"
+    smaller = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__)}
+    said = subprocess.run([sys.executable, "-c", code], env=smaller, check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == default_family().fingerprint
+    trained_on = {
+        record.parent.name: load_family(record.parent / "family.npz").fingerprint
+        for record in sorted((Path(probes.__file__).parent / "pretrain" / "shipped").glob("*/training.json"))
+    }
+    others = {"ginc-deterministic", "ginc-fast-entities"}
+    assert {name for name, known in trained_on.items() if known != default_family().fingerprint} == others
