@@ -259,7 +259,7 @@ def test_the_default_family_is_what_its_seed_draws_to_the_last_bits():
 
 
 def test_a_smaller_processor_knows_the_default_family_and_the_shipped_models_by_the_same_name():
-    """Where NumPy's `exp` is another one, a family that is drawn anew has another fingerprint; one that is read has not."""
+    """With another `exp` a family that is drawn anew has another fingerprint; one that is read has not."""
     code = "from icl.ginc.family import default_family; print(default_family().fingerprint)"
     smaller = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__)}
     said = subprocess.run([sys.executable, "-c", code], env=smaller, check=True, capture_output=True, text=True)
