@@ -45,8 +45,8 @@ class ToyServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, dialect: str, models: tuple[str, ...], context: int):
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, dialect: str, models: tuple[str, ...], context: int, host: str):
+        super().__init__((host, 0), _Handler)
         self.dialect, self.models, self.context = dialect, models, context
         self.faults: deque[Callable[[_Handler], bool]] = deque()
         self.asked: list[dict] = []
@@ -55,7 +55,7 @@ class ToyServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+        return f"http://{self.server_address[0]}:{self.server_address[1]}/v1"
 
     def handle_error(self, request, client_address) -> None:
         """Clients may hang up."""
@@ -179,6 +179,16 @@ def fails(status: int = 500, **headers: str) -> Callable[[_Handler], bool]:
     return apply
 
 
+def sends(body: dict | str, status: int = 200, **headers: str) -> Callable[[_Handler], bool]:
+    """A fault: a reply that is no completion."""
+
+    def apply(handler: _Handler) -> bool:
+        handler.send(status, body, **headers)
+        return True
+
+    return apply
+
+
 def hangs_up(handler: _Handler) -> bool:
     """A fault: the connection is closed without an answer."""
     handler.close_connection = True
@@ -193,10 +203,10 @@ def never_answers(handler: _Handler) -> bool:
 
 @contextmanager
 def serving(
-    dialect: str, *, models: tuple[str, ...] = ("folder/toy.gguf",), context: int = 10_000
+    dialect: str, *, models: tuple[str, ...] = ("folder/toy.gguf",), context: int = 10_000, host: str = "127.0.0.1"
 ) -> Iterator[ToyServer]:
     """Run a toy server in a thread."""
-    with ToyServer(dialect, models, context) as server:
+    with ToyServer(dialect, models, context, host) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -1,6 +1,8 @@
 """From a model's name to its scorer."""
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 from icl.errors import UserError
@@ -12,13 +14,14 @@ from probes.progress import detail
 from probes.scorers.controls import CONTROLS, ControlScorer, is_control
 from probes.scorers.oracle import ORACLE, TEMPERED, OracleScorer
 from probes.scorers.scorer import Scorer
+from probes.scorers.server_address import refuse_misspelt_address
 
 __all__ = ["ORACLE", "REFERENCES", "is_reference", "make_scorer"]
 
 REFERENCES = (ORACLE, TEMPERED, *CONTROLS)
 """Scorers whose behaviour is known: ceiling and floor of a report, never its subject."""
 
-_SERVER = ("http://", "https://")
+_SERVER = re.compile("https?://", re.IGNORECASE)
 _VLLM = "vllm:"
 
 
@@ -51,7 +54,7 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
                 f"the exact Bayes scorer knows GINC only, got task '{task.name}'; use --task ginc, or another --model."
             )
         return OracleScorer(task.family, smoothing=smoothing, temperature=_temperature(model))
-    if model.startswith(_SERVER):
+    if _SERVER.match(model):
         from probes.scorers.completions import CompletionsScorer
 
         _refuse("a completions server", options, ("revision", "dtype", "chat", "trust_remote_code"))
@@ -62,6 +65,8 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
         _refuse("vLLM", options, ("chat",))
         taken = _taken(options, "revision", "dtype", "trust_remote_code")
         return VllmScorer(model.removeprefix(_VLLM), **taken)
+    if not Path(model).exists():
+        refuse_misspelt_address(model)
     with detail("importing PyTorch and Transformers"):
         from probes.scorers.huggingface import HuggingFaceScorer
 

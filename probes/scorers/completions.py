@@ -18,10 +18,11 @@ from numpy import ndarray
 
 from icl.errors import UserError
 from icl.prompts.render import Prompt
-from probes.scorers.completions_http import ContextExceededError, Refusal, ServerConnection, without_credentials
+from probes.scorers.completions_http import ContextExceededError, Refusal, ServerConnection
 from probes.scorers.completions_logprobs import follow, spelled
 from probes.scorers.completions_way import ModelQueries, Way, find_way
 from probes.scorers.scorer import Answer, Progress, Scorer, as_table
+from probes.scorers.server_address import read_address, without_credentials
 
 __all__ = ["CompletionsScorer"]
 
@@ -52,15 +53,13 @@ class CompletionsScorer(Scorer):
     """
 
     def __init__(self, url: str, *, concurrency: int = 8, timeout: float = 60.0, retries: int = 4):
-        self._root, _, model = url.partition("#")
-        parts = urlsplit(self._root)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-            raise UserError(f"{without_credentials(url)} is no URL of a server; write http://HOST:PORT/v1#MODEL.")
+        address = read_address(url)
+        self._root = address.root
         self._concurrency, self._timeout, self._retries = concurrency, timeout, retries
         self._counts: Counter[str] = Counter()
-        self._model = model or self._only_model()
+        self._model = address.model or self._only_model()
         base = re.split(r"[/\\]", self._model.rstrip("/\\"))[-1].removesuffix(".gguf")
-        self.name = base or parts.netloc.rpartition("@")[2]
+        self.name = base or urlsplit(self._shown_url).netloc
 
     def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
         """Log-probability in nats of each candidate, summed over its tokens; NaN where the server does not tell it."""
