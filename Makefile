@@ -21,7 +21,7 @@ demo: $(READY)  ## the whole lab in two minutes, offline: GINC, the shipped mode
 demo-lm: $(READY) $(SMOLLM2)  ## the same on a real language model (SmolLM2-135M from PyPI) and a built-in text task
 	$(BIN)/probe run --model $(SMOLLM2) --task sentiment --probe label-correctness,format \
 		--label-modes gold,random,shuffled,flipped --formats input-output,qa,arrow --shots 0,4,16 \
-		--queries 32 --demonstration-sets 3 --out runs/demo-lm
+		--queries 16 --demonstration-sets 6 --out runs/demo-lm
 	$(BIN)/probe fit runs/demo-lm
 	$(BIN)/probe report runs/demo-lm
 

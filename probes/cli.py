@@ -188,8 +188,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--formats", type=values.names, default=None, help="e.g. qa,arrow, or sampled(16) of the grammar"
     )
     parser.add_argument("--shots", type=values.whole_numbers, default=None, help="e.g. 0,4,16")
-    parser.add_argument("--queries", type=int, default=None, help="queries a demonstration set (default: 64)")
-    parser.add_argument("--demonstration-sets", type=int, default=None, help="drawn sets (default: 3)")
+    parser.add_argument("--queries", type=int, default=None, help="queries a demonstration set (default: 32)")
+    parser.add_argument("--demonstration-sets", type=int, default=None, help="drawn sets (default: 6)")
     parser.add_argument("--balances", type=values.names, default=None, help="balanced, as-drawn, skewed(0.75)")
     parser.add_argument(
         "--input-modes", type=values.names, default=None, help="inputs of demonstrations: task, ood, none"

@@ -11,23 +11,22 @@ from icl.metrics.power import (
     TYPICAL,
     Option,
     VarianceComponents,
-    components,
     minimum_detectable_effect,
     needed,
 )
-from icl.metrics.table import as_drawn, clusters, matched, settings
 from icl.tasks.task import Task
+from probes.pool import most_queries
 from probes.runs.experiment import Experiment
 from probes.runs.folder import open_run
 from probes.runs.plan import Plan
+from probes.variances import own_variances
 
-__all__ = ["PlannedPower", "plan_power"]
+__all__ = ["SURE", "PlannedPower", "plan_power", "size_flags", "smallest_found"]
 
 _SHOWN = 5
 """Sizes of run that are printed, the cheapest first."""
 
-_FEWEST = 2
-"""Demonstration sets and queries of a pilot from which variances can be told apart."""
+SURE = f"with probability {POWER:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,26 +59,21 @@ class PlannedPower:
 
     def lines(self) -> list[str]:
         """The same in words."""
-        sure = f"with probability {POWER:g}"
         found = [f"What could be found ({self.source}):"]
         if self.smallest is None:
             found.append("  with one query or one demonstration set nothing can be said of others; ask two or more.")
         elif self.smallest > 1:
             found.append(
-                f"  as planned ({self.queries} queries × {self.demonstration_sets} sets) not even 100 points, {sure}."
+                f"  as planned ({self.queries} queries × {self.demonstration_sets} sets) not even 100 points, {SURE}."
             )
         else:
             found.append(
                 f"  as planned ({self.queries} queries × {self.demonstration_sets} sets) a difference between two "
-                f"conditions of {100 * self.smallest:.1f} points of accuracy or more, {sure}."
+                f"conditions of {100 * self.smallest:.1f} points of accuracy or more, {SURE}."
             )
         if self.effect is not None:
-            found.append(f"  {100 * self.effect:g} points or more, {sure}, by any of:")
-            found += [
-                f"    --queries {one.num_queries} --demonstration-sets {one.num_sets} "
-                f"({one.prompts:,} prompts a condition)"
-                for one in self.sizes[:_SHOWN]
-            ]
+            found.append(f"  {100 * self.effect:g} points or more, {SURE}, by any of:")
+            found += [f"    {size_flags(one)} ({one.prompts:,} prompts per condition)" for one in self.sizes[:_SHOWN]]
         return found
 
 
@@ -93,7 +87,7 @@ def plan_power(
     effect
         The difference of accuracies that matters; None asks only what the plan finds.
     pilot
-        Run folder whose gold labels minus another mode tell the variances; None takes typical ones.
+        Run folder whose gold labels minus other modes tell the variances; None takes typical ones.
 
     Raises
     ------
@@ -113,45 +107,37 @@ def plan_power(
             f"--effect is a difference of accuracies between 0 and 1, got {effect:g}; 0.03 is three points."
         )
     variances, source = _variances(pilot)
-    queries, sets = experiment.queries, experiment.demonstration_sets
-    most_shots = max(len(prompt.demonstrations) for prompt in planned.prompts)
-    available = len(task.query_pool) or len(task.pool) - most_shots
-    smallest = None
-    if min(queries, sets) > 1:
-        smallest = minimum_detectable_effect(variances, num_queries=queries, num_sets=sets)
-    sizes = () if effect is None else tuple(needed(effect, variances, max_queries=available))
+    limits = most_queries(task, planned.prompts, planned.seeds)
+    sizes = () if effect is None else tuple(needed(effect, variances, max_queries=limits or len(task.pool)))
     return PlannedPower(
-        queries=queries,
-        demonstration_sets=sets,
+        queries=experiment.queries,
+        demonstration_sets=experiment.demonstration_sets,
         source=source,
         variances=variances,
-        smallest=smallest,
+        smallest=smallest_found(variances, experiment.queries, experiment.demonstration_sets),
         effect=effect,
         sizes=sizes,
     )
 
 
+def smallest_found(variances: VarianceComponents, queries: int, sets: int) -> float | None:
+    """Smallest difference that a run of this size finds, as a share; None with fewer than two queries or sets."""
+    return minimum_detectable_effect(variances, num_queries=queries, num_sets=sets) if min(queries, sets) > 1 else None
+
+
+def size_flags(size: Option) -> str:
+    """Write a size of run as flags."""
+    return f"--queries {size.num_queries} --demonstration-sets {size.num_sets}"
+
+
 def _variances(pilot: Path | None) -> tuple[VarianceComponents, str]:
     if pilot is None:
         return TYPICAL, "variances typical of gold minus random labels; --pilot RUN takes those of a run"
-    outcomes = as_drawn(prompt_outcomes(normalise(open_run(pilot).scores())))
-    outcomes = outcomes[(outcomes["input_mode"] == "task") & (outcomes["label_draw"] == 0)]
-    for rows in settings(outcomes[outcomes["num_shots"] > 0].sort_values("num_shots", ascending=False), "num_shots"):
-        for mode in ("random", *rows["label_mode"].unique()):
-            if mode == "gold":
-                continue
-            first, second = rows[rows["label_mode"] == "gold"], rows[rows["label_mode"] == mode]
-            if first.empty or second.empty:
-                continue
-            where = ["model", "format", "balance"]
-            chosen = first[where].iloc[0]
-            gold, other = matched(*(part[(part[where] == chosen).all(axis=1)] for part in (first, second)))
-            if min(gold["query_id"].nunique(), gold["demonstration_set_id"].nunique()) < _FEWEST:
-                continue
-            found = components((gold["accuracy"] - other["accuracy"]).to_numpy(), *clusters(gold))
-            said = f"{chosen['model']}, {int(rows['num_shots'].iloc[0])} shots, {chosen['format']}, {chosen['balance']}"
-            return found, f"variances of gold − {mode} in {pilot}: {said}"
+    own = own_variances(prompt_outcomes(normalise(open_run(pilot).scores())), crossed=True, only_labels=True)
+    if own:
+        return own[0].components, f"{own[0].said} in {pilot}"
     raise UserError(
         f"{pilot} cannot tell how much differences vary: it holds no gold labels beside another mode on two or more "
-        "queries and demonstration sets; make a pilot with --label-modes gold,random, or leave --pilot out."
+        "queries and demonstration sets, or none of its answers differ; make a pilot with --label-modes gold,random, "
+        "or leave --pilot out."
     )

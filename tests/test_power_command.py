@@ -2,12 +2,18 @@
 
 import json
 import re
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
 from icl.errors import UserError
 from icl.metrics.power import minimum_detectable_effect
+from icl.prompts.demonstrations import query_order
+from icl.prompts.seeds import Seeds
 from probes.cli import main as run
+from probes.pool import most_queries
 from probes.power import plan_power
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
@@ -34,10 +40,49 @@ def test_a_plan_says_the_smallest_difference_and_sizes_that_find_a_smaller_one()
     assert any("10 points or more" in line for line in power.lines())
 
 
+def test_advice_leaves_each_set_rows_of_its_own(colours):
+    """Sixty rows in three classes: sixteen sets of three take 48 of them, so that 12 queries are left at most."""
+    task = replace(colours, pool=colours.pool[:60])
+    prompts = make_plan(SMALL).prompts
+    shown = [replace(p, demonstrations=replace(p.demonstrations, inputs=("a", "b", "c"))) for p in prompts[:1]]
+    allowed = most_queries(task, shown, Seeds(selection=0, labels=0, order=0, format=0))
+    by_hand = {}
+    order = query_order(task, Seeds(selection=0, labels=0, order=0, format=0))
+    for sets in allowed:
+        fits = [
+            n for n in range(60) if min(Counter(i % 3 for i in order[n:].tolist()).get(c, 0) for c in range(3)) >= sets
+        ]
+        by_hand[sets] = max(fits, default=0)
+    assert allowed == by_hand
+    assert 0 < allowed[16] <= 12
+    assert allowed[20] == 0
+
+
+def test_near_twins_of_queries_are_no_rows_for_demonstrations(colours):
+    pool = tuple(replace(example, input=f"thing {i // 2}" + "!" * (i % 2)) for i, example in enumerate(colours.pool))
+    twins = replace(colours, pool=pool)
+    prompts, seeds = make_plan(SMALL).prompts, Seeds(selection=0, labels=0, order=0, format=0)
+    shown = [replace(p, demonstrations=replace(p.demonstrations, balance="as-drawn")) for p in prompts]
+    assert most_queries(twins, shown, seeds)[20] < most_queries(colours, shown, seeds)[20]
+
+
+def test_sets_that_share_rows_are_said_to(tmp_path):
+    rows = [{"input": f"text number {i}", "label": "ab"[i % 2]} for i in range(40)]
+    path = tmp_path / "few.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    planned = make_plan(replace(SMALL, models=("uniform",), task=str(path), queries=24, shots=(8,)))
+    sets = {p.demonstrations.set_id: frozenset(p.demonstrations.inputs) for p in planned.prompts}
+    shared = [len(a & b) for a, b in combinations(sets.values(), 2)]
+    said = [notice for notice in planned.notices if "demonstration sets of" in notice]
+    assert len(said) == 1
+    assert f"two sets share {sum(shared) / len(shared):.1f} of 8 on average" in said[0]
+    assert not any("demonstration sets of" in notice for notice in make_plan(SMALL).notices)
+
+
 def test_a_pilot_tells_the_variances(tmp_path):
     pilot = run_experiment(SMALL, tmp_path / "pilot")
     power = plan_power(make_plan(SMALL), SMALL, effect=None, pilot=pilot.path)
-    assert "mapping-learner, 2 shots" in power.source
+    assert power.source == f"by the variances of the difference between label modes, mapping-learner in {pilot.path}"
     assert power.variances.residual > 0
     other = run_experiment(
         Experiment(models=("uniform",), task="parity", shots=(2,), label_modes=("gold",)), tmp_path / "x"

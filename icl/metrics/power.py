@@ -5,6 +5,7 @@ variance by_set ÷ sets + by_query ÷ queries + residual ÷ (sets · queries). N
 where sets differ.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "Option",
     "VarianceComponents",
     "components",
+    "largest",
     "minimum_detectable_effect",
     "needed",
     "power_of",
@@ -106,7 +108,7 @@ def needed(
     *,
     power: float = POWER,
     level: float = LEVEL,
-    max_queries: int = MAX_QUERIES,
+    max_queries: int | Mapping[int, int] = MAX_QUERIES,
     max_sets: int = NUM_SETS[-1],
 ) -> list[Option]:
     """List the sizes of run that find a true difference with probability `power`, fewest prompts first.
@@ -121,7 +123,8 @@ def needed(
     components
         From a pilot (`components`), or `TYPICAL`.
     max_queries, max_sets
-        What there is: queries in the task, demonstration sets that its pool can fill.
+        What there is: queries in the task (or number of sets → queries that are left beside them, where both come from
+        the same rows), demonstration sets that its pool can fill.
 
     Raises
     ------
@@ -130,19 +133,16 @@ def needed(
     """
     if not abs(effect) > 0:
         raise UserError(f"the difference to be found must not be 0, got {effect}; give the smallest that would matter.")
+    most = max_queries if isinstance(max_queries, Mapping) else dict.fromkeys(NUM_SETS, max_queries)
+    most = {count: queries for count, queries in most.items() if count <= max_sets}
     found = []
-    for num_sets in (count for count in NUM_SETS if count <= max_sets):
-        num_queries = _fewest_queries(abs(effect), components, num_sets, max_queries, power=power, level=level)
+    for num_sets, queries in most.items():
+        num_queries = _fewest_queries(abs(effect), components, num_sets, queries, power=power, level=level)
         if num_queries is not None:
             found.append(Option(prompts=num_sets * num_queries, num_sets=num_sets, num_queries=num_queries))
     kept = [one for one in found if not any(_smaller(other, one) for other in found)]
     if not kept:
-        size = {"num_queries": max_queries, "num_sets": max(max_sets, 2)}
-        least = minimum_detectable_effect(components, **size, power=power, level=level)
-        raise UserError(
-            f"a difference of {abs(effect):.3g} is too small for {max_queries} queries and {max_sets} demonstration "
-            f"sets, which find {least:.3g} at best; allow more of either, or look for a larger difference."
-        )
+        raise UserError(_too_small(abs(effect), components, most, power, level))
     return sorted(kept)
 
 
@@ -174,6 +174,45 @@ def _fewest_queries(
         middle = (low + high) // 2
         low, high = (low, middle) if suffices(middle) else (middle, high)
     return high
+
+
+def largest(
+    components: VarianceComponents, most_queries: Mapping[int, int], *, power: float = POWER, level: float = LEVEL
+) -> tuple[float, Option] | None:
+    """Find the smallest difference that any size within limits finds, and that size; None where no size is allowed.
+
+    Parameters
+    ----------
+    most_queries
+        Number of demonstration sets → most queries beside them.
+    """
+    sizes = [Option(prompts=s * q, num_sets=s, num_queries=q) for s, q in most_queries.items() if s > 1 and q > 1]
+    if not sizes:
+        return None
+
+    def least(size: Option) -> float:
+        counts = {"num_queries": size.num_queries, "num_sets": size.num_sets}
+        return minimum_detectable_effect(components, **counts, power=power, level=level)
+
+    return min(((least(size), size) for size in sizes), key=lambda pair: (round(pair[0], 4), pair[1].prompts))
+
+
+def _too_small(
+    effect: float, components: VarianceComponents, most_queries: Mapping[int, int], power: float, level: float
+) -> str:
+    """Say that no size finds the difference, and what the best one finds."""
+    best = largest(components, most_queries, power=power, level=level)
+    if best is None:
+        return (
+            f"a difference of {effect:.3g} is too small for what there is, which does not fill {NUM_SETS[0]} "
+            "demonstration sets beside 2 queries; use a task of more rows, or fewer shots."
+        )
+    least, size = best
+    return (
+        f"a difference of {effect:.3g} is too small for {size.num_queries} queries and {size.num_sets} demonstration "
+        f"sets, which of all that there is find the smallest, {least:.3g}; use a task of more rows, or look for a "
+        "larger difference."
+    )
 
 
 def _smaller(one: Option, other: Option) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "find_query",
     "near_twins",
     "parse_balance",
+    "query_order",
 ]
 
 EXACT_ORDERS = 5
@@ -286,13 +287,18 @@ def near_twins(task: Task, queries: Iterable[tuple[str, Example]]) -> frozenset[
     )
 
 
+def query_order(task: Task, seeds: Seeds) -> np.ndarray:
+    """Rows in the order in which they become queries: of the task's queries where it has some, else of its pool."""
+    return stream(seeds.selection, "queries").permutation(len(task.query_pool or task.pool))
+
+
 def _split(
     task: Task, num_queries: int, num_demonstrations: int, seeds: Seeds
 ) -> tuple[list[tuple[str, Example]], np.ndarray, frozenset[int]]:
     """Choose the queries, with their identities; say what is left of the pool, and which of it are their near twins."""
     if not task.query_pool:
         _enough(task.name, len(task.pool), num_queries + num_demonstrations, num_queries, num_demonstrations)
-        order = stream(seeds.selection, "queries").permutation(len(task.pool))
+        order = query_order(task, seeds)
         queries = [(f"pool{i}", task.pool[i]) for i in order[:num_queries].tolist()]
         return _without_twins(task, queries, order[num_queries:], num_demonstrations)
     if num_queries > len(task.query_pool):
@@ -301,7 +307,7 @@ def _split(
             "with --queries."
         )
     _enough(task.name, len(task.pool), num_demonstrations, 0, num_demonstrations)
-    order = stream(seeds.selection, "queries").permutation(len(task.query_pool))[:num_queries]
+    order = query_order(task, seeds)[:num_queries]
     queries = [(f"query{i}", task.query_pool[i]) for i in order.tolist()]
     rest = stream(seeds.selection, "pool").permutation(len(task.pool))
     return _without_twins(task, queries, rest, num_demonstrations)

@@ -14,6 +14,7 @@ import pandas as pd
 from icl.metrics.normalise import normalisation_of, normalise
 from icl.metrics.outcomes import prompt_outcomes
 from probes.comparison.stored import StoredComparison, read_comparison
+from probes.found_power import FoundPower, power_of_run
 from probes.headlines import told
 from probes.progress import phase
 from probes.report.concept_words import Account, concept_sentence, read_account
@@ -61,6 +62,7 @@ def write_report(folder: RunFolder) -> Path:
         described=escape(str(manifest.get("description", ""))),
         facts=_facts(scores, manifest, subjects, references),
         warnings=_warnings(account, manifest, subjects),
+        power=_power(power_of_run(folder, material), folder.path),
         answers="".join(_answer(answer, metrics, account) for answer in said),
         figures="".join(_figure(*figure, several=len(subjects or references) > 1) for figure in figures)
         or "<p>No two conditions of this run can be compared in a figure.</p>",
@@ -145,6 +147,15 @@ def _warnings(account: Account | None, manifest: dict, subjects: list[str]) -> s
             "This run holds reference models only. Their behaviour is known, so this page checks the lab itself."
         )
     return "".join(f'<p class="warning">{_marked(text)}</p>' for text in said)
+
+
+def _power(power: FoundPower | None, path: Path) -> str:
+    """What the run could find, and the command that finds less."""
+    if power is None:
+        return ""
+    command = power.command(path)
+    said = "".join(f"<p>{_marked(sentence)}</p>" for sentence in power.sentences())
+    return f'<div class="power">{said}{f"<pre>{escape(command)}</pre>" if command else ""}</div>'
 
 
 def _answer(answer: Answer, metrics: pd.DataFrame, account: Account | None) -> str:

@@ -73,8 +73,8 @@ class Experiment:
     options_column: str | None = None
     corpus: str | None = None
     budget: int | None = None
-    queries: int = 64
-    demonstration_sets: int = 3
+    queries: int = 32
+    demonstration_sets: int = 6
     curve: bool = False
     methods: tuple[str, ...] = ("direct",)
     calibrate: bool = True

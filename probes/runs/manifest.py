@@ -5,6 +5,8 @@ import platform
 from datetime import UTC, datetime
 
 from icl.errors import UserError
+from icl.tasks.task import Task
+from probes.pool import most_curves, most_queries
 from probes.runs.folder import RunFolder
 from probes.runs.plan import Plan
 from probes.runs.versions import versions
@@ -34,6 +36,7 @@ def make_manifest(folder: RunFolder, plan: Plan) -> dict:
         "description": plan.task.description,
         "num_prompts": len(plan.prompts),
         "notices": list(plan.notices),
+        **_rows_allowed(plan),
         "models": models,
         "reading": before.get("reading", {}),
         "from_cache": before.get("from_cache", {}),
@@ -44,6 +47,14 @@ def make_manifest(folder: RunFolder, plan: Plan) -> dict:
         "versions": versions(),
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
     }
+
+
+def _rows_allowed(plan: Plan) -> dict:
+    """What the task's rows allow, for whoever wants a larger run; GINC is drawn without end."""
+    if not isinstance(plan.task, Task):
+        return {"most_queries": {}}
+    most = most_queries(plan.task, plan.prompts, plan.seeds)
+    return {"most_queries": most, "most_curves": most_curves(plan.task, plan.prompts)}
 
 
 def _check_unchanged(folder: RunFolder, before: dict, models: dict[str, dict[str, str]], source: str) -> None:

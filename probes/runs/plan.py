@@ -20,6 +20,7 @@ from icl.tasks.corpus import load_corpus
 from icl.tasks.task import Task
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
+from probes.pool import shared_rows
 from probes.runs.experiment import Experiment
 from probes.runs.search import Search, make_search
 from probes.scorers.catalogue import make_scorer
@@ -165,7 +166,8 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
 def notices_of(task: Task | GincTask, prompts: Sequence[Prompt], scorers: Sequence[Scorer]) -> tuple[str, ...]:
     """List what a user should know about the data of some prompts before they are asked."""
     said = format_notices(prompts, formats_for(task, {prompt.format for prompt in prompts}))
-    said += twin_notices(task, prompts) if isinstance(task, Task) else []
+    if isinstance(task, Task):
+        said += [*twin_notices(task, prompts), *shared_rows(prompts)]
     for scorer in scorers:
         said += scorer.notices(prompts)
     return tuple(said)

@@ -1,0 +1,207 @@
+"""How small a difference a finished run could find, and the command that asks enough to find half of it."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from icl.errors import UserError
+from icl.metrics.power import MAX_QUERIES, NUM_SETS, TYPICAL, Option, VarianceComponents, largest, needed
+from probes.power import SURE, size_flags, smallest_found
+from probes.report.findings import findings
+from probes.report.section import Material
+from probes.report.selection import split_models
+from probes.report.verdict import QUERIES_PER_FORMAT, points
+from probes.runs.experiment import Experiment
+from probes.runs.folder import RunFolder
+from probes.runs.plan import GINC
+from probes.variances import Variances, own_variances
+
+__all__ = ["FoundPower", "found_power", "power_of_run"]
+
+_WORTH = 0.8
+"""A larger run that finds more than this part of what the run found is not worth its prompts."""
+
+_HANDFUL = 16
+"""Queries below which what queries add to the variance is hardly known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPower:
+    """What a finished run could find, as a share of accuracy, and a larger run that finds less.
+
+    Attributes
+    ----------
+    size : str
+        Of the run, in words.
+    source : str
+        By whose variances.
+    smallest : float or None
+        Smallest difference between two conditions that it could find; None where it tells nothing of others.
+    larger : str
+        Flags of a larger run; empty where none is known.
+    then : float
+        What the larger run finds.
+    exhausted : bool
+        Whether the task's rows allow no run that finds half of it.
+    """
+
+    size: str
+    source: str
+    smallest: float | None
+    larger: str = ""
+    then: float = np.nan
+    exhausted: bool = False
+
+    def sentences(self) -> list[str]:
+        """Say it; where a larger run finds less, the last sentence ends in a colon, and `command` belongs behind it."""
+        said = [f"This run ({self.size}) {self._could()}."]
+        if self.larger:
+            finds = f"{points(self.then)} points"
+            if self.smallest is not None and not self.exhausted:
+                finds = f"half of that, {finds}"
+            most = ", the least that the task's rows allow" if self.exhausted else ""
+            said.append(f"To find {finds}{most}:")
+        elif self.exhausted:
+            said.append("To find half of that takes a task of more rows.")
+        return said
+
+    def command(self, path: Path) -> str:
+        """Write the command that asks more of the same experiment, for a shell; empty where there is none.
+
+        Parameters
+        ----------
+        path
+            The run folder.
+        """
+        if not self.larger:
+            return ""
+        words = ["probe", "run", str(path / "experiment.toml"), *self.larger.split(), "--out", str(_beside(path))]
+        return shlex.join(words)
+
+    def _could(self) -> str:
+        if self.smallest is None:
+            return "tells nothing of other queries and demonstration sets, since it has one of either"
+        if self.smallest > 1:
+            return f"could not find a difference of any size, {SURE} ({self.source})"
+        return f"could find differences of {points(self.smallest)} points of accuracy or more, {SURE} ({self.source})"
+
+
+def power_of_run(folder: RunFolder, material: Material) -> FoundPower | None:
+    """Say what a run could find of the models that are reported; None where it compares nothing.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    material
+        What was read of it.
+    """
+    subjects, references = split_models(material.metrics)
+    reported = subjects or references
+    if not any(findings(material.metrics, model) for model in reported):
+        return None
+    outcomes = material.outcomes
+    mine = None if outcomes is None else outcomes[outcomes["model"].isin(reported)]
+    return found_power(mine, folder.experiment, folder.manifest)
+
+
+def found_power(outcomes: pd.DataFrame | None, experiment: Experiment, manifest: dict) -> FoundPower:
+    """Say what a run could find, by its own variances where they can be told, else by typical ones.
+
+    Parameters
+    ----------
+    outcomes
+        Prompt outcomes of the models that are reported; of several the one whose answers vary most counts.
+    experiment
+        What was asked.
+    manifest
+        The run's manifest; its entry ``most_queries`` says what the task's rows allow.
+    """
+    alone = experiment.task == GINC or experiment.curve
+    own = [] if outcomes is None else own_variances(outcomes, crossed=not alone)
+    guess = Variances(components=TYPICAL, said="by variances typical of gold minus random labels")
+    if alone:
+        return _alone(own or [guess], experiment, manifest)
+    queries, sets = experiment.queries, experiment.demonstration_sets
+    used = max(own or [guess], key=lambda one: smallest_found(one.components, max(queries, 2), max(sets, 2)) or 0.0)
+    smallest = smallest_found(used.components, queries, sets)
+    found = FoundPower(size=f"{queries} queries × {_sets(sets)}", smallest=smallest, source=used.said)
+    if (allowed := manifest.get("most_queries")) is None:
+        return found  # the run was made before its task's rows were counted
+    limits = {int(count): most for count, most in allowed.items()} or dict.fromkeys(NUM_SETS, MAX_QUERIES)
+    return _with_larger(found, used.components, limits, _fewest_queries(outcomes, queries))
+
+
+def _with_larger(
+    found: FoundPower, variances: VarianceComponents, limits: Mapping[int, int], fewest: int
+) -> FoundPower:
+    """Add the cheapest size that halves what is found, else the one that finds least, where that is worth while."""
+    goal = 1.0 if found.smallest is None else found.smallest / 2
+    try:
+        sizes = [_at_least(size, fewest) for size in needed(min(goal, 0.99), variances, max_queries=limits)]
+    except UserError:
+        sizes = []
+    if sizes := sorted(size for size in sizes if size.num_queries <= limits[size.num_sets]):
+        then = smallest_found(variances, sizes[0].num_queries, sizes[0].num_sets) or np.nan
+        return FoundPower(**_of(found), larger=size_flags(sizes[0]), then=then)
+    best = largest(variances, {count: most for count, most in limits.items() if most >= fewest})
+    if best is None or (found.smallest is not None and best[0] > _WORTH * found.smallest):
+        return FoundPower(**_of(found), exhausted=True)
+    return FoundPower(**_of(found), larger=size_flags(best[1]), then=best[0], exhausted=True)
+
+
+def _alone(used: list[Variances], experiment: Experiment, manifest: dict) -> FoundPower:
+    """The same where every prompt has demonstrations of its own: only the number of prompts counts."""
+    sets, queries = experiment.demonstration_sets, 1 if experiment.curve else experiment.queries
+    most = max(used, key=lambda one: one.components.by_set + one.components.by_query + one.components.residual)
+    parts = most.components
+    variances = VarianceComponents(by_set=0.0, by_query=parts.by_set + parts.by_query + parts.residual, residual=0.0)
+
+    def least(prompts: int) -> float | None:
+        return smallest_found(variances, prompts, 2)
+
+    smallest = least(sets * queries)
+    found = FoundPower(
+        size=f"{sets * queries} prompts per condition, each with demonstrations of its own",
+        smallest=smallest,
+        source=most.said,
+    )
+    goal = 0.5 if smallest is None else smallest / 2
+    low, high = 1, max(4, 16 * sets * queries)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if (least(middle) or 1.0) <= goal else (middle, high)
+    flags = f"--demonstration-sets {high}" if experiment.curve else f"--queries {-(-high // sets)}"
+    if experiment.curve and high > manifest.get("most_curves", high):
+        return FoundPower(**_of(found), exhausted=True)
+    return FoundPower(**_of(found), larger=flags, then=least(high) or np.nan)
+
+
+def _of(found: FoundPower) -> dict:
+    return {"size": found.size, "source": found.source, "smallest": found.smallest}
+
+
+def _at_least(size: Option, fewest: int) -> Option:
+    """Ask no fewer queries than a spread over formats takes."""
+    queries = max(size.num_queries, fewest)
+    return Option(prompts=queries * size.num_sets, num_sets=size.num_sets, num_queries=queries)
+
+
+def _fewest_queries(outcomes: pd.DataFrame | None, queries: int) -> int:
+    """As many as a spread over formats takes, and no handful where the run had more."""
+    formats = 1 if outcomes is None else outcomes["format"].nunique()
+    return max(2, min(queries, _HANDFUL), QUERIES_PER_FORMAT * formats if formats > 1 else 2)
+
+
+def _sets(count: int) -> str:
+    return f"{count} demonstration set{'s' if count != 1 else ''}"
+
+
+def _beside(path: Path) -> Path:
+    """A folder beside the run's that is not there yet."""
+    names = (path.with_name(f"{path.name}-larger{number}") for number in ("", *range(2, 1000)))
+    return next(name for name in names if not name.exists())
