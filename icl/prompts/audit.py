@@ -1,16 +1,22 @@
 """What there is to say about the texts of some prompts before a model is asked: each a sentence for the user."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from icl.prompts.alike import reading_key
 from icl.prompts.demonstrations import find_query, near_twins
 from icl.prompts.formats import Format
 from icl.prompts.marks import find_mark
-from icl.prompts.render import Prompt
+from icl.prompts.render import DATA_KINDS, Prompt
 from icl.tasks.task import Task
 
-__all__ = ["data_texts", "format_notices", "twin_notices"]
+__all__ = ["control_notice", "data_texts", "find_control_like", "format_notices", "twin_notices"]
+
+_CONTROL_LIKE = re.compile(
+    r"<[|｜][^<>\s]{1,60}[|｜]>|</?s>|\[/?INST\]|<</?SYS>>|\[(?:CLS|SEP|MASK|PAD|UNK|BOS|EOS)\]"
+    r"|</?(?:bos|eos|pad|unk|mask|think|tool_call|tool_response|start_of_turn|end_of_turn)>"
+)
 
 _NAMED = 8
 """Formats that have a sentence of their own."""
@@ -84,6 +90,47 @@ def twin_notices(task: Task, prompts: Iterable[Prompt]) -> list[str]:
             f"{quoted(one)} ({label}) and {quoted(other)} ({other_label}); no model can tell these apart."
         )
     return said
+
+
+def control_notice(
+    prompts: Iterable[Prompt], find: Callable[[str], Sequence[str]], whose: str, consequence: str
+) -> list[str]:
+    """Count the prompts whose inputs, options or labels spell control tokens.
+
+    Parameters
+    ----------
+    find
+        Text → the control tokens in it.
+    whose, consequence
+        Who takes them for such, and what follows from it, for the sentence.
+    """
+    found: dict[str, Sequence[str]] = {}
+    total = touched = 0
+    for prompt in prompts:
+        texts = _shown_texts(prompt)
+        found |= {text: find(text) for text in texts if text not in found}
+        total += 1
+        touched += any(found[text] for text in texts)
+    if not touched:
+        return []
+    named = dict.fromkeys(token for tokens in found.values() for token in tokens)
+    examples = ", ".join(map(quoted, list(named)[:4])) + (", …" if len(named) > 4 else "")
+    holding = sum(map(bool, found.values()))
+    return [
+        f"{holding:,} of {len(found):,} inputs and labels, in {touched:,} of {total:,} prompts, hold what {whose} "
+        f"({examples}); {consequence}."
+    ]
+
+
+def find_control_like(text: str) -> tuple[str, ...]:
+    """List what looks like a control token of some tokenizer, where it is not known which tokens there are."""
+    return tuple(dict.fromkeys(_CONTROL_LIKE.findall(text)))
+
+
+def _shown_texts(prompt: Prompt) -> set[str]:
+    """All texts of a prompt that come from the task, the candidates among them."""
+    texts = {part.text.strip() for part in prompt.parts if part.kind in DATA_KINDS}
+    return texts | {(candidate.given + candidate.word).strip() for candidate in prompt.candidates}
 
 
 def data_texts(prompt: Prompt) -> set[str]:

@@ -13,6 +13,7 @@ from icl.tasks.task import Example
 
 __all__ = [
     "CONTENT_FREE",
+    "DATA_KINDS",
     "LABEL_PREFIX_ALONE",
     "METHODS",
     "Candidate",
@@ -37,6 +38,10 @@ CONTENT_FREE = ("N/A", "[MASK]", "")
 _CONTENT_FREE_ID = "content-free "
 
 
+DATA_KINDS = frozenset({"input", "option", "label"})
+"""Kinds of parts that come from the task; the others are the format's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A stretch of a prompt's text and what it is: instruction, item, prefix, input, option, separator or label."""
@@ -49,12 +54,35 @@ class Part:
 class Candidate:
     """One answer: the label it stands for, and the text that is appended to the prompt and scored.
 
-    `given` stands between the two and is not scored: the label word, where the input is scored (method channel).
+    Attributes
+    ----------
+    label : str
+        The label.
+    text : str
+        What is scored: the label as it is written, and the end of it where that is scored too.
+    given : str
+        Stands between prompt and text and is not scored: the label word, where the input is scored (method channel).
+    end : str
+        What `text` ends with beside the label: what the format writes behind a label, where one label begins another.
+    behind : str
+        Where there is an end: what would come next. It is not scored; it decides how tokenizers cut the end.
     """
 
     label: str
     text: str
     given: str = ""
+    end: str = ""
+    behind: str = ""
+
+    @property
+    def word(self) -> str:
+        """The text without its end."""
+        return self.text[: len(self.text) - len(self.end)]
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the text in UTF-8, without the spaces around the label."""
+        return len(self.word.strip().encode()) + len(self.end.encode())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +134,10 @@ class Prompt:
     @cached_property
     def prompt_id(self) -> str:
         """Sixteen hexadecimal digits of text and candidates: equal for equal questions."""
-        candidates = (f"{c.given}\x1e{c.text}" if c.given else c.text for c in self.candidates)
+        candidates = (
+            (f"{c.given}\x1e" if c.given else "") + c.text + (f"\x1d{c.behind}" if c.behind else "")
+            for c in self.candidates
+        )
         question = "\x1f".join([self.text, *candidates])
         return hashlib.sha256(question.encode()).hexdigest()[:16]
 

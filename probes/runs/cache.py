@@ -22,7 +22,7 @@ from probes.scorers.scorer import Answer, Scorer
 
 __all__ = ["AnswerCache", "answer_cache"]
 
-ENGINE = 2
+ENGINE = 3
 """Raised when a change of the lab's own code may change an answer."""
 
 _RECORD = np.dtype(

@@ -53,7 +53,7 @@ def score_rows(prompts: Mapping[int, Prompt], answers: Answers, plan: Plan, *, m
                     "times_shown": counts[index],
                     "is_last_shown": index == shown[-1] if shown else None,
                     "num_label_tokens": answer.num_tokens,
-                    "num_label_bytes": len(candidate.text.strip().encode()),
+                    "num_label_bytes": candidate.num_bytes,
                     "logprob": answer.logprob,
                     "logprob_per_token": answer.logprob / answer.num_tokens if answer.num_tokens else math.nan,
                     "logprob_split": answer.logprob_split,

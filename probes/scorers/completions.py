@@ -17,6 +17,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.errors import UserError
+from icl.prompts.audit import control_notice, find_control_like
 from icl.prompts.render import Prompt
 from probes.scorers.completions_http import ContextExceededError, Refusal, ServerConnection
 from probes.scorers.completions_logprobs import follow, spelled
@@ -115,6 +116,15 @@ class CompletionsScorer(Scorer):
                 f"method channel scores whole inputs, which needs echo, but of server {self._shown_url} only top "
                 f"log-probabilities can be used ({self._way.no_echo}); leave the method out, or use vLLM."
             )
+
+    def notices(self, prompts: Sequence[Prompt]) -> list[str]:
+        """Say where texts look like control tokens: the server cuts them, as it likes."""
+        return control_notice(
+            prompts,
+            find_control_like,
+            f"server {self._shown_url} may know as control tokens",
+            "it cuts text itself, so it may read them as such; edit the texts, or score the model without a server",
+        )
 
     def token_lines(self, prompt: Prompt) -> list[str]:
         """Show how the server cuts prompt and candidates, where it echoes them."""

@@ -23,6 +23,7 @@ from icl.tasks.task import Task
 from probes.pretrain.lstm import register_lstm
 from probes.scorers.huggingface_attention import use_branching_attention
 from probes.scorers.huggingface_check import checked_length, why_read_whole
+from probes.scorers.huggingface_labels import check_labels, control_notices
 from probes.scorers.huggingface_memory import free_memory, pass_limits
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
@@ -151,12 +152,14 @@ class HuggingFaceScorer(Scorer):
         _ = self._model
 
     def check(self, prompts: Sequence[Prompt]) -> None:
-        """Refuse labels without tokens, and channel prompts in a chat template; loads no weights."""
+        """Refuse labels that tokens do not tell apart, and channel prompts in a chat template; loads no weights."""
         if self.chat and any(prompt.method == "channel" for prompt in prompts):
             raise UserError("method 'channel' scores the user's part of a chat, which --chat does not open; drop one.")
-        distinct = {(prompt.format, prompt.candidates): prompt for prompt in prompts}
-        for _ in self._tokenised(list(distinct.values())):
-            pass  # labels that tokenise to nothing are refused
+        check_labels(self._tokenizer, prompts, self.name, chat=self.chat)
+
+    def notices(self, prompts: Sequence[Prompt]) -> list[str]:
+        """Say where texts spell control tokens."""
+        return control_notices(self._tokenizer, prompts, self.name)
 
     def too_long(self, prompts: Sequence[Prompt]) -> dict[int, int]:
         """Say which prompts have more tokens with their longest candidate than the model reads; loads no weights."""

@@ -5,10 +5,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from icl.errors import UserError
 from icl.prompts.render import Prompt
+from probes.scorers.huggingface_texts import Asked, texts_to_cut
 
 __all__ = ["TokenisedCandidate", "cut_lines", "most_tokens", "tokenise", "tokenizer_digest"]
 
@@ -65,7 +67,8 @@ def tokenise(
     """Tokenise each prompt jointly with each of its candidates and find the split by character offsets.
 
     The label's tokens are those that end behind the prompt's last character; a token that spans the boundary is the
-    label's. Where nothing at all stands before a label, the tokenizer's first special token does.
+    label's. Where nothing at all stands before a label, the tokenizer's first special token does. Control tokens that
+    a task's texts spell are cut as text, see `probes.scorers.huggingface_texts`.
 
     Parameters
     ----------
@@ -78,22 +81,24 @@ def tokenise(
     UserError
         If a candidate has no token of its own.
     """
-    questions = [_contexts(tokenizer, prompt, chat) for prompt in prompts]
-    texts = list(dict.fromkeys(context for question in questions for context, _ in question))
-    whole = dict(zip(texts, (ids for ids, _ in _encode(tokenizer, texts, special=not chat))))
-    pieces = list(dict.fromkeys(piece for question in questions for _, piece in question))
-    alone = dict(zip(pieces, (ids for ids, _ in _encode(tokenizer, pieces, special=False))))
+    backend, questions = texts_to_cut(tokenizer, prompts, chat=chat)
+    texts = list(dict.fromkeys(asked.given for question in questions for asked in question))
+    whole = dict(zip(texts, (ids for ids, _ in _encode(backend, texts, special=not chat))))
+    alone = _alone(backend, questions)
     found = []
     for question in questions:
-        behind: dict[str, dict[str, list[int]]] = {}
-        for context, piece in question:
-            behind.setdefault(context, {})[piece] = alone[piece]
+        behind: dict[str, dict[tuple[str, str], list[int]]] = {}
+        for asked in question:
+            piece = (asked.scored, asked.behind)
+            behind.setdefault(asked.given, {})[piece] = alone[piece]
         cut = {
-            (context, piece): candidate
-            for context, asked in behind.items()
-            for piece, candidate in zip(asked, _behind(tokenizer, context, whole[context], asked, special=not chat))
+            Asked(context, *piece): candidate
+            for context, pieces in behind.items()
+            for piece, candidate in zip(
+                pieces, _behind(tokenizer, backend, context, whole[context], pieces, special=not chat)
+            )
         }
-        found.append([cut[pair] for pair in question])
+        found.append([cut[asked] for asked in question])
     return found
 
 
@@ -114,34 +119,39 @@ def cut_lines(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, model: str, *,
 
 def most_tokens(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], *, chat: bool = False) -> list[int]:
     """Bound the tokens of each prompt with its longest candidate from above, without cutting them jointly."""
-    questions = [_contexts(tokenizer, prompt, chat) for prompt in prompts]
-    texts = list(dict.fromkeys(context for question in questions for context, _ in question))
-    before = dict(zip(texts, (len(ids) for ids, _ in _encode(tokenizer, texts, special=not chat))))
-    pieces = list(dict.fromkeys(piece for question in questions for _, piece in question))
-    alone = dict(zip(pieces, (len(ids) for ids, _ in _encode(tokenizer, pieces, special=False))))
-    return [max(before[context] + alone[piece] for context, piece in asked) + _SPLIT_MARGIN for asked in questions]
+    backend, questions = texts_to_cut(tokenizer, prompts, chat=chat)
+    texts = list(dict.fromkeys(asked.given for question in questions for asked in question))
+    before = dict(zip(texts, (len(ids) for ids, _ in _encode(backend, texts, special=not chat))))
+    alone = _alone(backend, questions)
+    return [
+        max(before[asked.given] + len(alone[asked.scored, asked.behind]) for asked in question) + _SPLIT_MARGIN
+        for question in questions
+    ]
 
 
-def _contexts(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat: bool) -> list[tuple[str, str]]:
-    """Pair, for each candidate, the text that is given with the text that is scored."""
-    given = prompt.text
-    if not chat:
-        return [(given + candidate.given, candidate.text) for candidate in prompt.candidates]
-    message = [{"role": "user", "content": given}]
-    text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-    return [(str(text), candidate.text.lstrip(" ")) for candidate in prompt.candidates]
+def _alone(backend: Tokenizer, questions: list[list[Asked]]) -> dict[tuple[str, str], list[int]]:
+    """Cut what is scored, and what would follow it, without what is given; the ids of what is scored."""
+    pieces = list(dict.fromkeys((asked.scored, asked.behind) for question in questions for asked in question))
+    return dict(zip(pieces, (ids for ids, _ in _encode_before(backend, pieces, special=False))))
 
 
 def _behind(
-    tokenizer: PreTrainedTokenizerBase, text: str, prompt: list[int], pieces: dict[str, list[int]], *, special: bool
+    tokenizer: PreTrainedTokenizerBase,
+    backend: Tokenizer,
+    text: str,
+    prompt: list[int],
+    pieces: dict[tuple[str, str], list[int]],
+    *,
+    special: bool,
 ) -> list[TokenisedCandidate]:
     """Cut every candidate behind one text jointly with it."""
-    cut = _cut(tokenizer, text, prompt)
+    cut = _cut(backend, text, prompt)
     at, num_kept = cut or (0, 0)
-    encoded = _encode(tokenizer, [text[at:] + piece for piece in pieces], special=special and cut is None)
+    joined = [(text[at:] + piece, behind) for piece, behind in pieces]
+    encoded = _encode_before(backend, joined, special=special and cut is None)
     found = []
     inputs_seen: dict[tuple[int, ...], tuple[int, ...]] = {}
-    for (piece, split), (ids, ends) in zip(pieces.items(), encoded):
+    for ((piece, _), split), (ids, ends) in zip(pieces.items(), encoded):
         behind = [index for index, end in enumerate(ends) if end > len(text) - at]
         if not behind or not split:
             raise UserError(
@@ -169,15 +179,29 @@ def _start_token(tokenizer: PreTrainedTokenizerBase) -> tuple[int]:
     )
 
 
-def _encode(
-    tokenizer: PreTrainedTokenizerBase, texts: list[str], *, special: bool
+def _encode_before(
+    backend: Tokenizer, texts: list[tuple[str, str]], *, special: bool
 ) -> list[tuple[list[int], list[int]]]:
+    """Cut each text as it is cut where another follows it; without the other where a token would span the two."""
+    encoded = _encode(backend, [text + behind for text, behind in texts], special=special)
+    for number, (text, behind) in enumerate(texts):
+        if not behind:
+            continue
+        ids, ends = encoded[number]
+        size = next((index for index, end in enumerate(ends) if end > len(text)), len(ends))
+        if size and ends[size - 1] == len(text):
+            encoded[number] = (ids[:size], ends[:size])
+        else:
+            (encoded[number],) = _encode(backend, [text], special=special)
+    return encoded
+
+
+def _encode(backend: Tokenizer, texts: list[str], *, special: bool) -> list[tuple[list[int], list[int]]]:
     """Cut each text into ids and the end offsets of the tokens; special tokens behind the text are left out."""
     if not texts:
         return []
-    encodings = tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=special)
     pairs = []
-    for encoding in encodings:
+    for encoding in backend.encode_batch(texts, add_special_tokens=special):
         ids, ends = encoding.ids, [end for _, end in encoding.offsets]
         size = len(ids)
         mask = encoding.special_tokens_mask
@@ -187,7 +211,7 @@ def _encode(
     return pairs
 
 
-def _cut(tokenizer: PreTrainedTokenizerBase, text: str, whole: list[int]) -> tuple[int, int] | None:
+def _cut(backend: Tokenizer, text: str, whole: list[int]) -> tuple[int, int] | None:
     """Find where the text's tail can be cut alone: its character, and the tokens before it.
 
     None where the tokens before the tail would depend on it, as with tokenizers that mark the start of a text.
@@ -196,6 +220,6 @@ def _cut(tokenizer: PreTrainedTokenizerBase, text: str, whole: list[int]) -> tup
     if not spaces or len(text) <= _TAIL_CHARACTERS:
         return None
     at = spaces[-1]
-    ((tail, _),) = _encode(tokenizer, [text[at:]], special=False)
+    ((tail, _),) = _encode(backend, [text[at:]], special=False)
     num_kept = len(whole) - len(tail)
     return (at, num_kept) if num_kept > 0 and whole[num_kept:] == tail else None

@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.render import Prompt
+from probes.scorers.huggingface_labels import check_labels, control_notices
 from probes.scorers.huggingface_source import find_model
 from probes.scorers.huggingface_tokens import TokenisedCandidate, cut_lines, most_tokens, tokenise, tokenizer_digest
 from probes.scorers.scorer import Answer, Progress, Scorer, as_table
@@ -125,14 +126,17 @@ class VllmScorer(Scorer):
         _ = self._engine
 
     def check(self, prompts: Sequence[Prompt]) -> None:
-        """Refuse labels without tokens; loads no weights."""
+        """Refuse labels that tokens do not tell apart; loads no weights."""
         if not getattr(self._tokenizer, "is_fast", False):
             raise UserError(
                 f"model '{self.name}' has no fast tokenizer, which character offsets need; save its tokenizer as "
                 "tokenizer.json, or use another model."
             )
-        distinct = {(prompt.format, prompt.candidates): prompt for prompt in prompts}
-        tokenise(self._tokenizer, list(distinct.values()))
+        check_labels(self._tokenizer, prompts, self.name)
+
+    def notices(self, prompts: Sequence[Prompt]) -> list[str]:
+        """Say where texts spell control tokens."""
+        return control_notices(self._tokenizer, prompts, self.name)
 
     @property
     def context_length(self) -> int:
