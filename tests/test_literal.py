@@ -229,14 +229,14 @@ def test_labels_whose_tokens_begin_one_another_are_refused():
 
 
 def test_labels_that_are_the_same_behind_some_prompts_only_are_refused():
-    """A tokenizer that strips what stands at the start of a text: a label alone is cut otherwise than behind a prefix."""
+    """A tokenizer that drops a space between an a and a b, and no other."""
     letters = {letter: i for i, letter in enumerate("▁abcdefghijklmnopqrstuvwxyz:?Q A\n")}
     made = Tokenizer(models.BPE(vocab=letters, merges=[], unk_token="?"))
     made.normalizer = normalizers.Replace("a b", "ab")
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=made)
     prompt = prompt_of(words={"b": "b", " b": " b"}, query="x", format=FORMATS["minimal"])
-    clean = replace(prompt, parts=prompt.parts[:-1] + (replace(prompt.parts[-1], text="c"),))
-    tied = replace(prompt, parts=prompt.parts[:-1] + (replace(prompt.parts[-1], text="a"),))
+    clean = replace(prompt, parts=(*prompt.parts[:-1], replace(prompt.parts[-1], text="c")))
+    tied = replace(prompt, parts=(*prompt.parts[:-1], replace(prompt.parts[-1], text="a")))
     check_labels(tokenizer, [clean], "m")
     with pytest.raises(UserError, match="same tokens"):
         check_labels(tokenizer, [clean, tied], "m")
