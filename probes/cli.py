@@ -18,6 +18,12 @@ __all__ = ["main"]
 
 _DESCRIPTION = "Probe why in-context learning works in a language model: labels, formats, shots, signal and noise."
 
+EXIT_STATUSES = (
+    "exit status: 0 done; 1 the self-test found a wrong number; 2 the command, a file or a server is at fault, as one "
+    "sentence says; 3 a fit did not converge (what it computed is stored); 130 interrupted."
+)
+"""What the status says; the end of every help text."""
+
 
 _THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 """Threads that wait sleep: spinning, they take twice the time of a machine that has other work to do. The matrices that
@@ -30,7 +36,7 @@ _AFTER_AN_INTERRUPT = dict.fromkeys(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status (2 for a user's mistake).
+    """Run one command; returns the exit status, see `EXIT_STATUSES`.
 
     Called with arguments, as from Python, it prints results and tells no phases.
     """
@@ -45,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with showing(open_phases(options) if arguments is None else None):
             with phase("importing libraries"):
                 from probes import commands
-            commands.COMMANDS[command](options)
+            return commands.COMMANDS[command](options) or 0
     except UserError as error:
         print(f"probe: {error}", file=sys.stderr)
         return 2
@@ -56,7 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    return 0
 
 
 def _say(message: Warning | str, category: type[Warning], filename: str, lineno: int, file=None, line=None) -> None:
@@ -78,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="probe", description=_DESCRIPTION)
+    parser = _Parser(prog="probe", description=_DESCRIPTION, epilog=EXIT_STATUSES)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
     demo = commands.add_parser("demo", help="the whole lab offline: GINC, the shipped model, fit and report")
@@ -145,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     variance.add_argument("--model", default=None, help="which of the run's models (default: the only one)")
     variance.add_argument("--draws", type=int, default=1000, help="draws a chain (default: %(default)s)")
     variance.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
+    variance.add_argument("--anyway", action="store_true", help="print shares of a fit that did not converge as well")
     _add_json(variance)
 
     report = commands.add_parser("report", help="figures and one self-contained HTML page")

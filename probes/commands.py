@@ -3,28 +3,28 @@
 import json
 import time
 from argparse import Namespace
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-
-import pandas as pd
 
 from icl.metrics.normalise import normalisation_of, normalise
 from probes import ginc_commands
 from probes.asked import experiment_of, resources_of
 from probes.calibration.command import calibrate
 from probes.comparison.command import compare
+from probes.fit_words import NOT_CONVERGED, share_lines, unread_lines, written_lines
 from probes.fitting import fit, fit_run, one_model
-from probes.headlines import headlines
+from probes.layout import next_lines, print_lines, table_lines
 from probes.listing import list_
 from probes.planning import plan
+from probes.power import plan_power
 from probes.progress import expect, phase, say, stages
+from probes.run_words import run_lines
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run, open_run
 from probes.runs.plan import GINC, Plan, Resources, make_plan
 from probes.runs.words import account_of_reading
-from probes.scorers.catalogue import ORACLE, is_reference
+from probes.scorers.catalogue import ORACLE
 from probes.show import show
 
 __all__ = ["COMMANDS", "DEMO"]
@@ -42,16 +42,21 @@ _FIT, _REPORT = 4, 1
 """Phases of a fit, and of a report."""
 
 
-def demo(options: Namespace) -> None:
-    """Run, fit and report the embedded experiment."""
+def demo(options: Namespace) -> int:
+    """Run, fit and report the embedded experiment; returns the exit status."""
     began = time.perf_counter()
     experiment = DEMO if options.queries is None else replace(DEMO, queries=options.queries)
     folder = _run(experiment, options.out, resources=Resources(), later=_FIT + _REPORT)
     print()
-    fit_run([folder])
+    converged = fit_run([folder], after=())
     print()
     _report(folder)
-    print(f"The whole lab took {time.perf_counter() - began:.0f} s. Look at what a model saw: probe show --task ginc")
+    said = [f"The whole lab took {time.perf_counter() - began:.0f} s."]
+    if not converged:
+        said.append("The report leaves out the fit, which did not converge; the rest of it stands.")
+    print_lines([*said, "See what a model saw:"])
+    print("\n".join(next_lines("probe", "show", "--task", GINC)))
+    return 0 if converged else NOT_CONVERGED
 
 
 def run(options: Namespace) -> None:
@@ -60,7 +65,7 @@ def run(options: Namespace) -> None:
     if options.json:
         print(folder.metrics().to_json(orient="records", indent=1))
     else:
-        print(f"Next: probe fit {folder.path}; probe report {folder.path}")
+        print("\n".join([*next_lines("probe", "report", folder.path), *next_lines("probe", "fit", folder.path)]))
 
 
 def measure(options: Namespace) -> None:
@@ -75,12 +80,12 @@ def measure(options: Namespace) -> None:
     if options.json:
         print(metrics.to_json(orient="records", indent=1))
     else:
-        print(f"{folder.path}: metrics under normalisation '{options.normalisation}'")
-        _print_metrics(metrics, folder.experiment.probes)
+        print_lines([f"{folder.path}: metrics under normalisation '{options.normalisation}'"])
+        _print_findings(folder)
 
 
-def variance(options: Namespace) -> None:
-    """Split the variance of a run's answers by query and by part of the prompt."""
+def variance(options: Namespace) -> int:
+    """Split the variance of a run's answers by query and by part of the prompt; returns the exit status."""
     from icl.concept.diagnose import diagnose
     from icl.concept.variance import fit_variance, variance_shares
     from icl.metrics.outcomes import prompt_outcomes
@@ -89,21 +94,27 @@ def variance(options: Namespace) -> None:
     folder.check_finished()
     outcomes = prompt_outcomes(normalise(folder.scores(), normalisation_of(folder.metrics())))
     outcomes = one_model(outcomes, folder, options.model)
-    model = outcomes["model"].iloc[0]
     with stages("draw") as tell:
         tree = fit_variance(outcomes, score=options.score, draws=options.draws, seed=options.seed, progress=tell)
+        diagnosis = diagnose(tree)
+        tree.attrs["converged"] = int(diagnosis.converged)
+        shares = variance_shares(tree)
     folder.write_variance(tree)
-    shares = variance_shares(tree)
+    written, status = folder.path / "variance.nc", 0 if diagnosis.converged else NOT_CONVERGED
     if options.json:
-        print(shares.to_json(orient="records", indent=1))
-        return
-    print(f"{model}: shares of the variance of {options.score.replace('_', ' ')}, with 90 % intervals")
-    for row in shares.itertuples():
-        share = f"{100 * row.share:5.1f} % [{100 * row.share_lower:.1f}, {100 * row.share_upper:.1f}]"
-        value = share if row.share == row.share else "not varied"
-        print(f"  {row.factor:14} {value:24} {row.note}")
-    for sentence in diagnose(tree).sentences:
-        print(sentence)
+        print(shares.assign(converged=diagnosis.converged).to_json(orient="records", indent=1))
+        return status
+    if not diagnosis.converged:
+        again = ["probe", "variance", folder.path, "--draws", str(2 * options.draws)]
+        again += [] if options.model is None else ["--model", options.model]
+        again += [] if options.score == "gold_log_odds" else ["--score", options.score]
+        print("\n".join(unread_lines(diagnosis, written, again, anyway=options.anyway)))
+    if diagnosis.converged or options.anyway:
+        print("\n".join(share_lines(shares, model=outcomes["model"].iloc[0], score=options.score)))
+    if diagnosis.converged:
+        print_lines(diagnosis.sentences)
+        print("\n".join(written_lines(written, ["probe", "report", folder.path])))
+    return status
 
 
 def report(options: Namespace) -> None:
@@ -111,8 +122,8 @@ def report(options: Namespace) -> None:
     _report(open_run(options.run))
 
 
-def selftest(options: Namespace) -> None:
-    """Run every probe on every control and print what was compared."""
+def selftest(options: Namespace) -> int:
+    """Run every probe on every control and print what was compared; returns the exit status."""
     from probes.selftest.run import selftest as read_controls
     from probes.selftest.run import selftest_table
 
@@ -127,15 +138,12 @@ def selftest(options: Namespace) -> None:
     if options.json:
         print(json.dumps([asdict(reading) for reading in readings], indent=1))
     else:
-        print(selftest_table(readings).to_string())
+        print("\n".join(table_lines(selftest_table(readings).reset_index(names="probe"))))
         checked = sum(reading.checked for reading in readings)
-        print(
-            f"\n{checked:,} numbers of {len(readings)} probes × controls compared with what they must be in "
-            f"{time.perf_counter() - began:.0f} s: "
-            + (f"{len(failed)} pairs fail." if failed else "all agree. (·: the control does not belong to the task.)")
-        )
-    if failed:
-        raise SystemExit(1)
+        compared = f"\n{checked:,} numbers of {len(readings)} probes × controls compared with what they must be in"
+        ended = f"{len(failed)} pairs fail" if failed else "all agree. (·: the control does not belong to the task.)"
+        print_lines([f"{compared} {time.perf_counter() - began:.0f} s: {ended}"])
+    return 1 if failed else 0
 
 
 COMMANDS = {
@@ -166,35 +174,21 @@ def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool
         folder = create_run(out, experiment)
     expect(len(planned.scorers) + 1 + later)
     if not quiet:
-        print(
-            f"{len(planned.prompts):,} prompts of task '{planned.task.name}' for {_names(planned)} → {out}", flush=True
-        )
-        for notice in planned.notices:
-            print(f"Note: {notice}", flush=True)
-    metrics = execute(folder, planned)
+        asked = f"{len(planned.prompts):,} prompts of task '{planned.task.name}' for {_names(planned)} → {out}"
+        print_lines([asked, *(f"Note: {notice}" for notice in planned.notices)])
+    execute(folder, planned)
     if not quiet:
-        _print_metrics(metrics, experiment.probes)
-        for sentence in account_of_reading(folder.manifest):
-            print(sentence)
+        _print_findings(folder)
+        power = plan_power(planned, experiment, effect=None, pilot=None)
+        print_lines(["", *(power.lines() if power else ()), *account_of_reading(folder.manifest)])
     return folder
 
 
-def _print_metrics(metrics: pd.DataFrame, probes: Sequence[str]) -> None:
-    """Print accuracy by condition, and what each probe asks for."""
-    if len(accuracy := metrics[metrics["metric"] == "accuracy"]):
-        _print_accuracy(accuracy)
-    references = metrics["model"].map(is_reference).astype(bool)
-    for line in headlines(metrics if references.all() else metrics[~references], probes):
-        print(line)
+def _print_findings(folder: RunFolder) -> None:
+    """Print what the report leads with, and each model's numbers."""
+    from probes.report.page import read_material
 
-
-def _print_accuracy(accuracy: pd.DataFrame) -> None:
-    keys = ["model", "example_length", "input_mode", "balance", "format", "label_mode"]
-    keys = [key for key in keys if key in ("model", "format", "label_mode") or accuracy[key].nunique() > 1]
-    wide = accuracy.pivot(index=keys, columns="num_shots", values="estimate")
-    order = accuracy[keys].drop_duplicates()
-    print("\naccuracy in percent, by number of shots")
-    print((100 * wide.loc[list(order.itertuples(index=False, name=None))]).round(1).to_string(na_rep=""))
+    print("\n".join(run_lines(read_material(folder))))
 
 
 def _report(folder: RunFolder) -> None:
@@ -202,7 +196,7 @@ def _report(folder: RunFolder) -> None:
         from probes.report.page import write_report
 
         page = write_report(folder)
-    print(f"Report: {page}")
+    print_lines([f"Report: {page}"])
 
 
 def _names(planned: Plan) -> str:

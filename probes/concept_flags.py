@@ -25,7 +25,12 @@ def add_fit(parser: ArgumentParser) -> None:
         "--with", dest="others", type=Path, action="append", default=[], metavar="RUN", help="fit this run as well"
     )
     parser.add_argument("--out", type=Path, default=None, help="file.nc for the fit of several runs")
-    parser.add_argument("--strict", action="store_true", help="exit with status 1 where the fit did not converge")
+    parser.add_argument(
+        "--anyway", action="store_true", help="print the numbers of a fit that did not converge as well"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="kept for older scripts: status 3 says what did not converge in any case"
+    )
     parser.add_argument("--draws", type=int, default=2000, help="draws a chain (default: %(default)s)")
     parser.add_argument("--tune", type=int, default=1000, help="warm-up steps a chain (default: %(default)s)")
     parser.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
@@ -58,6 +63,9 @@ def add_compare(parser: ArgumentParser) -> None:
         "--normalisation", default=None, help="sum, per-token, per-byte, pmi or calibrated (default: the metrics')"
     )
     parser.add_argument("--out", type=Path, default=None, help="folder of the results (default: the run folder)")
+    parser.add_argument(
+        "--anyway", action="store_true", help="print the numbers of accounts that did not converge as well"
+    )
 
 
 def add_calibrate(parser: ArgumentParser) -> None:
@@ -79,5 +87,8 @@ def add_calibrate(parser: ArgumentParser) -> None:
         help="--ledger: .npz of the tempered Bayesians' family (default: the lab's)",
     )
     parser.add_argument("--prompts", type=int, default=None, help="--ledger: prompts for each k (default: 500)")
+    parser.add_argument(
+        "--anyway", action="store_true", help="print the numbers of accounts that mostly did not converge as well"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="chains sampled at once (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")

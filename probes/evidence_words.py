@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from probes.layout import factored, paragraphs, table_lines
+
 __all__ = ["evidence_lines"]
 
 _UNTOLD = "not told apart"
@@ -16,21 +18,18 @@ def evidence_lines(
     components: pd.DataFrame, label_share: pd.DataFrame, break_even: pd.DataFrame, conditions: pd.DataFrame
 ) -> Iterator[str]:
     """Write the tables of `icl.concept.evidence.summary` for people."""
-    yield "\nwhat one demonstration adds to the log-odds of the task, nats: median and 90 % interval"
     parts = _named(components)
     parts["component"] = [" ".join(filter(None, pair)) for pair in zip(components["component"], components["format"])]
     parts["nats"], parts["note"] = _spans(components), components["note"]
-    yield parts.to_string(index=False)
-    yield "\nshare of the signal that right labels bring, and share of right labels at which signal equals noise"
+    yield from _table("what one demonstration adds to the log-odds of the task, nats: median and 90 % interval", parts)
     shares = _named(label_share)
     shares["label share"], shares["note"] = _spans(label_share), label_share["note"]
-    yield shares.to_string(index=False)
+    yield from _table("share of the signal that right labels bring", shares)
     even = _named(break_even)
     even["format"], even["break-even share"] = break_even["format"], _spans(break_even)
     for name, title in (("prob_always", "P(signal wins at every share)"), ("prob_never", "P(at none)")):
         even[title] = break_even[name].map("{:.3f}".format)
-    yield even.to_string(index=False)
-    yield "\nby condition: nats per demonstration, and demonstrations until the task is 90 % sure"
+    yield from _table("share of right labels at which signal equals noise", even)
     rows = _named(conditions)
     rows["condition"] = [_condition(row) for _, row in conditions.iterrows()]
     rows["right labels"] = conditions["share_correct"].map("{:.2f}".format).replace("nan", "–")
@@ -38,7 +37,14 @@ def evidence_lines(
         rows[name] = _spans(conditions, name)
     rows["P(signal > noise)"] = conditions["prob_signal_exceeds_noise"].map("{:.3f}".format)
     rows["shots needed"] = [_shots(row) for _, row in conditions.iterrows()]
-    yield rows.to_string(index=False)
+    yield from _table("by condition: nats per demonstration, and demonstrations until the task is 90 % sure", rows)
+
+
+def _table(title: str, table: pd.DataFrame) -> Iterator[str]:
+    """A table under its title; the one model and task of a run stand beside that."""
+    said, rest = factored(table, ["model", "task"])
+    yield from paragraphs([f"\n{f'{said}: ' if said else ''}{title}"])
+    yield from table_lines(rest, keys=1 + sum(name in rest for name in ("model", "task")))
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,17 +12,21 @@ from icl.concept.evidence import EVIDENCE
 from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from probes.evidence_words import evidence_lines
+from probes.fit_words import NOT_CONVERGED, account_lines, unread_lines, written_lines
+from probes.layout import print_lines
 from probes.progress import stages
 from probes.runs.folder import RunFolder, open_run, write_tree
 
 if TYPE_CHECKING:
     import xarray
 
+    from icl.concept.diagnose import Diagnosis
+
 __all__ = ["counts_of", "decompose_run", "fit", "fit_run", "one_model"]
 
 
-def fit(options: Namespace) -> None:
-    """Fit an account to one run folder, or to several at once."""
+def fit(options: Namespace) -> int:
+    """Fit an account to one run folder, or to several at once; returns the exit status."""
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
     if bool(options.others) != bool(options.out):
@@ -33,7 +37,8 @@ def fit(options: Namespace) -> None:
     folders = [open_run(path) for path in (options.run, *options.others)]
     for folder in folders:
         folder.check_finished()
-    asked = {name: getattr(options, name) for name in ("out", "draws", "tune", "chains", "seed", "normalisation")}
+    names = ("out", "draws", "tune", "chains", "seed", "normalisation", "anyway")
+    asked = {name: getattr(options, name) for name in names}
     if options.account == EVIDENCE:
         if options.observe != "counts":
             raise UserError(f"--account {EVIDENCE} is fitted to counts, got --observe {options.observe}.")
@@ -42,8 +47,7 @@ def fit(options: Namespace) -> None:
         )
     else:
         converged = fit_run(folders, account=options.account, observe=options.observe, as_json=options.json, **asked)
-    if options.strict and not converged:
-        raise SystemExit(1)
+    return 0 if converged else NOT_CONVERGED
 
 
 def fit_run(
@@ -58,6 +62,8 @@ def fit_run(
     seed: int = 0,
     normalisation: str | None = None,
     as_json: bool = False,
+    anyway: bool = False,
+    after: Sequence[str] = ("report", "compare"),
 ) -> bool:
     """Fit, store and print; say whether the fit converged.
 
@@ -65,6 +71,10 @@ def fit_run(
     ----------
     folders
         Runs; the fit of one goes into its folder, the fit of several into `out`.
+    anyway
+        Print the table of a fit that did not converge as well.
+    after
+        Commands that are named as next ones where the fit converged.
     """
     from icl.concept.accounts import ACCOUNTS
     from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
@@ -78,26 +88,33 @@ def fit_run(
     if not as_json:
         used = {normalisation or normalisation_of(folder.metrics()) for folder in folders}
         compared = "" if used == {DEFAULT_NORMALISATION} else f", labels compared by '{' and '.join(sorted(used))}'"
-        print(f"Fitting {law.title} to {len(counts)} cells{compared}: {law.says} …", flush=True)
+        print_lines([f"Fitting {law.title} to {len(counts)} cells{compared}: {law.says}."])
+    effort = {"draws": draws, "tune": tune, "chains": chains}
     with stages("draw") as tell:
-        tree = fit_account(
-            counts, law, observe=observe, draws=draws, tune=tune, chains=chains, seed=seed, progress=tell
-        )
-    tree.attrs["normalisation"] = normalisation or normalisation_of(folders[0].metrics())
+        tree = fit_account(counts, law, observe=observe, **effort, seed=seed, progress=tell)
+        diagnosis = diagnose(tree)
+        tree.attrs["normalisation"] = normalisation or normalisation_of(folders[0].metrics())
+        tree.attrs["converged"] = int(diagnosis.converged)
+        table = _table(tree)
+        sentences = [*diagnosis.sentences, *_unseen(tree), leaning(tree)]
+        sentences += [check(tree).attrs["sentence"] for check in (prior_predictive_check, posterior_predictive_check)]
     if out is None:
         folders[0].write_posterior(tree)
     else:
         write_tree(out, tree)
-    diagnosis = diagnose(tree)
-    table = _table(tree)
+    written = out or folders[0].path / "posterior.nc"
     if as_json:
-        print(table.to_json(orient="records", indent=1))
+        print(table.assign(converged=diagnosis.converged).to_json(orient="records", indent=1))
         return diagnosis.converged
-    _print(tree, table)
-    for sentence in (*diagnosis.sentences, *_unseen(tree), leaning(tree)):
-        print(sentence)
-    print(prior_predictive_check(tree).attrs["sentence"])
-    print(posterior_predictive_check(tree).attrs["sentence"])
+    flags = _flags(account=account, observe=observe, normalisation=normalisation, out=out, seed=seed)
+    if not _may_be_read(diagnosis, written, folders, flags, effort, anyway):
+        return False
+    for line in account_lines(tree, table):
+        print(line)
+    print_lines(["", *(sentences if diagnosis.converged else sentences[len(diagnosis.sentences) :])])
+    if diagnosis.converged:
+        commands = [["probe", name, folders[0].path] for name in after] if out is None else []
+        print("\n".join(written_lines(written, *commands)))
     return diagnosis.converged
 
 
@@ -113,6 +130,7 @@ def decompose_run(
     seed: int = 0,
     normalisation: str | None = None,
     as_json: bool = False,
+    anyway: bool = False,
 ) -> bool:
     """Decompose the evidence of runs into inputs, label words and right labels; see `fit_run`.
 
@@ -137,36 +155,68 @@ def decompose_run(
     permutes = cells["label_mode"].str.startswith(("flipped", "permuted", "flip_after")).any()
     concepts = concepts or (3 if permutes else 2)
     if not as_json:
-        print(
-            f"Decomposing the evidence of {', '.join(dict.fromkeys(cells['model']))} ({len(cells)} cells) into inputs, "
-            f"label words and right labels, {concepts} concepts …",
-            flush=True,
+        print_lines(
+            [
+                f"Decomposing the evidence of {', '.join(dict.fromkeys(cells['model']))} ({len(cells)} cells) into "
+                f"inputs, label words and right labels, {concepts} concepts."
+            ]
         )
+    effort = {"draws": draws, "tune": tune, "chains": chains}
     with stages("draw") as tell:
         tree = fit_evidence(cells, concepts=concepts, draws=draws, tune=tune, chains=chains, seed=seed, progress=tell)
+        diagnosis = diagnose(tree)
+        tree.attrs["converged"] = int(diagnosis.converged)
+        found = {
+            "components": summarise_evidence(tree),
+            "label_share": label_share(tree),
+            "break_even": break_even(tree),
+            "conditions": summarise_conditions(tree),
+        }
+        checks = [check(tree).attrs["sentence"] for check in (prior_predictive_check, posterior_predictive_check)]
     if out is None:
         folders[0].write_evidence(tree)
     else:
         write_tree(out, tree)
-    diagnosis = diagnose(tree)
-    found = {
-        "components": summarise_evidence(tree),
-        "label_share": label_share(tree),
-        "break_even": break_even(tree),
-        "conditions": summarise_conditions(tree),
-    }
+    written = out or folders[0].path / "evidence.nc"
     if as_json:
-        print(
-            json.dumps({name: json.loads(table.to_json(orient="records")) for name, table in found.items()}, indent=1)
-        )
+        tables_of = {name: json.loads(table.to_json(orient="records")) for name, table in found.items()}
+        print(json.dumps({"converged": diagnosis.converged} | tables_of, indent=1))
         return diagnosis.converged
+    flags = _flags(account=EVIDENCE, model=model, concepts=concepts, normalisation=normalisation, out=out, seed=seed)
+    if not _may_be_read(diagnosis, written, folders, flags, effort, anyway):
+        return False
     for line in evidence_lines(**found):
         print(line)
-    for sentence in diagnosis.sentences:
-        print(sentence)
-    print(prior_predictive_check(tree).attrs["sentence"])
-    print(posterior_predictive_check(tree).attrs["sentence"])
+    print_lines(["", *(diagnosis.sentences if diagnosis.converged else ()), *checks])
+    if diagnosis.converged:
+        print("\n".join(written_lines(written, *([["probe", "report", folders[0].path]] if out is None else []))))
     return diagnosis.converged
+
+
+def _may_be_read(
+    diagnosis: "Diagnosis",
+    written: Path,
+    folders: Sequence[RunFolder],
+    flags: list[str],
+    effort: dict[str, int],
+    anyway: bool,
+) -> bool:
+    """Say first, where that is so, that a fit did not converge; tell whether its table follows."""
+    if diagnosis.converged:
+        return True
+    first, *others = (str(folder.path) for folder in folders)
+    more = [*flags, "--draws", str(2 * effort["draws"]), "--tune", str(2 * effort["tune"])]
+    more += ["--chains", str(effort["chains"])] if effort["chains"] != 4 else []
+    again = ["probe", "fit", first, *(word for other in others for word in ("--with", other)), *more]
+    print("\n".join(unread_lines(diagnosis, written, again, anyway=anyway)))
+    return anyway
+
+
+def _flags(**asked: object) -> list[str]:
+    """Write what was asked beside the defaults as flags."""
+    usual = {"account": "drift-diffusion", "observe": "counts", "seed": 0}
+    chosen = {name: value for name, value in asked.items() if value is not None and value != usual.get(name)}
+    return [word for name, value in chosen.items() for word in (f"--{name}", str(value))]
 
 
 def one_model(table: pd.DataFrame, folder: RunFolder, model: str | None) -> pd.DataFrame:
@@ -199,31 +249,6 @@ def _table(tree: "xarray.DataTree") -> pd.DataFrame:
     from icl.concept.summary import has_drift, parameter_table, summarise
 
     return summarise(tree) if has_drift(tree) else parameter_table(tree)
-
-
-def _print(tree: "xarray.DataTree", table: pd.DataFrame) -> None:
-    from icl.concept.summary import has_drift
-
-    if has_drift(tree):
-        print("\nnats per demonstration: median and 90 % interval")
-        readable = table[["model", "condition"]].copy()
-        for name in ("signal", "noise", "drift"):
-            readable[name] = _spans(table, name)
-        readable["P(signal > noise)"] = table["prob_signal_exceeds_noise"].map("{:.3f}".format)
-        apart = table["separately_identified"]
-        readable["signal and noise told apart"] = apart.map({True: "yes", False: "no: read drift"})
-    else:
-        print("\nmedian and 90 % interval, beside the prior's")
-        readable = table[["parameter", "level"]].copy()
-        readable["posterior"], readable["prior"] = _spans(table, "median", ""), _spans(table, "prior_median", "prior_")
-        readable["unit"] = table["unit"]
-    print(readable.to_string(index=False))
-
-
-def _spans(table: pd.DataFrame, name: str, prefix: str | None = None) -> list[str]:
-    prefix = f"{name}_" if prefix is None else prefix
-    ends = zip(table[name], table[f"{prefix}lower"], table[f"{prefix}upper"])
-    return [f"{middle:.2f} [{low:.2f}, {high:.2f}]" for middle, low, high in ends]
 
 
 def _unseen(tree: "xarray.DataTree") -> list[str]:

@@ -1,6 +1,6 @@
 """What a run's probes asked for, a line a number: the metrics that each probe names, in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ from probes.report.words import Answer, answers
 
 __all__ = ["headlines", "told"]
 
-_MOST_LINES = 8
+_MOST_LINES = 6
 
 
 def told(material: Material) -> list[Answer]:
@@ -27,25 +27,48 @@ def told(material: Material) -> list[Answer]:
     return answers(plain_rows(material.metrics), chance=material.chance, material=material)
 
 
-def headlines(metrics: pd.DataFrame, probes: Sequence[str]) -> Iterator[str]:
-    """Write the numbers that answer each probe's question, those of accuracy where a metric has several scores."""
+def headlines(metrics: pd.DataFrame, probes: Sequence[str], *, beside: Collection[str] = ()) -> Iterator[str]:
+    """Write the numbers that answer each probe's question, those of accuracy where a metric has several scores.
+
+    Each metric has a line, clear differences first; what room is left goes to other clear ones.
+
+    Parameters
+    ----------
+    metrics
+        Rows of a metrics table, of one model or of several.
+    probes
+        Whose questions are answered.
+    beside
+        Metrics that are told elsewhere.
+    """
     for name in probes:
         probe = get_probe(name)
-        rows = metrics[metrics["metric"].isin(probe.metrics)]
+        rows = metrics[metrics["metric"].isin(set(probe.metrics) - set(beside))]
         rows = rows[rows["score"].isin(["", "accuracy"])]
         rows = _known(rows, metrics)
         places = {metric: place for place, metric in enumerate(probe.metrics)}
         rank = rows["metric"].map({TWINS[name]: place for name, place in places.items() if name in TWINS} | places)
-        rows = rows.assign(rank=rank).sort_values("rank", kind="stable")
+        rows = _clear_first(rows.assign(rank=rank))
         if rows.empty:
             continue
         yield f"\n{probe.name}: {probe.question}"
-        varied = [name for name in ("label_mode", "input_mode", "balance") if rows[name].nunique() > 1]
+        varied = [name for name in ("model", "label_mode", "input_mode", "balance") if rows[name].nunique() > 1]
         row: Any
         for row in rows.head(_MOST_LINES).itertuples():
             yield f"  {row.metric}, {_where(row, varied)}: {_value(row)}"
         if len(rows) > _MOST_LINES:
             yield f"  … and {len(rows) - _MOST_LINES} more in metrics.parquet"
+
+
+def _clear_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """Order rows: a line for each metric, its largest clear difference or else the first that is known; then others."""
+    is_difference = rows["contrast"].str.contains(" − ", regex=False)
+    clear = is_difference & ((rows["low"] > 0) | (rows["high"] < 0))
+    size = rows["estimate"].abs().where(clear, 0.0)
+    rows = rows.assign(clear=~clear, known=rows["low"].isna(), size=-size)
+    rows = rows.sort_values(["rank", "clear", "known", "size"], kind="stable")
+    rows = rows.assign(later=rows.groupby(["model", "metric"]).cumcount() > 0)
+    return rows.sort_values("later", kind="stable")
 
 
 def _known(rows: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
@@ -59,8 +82,9 @@ def _known(rows: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _where(row: Any, varied: Sequence[str]) -> str:
-    parts = [row.model, row.contrast or row.label_mode, row.format]
-    more = [getattr(row, name) for name in varied]
+    parts = [row.model] if "model" in varied else []
+    parts += [row.contrast or row.label_mode, row.format]
+    more = [getattr(row, name) for name in varied if name != "model"]
     more = ["" if value == "task" else f"{value} inputs" if value in ("ood", "none") else value for value in more]
     parts += [value for value in more if value and value not in row.contrast and value not in parts]
     parts += [f"k = {row.example_length}"] if not pd.isna(row.example_length) else []

@@ -66,6 +66,12 @@ def tiny_lm(tmp_path_factory) -> Path:
     return save_model(tmp_path_factory.mktemp("models") / "tiny-lm", config)
 
 
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch) -> None:
+    """Sentences are not broken, so that tests find them; what fits a terminal is tested for itself."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory) -> Iterator[None]:
     """No test uses, or leaves, answers in the user's cache."""

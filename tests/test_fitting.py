@@ -1,6 +1,7 @@
 """`probe fit` beyond its default: rival accounts, the evidence decomposition, several runs, and what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,23 +29,46 @@ def runs(tmp_path_factory) -> tuple[str, str]:
 
 def test_a_rival_is_fitted_and_reported_without_signal(runs, capsys):
     capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:  # 80 draws cannot agree well enough
-        main(["fit", runs[0], "--account", "power", "--strict", *FEW])
-    assert ended.value.code == 1
-    said = capsys.readouterr().out
-    assert "Fitting power law to" in said
-    assert "end_logit" in said
-    assert "This fit did not converge" in said
-    assert "(power-scaling" in said
-    assert Path(runs[0], "posterior.nc").exists()  # what was computed is kept
+    power = ["fit", runs[0], "--account", "power", *FEW]
+    assert main([*power, "--strict"]) == 3  # 80 draws cannot agree well enough
+    first, *said = capsys.readouterr().out.splitlines()
+    assert first.startswith("Fitting power law to")
+    assert said[0].startswith("This fit did not converge")
+    assert not any("end_logit  " in line for line in said)
+    assert said[-1] == f"Next: probe fit {runs[0]} --account power --draws 80 --tune 120 --chains 2"
+    with xr.open_datatree(Path(runs[0], "posterior.nc")) as tree:  # what was computed is kept, and marked
+        assert tree.attrs["converged"] == 0
     assert main(["report", runs[0]]) == 0
-    assert main(["fit", runs[0], "--account", "power", *FEW]) == 0  # without --strict the words suffice
+    assert "No number of the fit is quoted" in Path(runs[0], "report.html").read_text()
+    capsys.readouterr()
+    assert main([*power, "--anyway"]) == 3
+    said = capsys.readouterr().out
+    assert said.index("This fit did not converge") < said.index("end_logit (logit)")
+    assert "(power-scaling" in said
+    assert main([*power, "--json"]) == 3
+    assert {row["converged"] for row in json.loads(capsys.readouterr().out)} == {False}
+
+
+def test_a_fit_that_converged_ends_with_what_it_wrote_and_the_next_command(runs, tmp_path, capsys, monkeypatch):
+    for limit, generous in (("MAX_RHAT", 99.0), ("MIN_ESS_BULK", 0), ("MAX_DIVERGENCE_SHARE", 1.0)):
+        monkeypatch.setattr(f"icl.concept.diagnose.{limit}", generous)
+    folder = tmp_path / "my run (1)"
+    shutil.copytree(runs[0], folder)
+    assert main(["fit", str(folder), "--account", "power", *FEW]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[-3:] == [
+        f"Written: {folder / 'posterior.nc'}",
+        f"Next: probe report '{folder}'",
+        f"Next: probe compare '{folder}'",
+    ]
+    with xr.open_datatree(folder / "posterior.nc") as tree:
+        assert tree.attrs["converged"] == 1
 
 
 def test_runs_of_two_tasks_are_fitted_together(runs, tmp_path, capsys):
     out = tmp_path / "both.nc"
     capsys.readouterr()
-    assert main(["fit", runs[0], "--with", runs[1], "--out", str(out), "--account", "power", "--json", *FEW]) == 0
+    assert main(["fit", runs[0], "--with", runs[1], "--out", str(out), "--account", "power", "--json", *FEW]) == 3
     rows = json.loads(capsys.readouterr().out)
     assert any("sentiment" in row["level"] for row in rows)
     with xr.open_datatree(out) as tree:
@@ -54,7 +78,7 @@ def test_runs_of_two_tasks_are_fitted_together(runs, tmp_path, capsys):
 
 
 def test_log_probabilities_can_be_fitted(runs, capsys):
-    assert main(["fit", runs[0], "--account", "power", "--observe", "logprob", *FEW]) == 0
+    assert main(["fit", runs[0], "--account", "power", "--observe", "logprob", "--anyway", *FEW]) == 3
     assert "excess" in capsys.readouterr().out
 
 

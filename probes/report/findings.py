@@ -14,7 +14,7 @@ from probes.report.factors import all_spreads
 from probes.report.selection import Setting, headline_mode, length_words, main_setting, plain_rows
 from probes.report.verdict import Effect, effect_of, spread_of
 
-__all__ = ["CORRECTION", "DEMONSTRATIONS", "FORMAT", "LABELS", "Finding", "findings"]
+__all__ = ["CORRECTION", "DEMONSTRATIONS", "FORMAT", "LABELS", "ON_ACCURACY", "Finding", "findings"]
 
 LABELS, DEMONSTRATIONS, FORMAT = "label correctness", "demonstrations", "format"
 
@@ -28,6 +28,9 @@ _FACTORS: dict[str, str] = {
     "inputs_only_effect": "labels beside the inputs",
 }
 """Metric → the factor whose effect on accuracy it is."""
+
+ON_ACCURACY = tuple(_FACTORS)
+"""Metrics that findings tell of."""
 
 _TESTED = ("gap", "shots_gain", *CONTRASTS)
 """Paired differences between two conditions: each has a p-value, and together they are the family that is corrected."""

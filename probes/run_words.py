@@ -1,0 +1,97 @@
+"""What a run says when it ends: the report's first sentences, each model's effects and accuracies, what was asked."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from probes.headlines import headlines, told
+from probes.layout import factored, paragraphs, table_lines
+from probes.report.findings import CORRECTION, ON_ACCURACY, Finding
+from probes.report.section import Material
+from probes.report.selection import length_words, split_models
+from probes.report.verdict import points
+
+__all__ = ["run_lines"]
+
+_MOST_EFFECTS = 12
+"""Lines of one model's table of effects."""
+
+
+def run_lines(material: Material) -> Iterator[str]:
+    """Write what a run found, for a terminal: no line is longer than that is wide.
+
+    Parameters
+    ----------
+    material
+        All that the run holds, see `probes.report.page.read_material`.
+    """
+    answers = told(material)
+    for answer in answers:
+        yield from paragraphs(["", *answer.leading], hang=2)
+    for answer in answers:
+        yield from _effects(answer.model, answer.found)
+        yield from _accuracies(material.metrics, answer.model)
+        mine = material.metrics[material.metrics["model"] == answer.model]
+        yield from paragraphs(headlines(mine, material.probes, beside=ON_ACCURACY), hang=4)
+    for model in split_models(material.metrics)[1]:
+        if model not in [answer.model for answer in answers]:
+            yield from _accuracies(material.metrics, model, " (reference)")
+
+
+def _effects(model: str, found: Sequence[Finding]) -> Iterator[str]:
+    """A model's table of effects on accuracy, those that are clear first."""
+    known = [one for one in found if one.known]
+    if not known:
+        return
+    named = {
+        f"clear, also after {CORRECTION}": [one for one in known if one.stands],
+        "clear only without the correction": [one for one in known if one.clear and not one.stands],
+        "not clear": [one for one in known if not one.clear],
+    }
+    shown = {name: some[:_MOST_EFFECTS] for name, some in named.items() if name != "not clear"}
+    if not any(shown.values()):
+        shown["not clear"] = [one for one in known if one.leads] or known[:1]
+    rows = [_row(one) for some in shown.values() for one in some]
+    sections = [name for name, some in shown.items() for _ in some]
+    yield from paragraphs([f"\n{model}: effects on accuracy in points, with 90 % intervals"])
+    yield from table_lines(pd.DataFrame(rows, columns=["effect", "interval", "what, where"]), sections=sections, keys=2)
+    left = [f"{len(some) - len(shown.get(name, ()))} {name}" for name, some in named.items() if some]
+    left = [words for words in left if not words.startswith("0 ")]
+    if left:
+        yield from paragraphs([f"Not shown: {'; '.join(left)}. metrics.parquet holds all."])
+
+
+def _row(one: Finding) -> tuple[str, str, str]:
+    low, high = (points(end, signed=not one.is_spread) for end in (one.low, one.high))
+    effect = points(one.estimate, signed=not one.is_spread)
+    return effect, f"[{low}, {high}]", f"{one.comparison}, {one.where}"
+
+
+def _accuracies(metrics: pd.DataFrame, model: str, note: str = "") -> Iterator[str]:
+    """Accuracy by condition and number of shots; what does not vary stands above it."""
+    rows = metrics[(metrics["metric"] == "accuracy") & (metrics["model"] == model)]
+    if rows.empty:
+        return
+    rows = rows.assign(
+        example_length=rows["example_length"].map(length_words),
+        format="format " + rows["format"],
+        label_mode=rows["label_mode"].replace("zero_shot", "no demonstrations"),
+        cell=(100 * rows["estimate"]).map("{:.1f}".format),
+    )
+    keys = ["format", "example_length", "input_mode", "balance"]
+    rows = rows.assign(**{name: rows[name].where(rows["num_shots"] > 0) for name in keys[2:]})
+    rows = rows.assign(**{name: rows.groupby(keys[:2])[name].transform("first").fillna("") for name in keys[2:]})
+    same = factored(rows, keys[2:])[1]
+    said, rows = factored(same, keys[:2])
+    varied = [name for name in keys if name in rows]  # "task" inputs are the usual ones
+    where = [
+        ", ".join(value for value in values if value and value != "task")
+        for values in rows[varied].itertuples(index=False, name=None)
+    ]
+    rows = rows.assign(where=where)
+    order = rows[["where", "label_mode"]].drop_duplicates()
+    wide = rows.pivot(index=["where", "label_mode"], columns="num_shots", values="cell")
+    wide = wide.loc[list(order.itertuples(index=False, name=None))].reset_index()
+    yield from paragraphs([f"\n{model}{note}: accuracy in percent, by number of shots{f' ({said})' if said else ''}"])
+    sections = wide.pop("where").tolist()
+    yield from table_lines(wide.rename(columns={"label_mode": "labels"}), sections=sections)
