@@ -1,6 +1,7 @@
 """What each command does: call the rooms, print what came of it."""
 
 import json
+import shlex
 import time
 from argparse import Namespace
 from dataclasses import asdict, replace
@@ -13,10 +14,10 @@ from probes.calibration.command import calibrate
 from probes.comparison.command import compare
 from probes.fit_words import NOT_CONVERGED, share_lines, unread_lines, written_lines
 from probes.fitting import fit, fit_run, one_model
-from probes.layout import next_lines, print_lines, table_lines
+from probes.found_power import power_of_run
+from probes.layout import command_lines, next_lines, print_lines, table_lines
 from probes.listing import list_
 from probes.planning import plan
-from probes.power import plan_power
 from probes.progress import expect, phase, say, stages
 from probes.run_words import run_lines
 from probes.runs.execute import execute
@@ -179,16 +180,20 @@ def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool
     execute(folder, planned)
     if not quiet:
         _print_findings(folder)
-        power = plan_power(planned, experiment, effect=None, pilot=None)
-        print_lines(["", *(power.lines() if power else ()), *account_of_reading(folder.manifest)])
+        print_lines(["", *account_of_reading(folder.manifest)])
     return folder
 
 
 def _print_findings(folder: RunFolder) -> None:
-    """Print what the report leads with, and each model's numbers."""
+    """Print what the report leads with, each model's numbers, and what the run could find."""
     from probes.report.page import read_material
 
-    print("\n".join(run_lines(read_material(folder))))
+    material = read_material(folder)
+    print("\n".join(run_lines(material)))
+    if power := power_of_run(folder, material):
+        print_lines(["", *power.sentences()])
+        if larger := power.command(folder.path):
+            print("\n".join(command_lines(*shlex.split(larger), lead=" ")))
 
 
 def _report(folder: RunFolder) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pandas as pd
 
 __all__ = [
-    "command",
+    "command_lines",
     "entries",
     "factored",
     "next_lines",
@@ -100,11 +100,6 @@ def entries(named: dict[str, str], *, indent: int = 0) -> list[str]:
     return lines
 
 
-def command(*words: object) -> str:
-    """Write a command so that a shell takes it as it stands."""
-    return shlex.join(str(word) for word in words)
-
-
 def factored(table: pd.DataFrame, names: Sequence[str]) -> tuple[str, pd.DataFrame]:
     """Take those of the named columns that hold one value out of a table; return those in words, and the rest."""
     same = [name for name in names if table[name].nunique(dropna=False) == 1]
@@ -113,9 +108,14 @@ def factored(table: pd.DataFrame, names: Sequence[str]) -> tuple[str, pd.DataFra
 
 
 def next_lines(*words: object) -> list[str]:
-    """Name the next command; where it is longer than a line, the shell is told that it goes on."""
+    """Name the next command."""
+    return command_lines(*words, lead="Next:")
+
+
+def command_lines(*words: object, lead: str) -> list[str]:
+    """Write a command behind `lead`; where it is longer than a line, the shell is told that it goes on."""
     width = terminal_width() - 2
-    lines, started = ["Next:"], False
+    lines, started = [lead], False
     for word in (shlex.quote(str(one)) for one in words):
         if started and text_width(f"{lines[-1]} {word}") > width:
             lines[-1] += " \\"

@@ -1,11 +1,13 @@
 """Printed text fits the terminal, whatever it holds."""
 
+import shlex
+
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.layout import command, entries, paragraphs, table_lines, text_width, wrapped
+from probes.layout import entries, next_lines, paragraphs, table_lines, text_width, wrapped
 
 _TEXT = st.text(st.sampled_from("abc de,.(=)模型é "), max_size=60)
 
@@ -87,4 +89,14 @@ def test_paragraphs_keep_blank_lines_and_indentation(monkeypatch):
     [("runs/a", "runs/a"), ("runs/my run (1)", "'runs/my run (1)'"), ("it's; rm", "'it'\"'\"'s; rm'")],
 )
 def test_commands_are_quoted_for_the_shell(path, written):
-    assert command("probe", "fit", path) == f"probe fit {written}"
+    assert next_lines("probe", "fit", path) == [f"Next: probe fit {written}"]
+
+
+def test_a_long_command_goes_on_as_a_shell_takes_it(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = next_lines("probe", "fit", "runs/a", "--account", "drift-diffusion", "--draws", 4000, "--out", "my run")
+    assert all(len(line) <= 40 for line in lines)
+    assert all(line.endswith(" \\") for line in lines[:-1])
+    asked = shlex.split(" ".join(line.removesuffix("\\") for line in lines))
+    assert asked[1:4] == ["probe", "fit", "runs/a"]
+    assert asked[-4:] == ["--draws", "4000", "--out", "my run"]
