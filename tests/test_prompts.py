@@ -163,14 +163,25 @@ def test_shouting_changes_casing_of_inputs_and_labels():
     assert prompt.candidates[0].label == "red"
 
 
-@pytest.mark.parametrize("words", [("US", "us"), ("Neg", "negative")])
-def test_labels_that_a_format_writes_alike_are_refused(words):
-    pool = tuple(Example(input=f"i{i}", label=words[i % 2]) for i in range(20))
+@pytest.mark.parametrize("method", ["direct", "channel"])
+def test_labels_that_a_format_writes_alike_are_refused_all_at_once(method):
+    words = ("US", "us", "Neg", "NEG", "fine")
+    pool = tuple(Example(input=f"i{i}", label=words[i % 5]) for i in range(50))
     task = Task(name="t", description="", label_space=words, pool=pool, source="test")
+    asked = {Condition.of("gold", "lowercase", 2, method): ("p",)}
     with pytest.raises(
-        UserError, match=f"format 'lowercase' writes .* '{words[0].lower()}' begins '{words[1].lower()}'"
+        UserError, match=r"format 'lowercase' writes different labels of task 't' alike \('neg', 'us'\)"
     ):
-        build_prompts(task, conditions("gold", formats=("lowercase",)), selection())
+        build_prompts(task, asked, selection())
+    choice = Task(
+        name="c",
+        description="",
+        label_space=(),
+        source="test",
+        pool=tuple(Example(input=f"i{i}", label="US", options=("US", "us")) for i in range(20)),
+    )
+    with pytest.raises(UserError, match=r"writes different labels of task 'c' alike \('us'\)"):
+        build_prompts(choice, asked, selection())
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -334,7 +345,6 @@ def test_streams_with_other_keys_are_other_streams():
     [
         (("good", ""), "has an empty label"),
         (("yes",), "has one class only"),
-        (("pos", "positive"), "label 'pos' of task 't' is a prefix of label 'positive'"),
     ],
 )
 def test_label_spaces_that_cannot_be_scored_are_refused(labels, message):

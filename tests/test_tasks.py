@@ -312,9 +312,9 @@ def test_one_class_only(tmp_path):
         load_file(write_lines(tmp_path, as_records(ROWS[::2])))
 
 
-def test_label_that_begins_another(tmp_path):
-    with pytest.raises(UserError, match="is a prefix of label"):
-        load_file(write_lines(tmp_path, as_records([("a", 1), ("b", 10)])))
+def test_labels_may_begin_one_another(tmp_path):
+    task = load_file(write_lines(tmp_path, as_records([("a", 1), ("b", 10)])))
+    assert task.label_space == ("1", "10")
 
 
 def test_swapped_columns(tmp_path):

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from icl.prompts.alike import reading_key
 from icl.prompts.demonstrations import find_query, near_twins
+from icl.prompts.endings import begin_one_another
 from icl.prompts.formats import Format
 from icl.prompts.marks import find_mark
 from icl.prompts.render import DATA_KINDS, Prompt
 from icl.tasks.task import Task
 
-__all__ = ["control_notice", "data_texts", "find_control_like", "format_notices", "twin_notices"]
+__all__ = ["control_notice", "data_texts", "ending_notices", "find_control_like", "format_notices", "twin_notices"]
 
 _CONTROL_LIKE = re.compile(
     r"<[|｜][^<>\s]{1,60}[|｜]>|</?s>|\[/?INST\]|<</?SYS>>|\[(?:CLS|SEP|MASK|PAD|UNK|BOS|EOS)\]"
@@ -19,7 +20,7 @@ _CONTROL_LIKE = re.compile(
 )
 
 _NAMED = 8
-"""Formats that have a sentence of their own."""
+"""Formats, or pairs of labels, that are named."""
 
 _ALIKE = "the same apart from case, spaces, or punctuation around them"
 
@@ -90,6 +91,28 @@ def twin_notices(task: Task, prompts: Iterable[Prompt]) -> list[str]:
             f"{quoted(one)} ({label}) and {quoted(other)} ({other_label}); no model can tell these apart."
         )
     return said
+
+
+def ending_notices(prompts: Iterable[Prompt]) -> list[str]:
+    """Say where labels begin one another, so that they are scored with their end."""
+    ends: dict[str, dict[str, None]] = {}
+    pairs: dict[tuple[str, str], None] = {}
+    seen: set[tuple] = set()
+    for prompt in prompts:
+        if not prompt.candidates[0].end or (prompt.format, prompt.candidates) in seen:
+            continue
+        seen.add((prompt.format, prompt.candidates))
+        ends.setdefault(prompt.candidates[0].end, {})[prompt.format] = None
+        pairs |= dict.fromkeys(begin_one_another([candidate.word.strip() for candidate in prompt.candidates]))
+    if not pairs:
+        return []
+    named = ", ".join(f"{one!r} and {other!r}" for one, other in list(pairs)[:_NAMED])
+    more = f", and {len(pairs) - _NAMED:,} more" if len(pairs) > _NAMED else ""
+    written = "; ".join(f"{end!r} in {', '.join(list(names)[:_NAMED])}" for end, names in list(ends.items())[:_NAMED])
+    return [
+        f"Some labels begin one another ({named}{more}), so each is scored with what the format writes behind a label "
+        f"({written}); it counts among a candidate's tokens and bytes."
+    ]
 
 
 def control_notice(

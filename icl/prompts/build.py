@@ -15,10 +15,11 @@ from icl.prompts.demonstrations import (
     draw_orders,
     parse_balance,
 )
+from icl.prompts.endings import check_words
 from icl.prompts.formats import Format, get_format
 from icl.prompts.label_modes import LabelMode, label_words, parse_label_mode, relabel, shown_words
 from icl.prompts.ood import draw_ood
-from icl.prompts.render import Prompt, check_words, render, render_channel
+from icl.prompts.render import Prompt, render, render_channel
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.corpus import Corpus, builtin_corpus
 from icl.tasks.task import Example, Task
@@ -277,7 +278,7 @@ def _check(condition: Condition, task: Task | GincTask, format: Format, selectio
     """Refuse a condition that does not fit the task."""
     choices = isinstance(task, Task) and task.is_multiple_choice
     if not choices:
-        check_words(format, label_words(condition.label_mode, task.answers), task.name)
+        check_words(format, label_words(condition.label_mode, task.answers), task.name, method=condition.method)
     if condition.method == "channel" and isinstance(task, GincTask):
         raise UserError("method 'channel' is for sentences; GINC labels are tokens like any other, ask directly.")
     if selection.curve and condition.orders != 1:

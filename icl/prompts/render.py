@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 
-from icl.errors import UserError
 from icl.prompts.demonstrations import Demonstrations
+from icl.prompts.endings import ending, refuse_alike
 from icl.prompts.formats import Format
 from icl.tasks.task import Example
 
@@ -19,7 +18,6 @@ __all__ = [
     "Candidate",
     "Part",
     "Prompt",
-    "check_words",
     "content_free",
     "label_prior",
     "render",
@@ -206,7 +204,7 @@ def render(
         task=task,
         format=format.name,
         parts=finished,
-        candidates=tuple(Candidate(label, space + word) for label, word in _candidates(query, format, words)),
+        candidates=_ended(_candidates(query, format, words), space, format, task),
         gold_label=query.label,
         demonstrations=demonstrations,
         query_id=query_id,
@@ -243,13 +241,13 @@ def render_channel(
     behind = format.field_separator + format.input_prefix
     bare = behind.rstrip(" ")
     text = behind[len(bare) :] + format.write_input(query.input)
+    written = _candidates(query, format, words)
+    refuse_alike(format, tuple(word for _, word in written), task)
     return Prompt(
         task=task,
         format=format.name,
         parts=finished,
-        candidates=tuple(
-            Candidate(label, text, given=space + word + bare) for label, word in _candidates(query, format, words)
-        ),
+        candidates=tuple(Candidate(label, text, given=space + word + bare) for label, word in written),
         gold_label=query.label,
         demonstrations=demonstrations,
         query_id=query_id,
@@ -291,6 +289,12 @@ def _candidates(query: Example, format: Format, words: Mapping[str, str]) -> lis
     return [(label, _answer(format, label, words, query.options)) for label in labels]
 
 
+def _ended(written: list[tuple[str, str]], space: str, format: Format, task: str) -> tuple[Candidate, ...]:
+    """Candidates of a direct prompt, each with the end of its label where one of them begins another."""
+    end, behind = ending(format, tuple(word for _, word in written), task)
+    return tuple(Candidate(label, space + word + end, end=end, behind=behind) for label, word in written)
+
+
 def content_free(prompt: Prompt) -> tuple[Prompt, ...]:
     """Put each of `CONTENT_FREE` in the place of a direct prompt's query: what the demonstrations alone favour."""
     last = _last_input(prompt)
@@ -313,23 +317,6 @@ def label_prior(prompt: Prompt) -> Prompt:
         demonstrations=prompt.demonstrations.first(0),
         query_id=LABEL_PREFIX_ALONE,
     )
-
-
-def check_words(format: Format, words: Mapping[str, str], task: str) -> None:
-    """Refuse a format that writes two labels the same, or one as the beginning of another.
-
-    Raises
-    ------
-    UserError
-        Naming the two words.
-    """
-    written = sorted(format.write_label(word) for word in words.values())
-    for first, second in pairwise(written):  # sorted, so a beginning stands right before what it begins
-        if second.startswith(first):
-            raise UserError(
-                f"format '{format.name}' writes the labels of task '{task}' so that {first!r} begins {second!r}; "
-                "use a format that keeps their casing, or rename one."
-            )
 
 
 def _input_parts(format: Format, text: str) -> list[Part]:

@@ -128,7 +128,7 @@ def task_from_rows(rows: Rows, *, name: str, source: str) -> Task:
     ------
     UserError
         If there are no rows, a cell is not text, a label is missing or empty, nothing is left, or the task is no
-        task (one class only, a label that is a prefix of another).
+        task (one class only).
     """
     clean = clean_rows(rows)
     label_space = () if rows.options is not None else tuple(sorted({example.label for example in clean.examples}))

@@ -38,7 +38,7 @@ class Task:
     description : str
         One line of what is asked.
     label_space : tuple of str
-        All labels, each non-empty, none a prefix of another; empty in multiple choice.
+        All labels, each non-empty; empty in multiple choice. They may begin one another (`icl.prompts.endings`).
     pool : tuple of Example
         Labelled inputs, all distinct, from which demonstrations are drawn, and queries where `query_pool` is empty.
         In multiple choice each has options of its own, equally many; they may begin one another.
@@ -51,9 +51,8 @@ class Task:
     ------
     UserError
         If inputs repeat, or some examples have options and some have none. In classification: if there are fewer than
-        two labels, a label is empty or a prefix of another (its probability would contain the other's), or an example's
-        label is unknown. In multiple choice: if there is a label space, the number of options varies or is below two,
-        or an example's options are empty, repeated or without its label.
+        two labels, a label is empty, or an example's label is unknown. In multiple choice: if there is a label space,
+        the number of options varies or is below two, or an example's options are empty, repeated or without its label.
     """
 
     name: str
@@ -104,13 +103,6 @@ def _check_labels(task: Task, examples: Sequence[Example]) -> None:
             if labels
             else f"task '{task.name}' has no labels at all; a probe needs at least two."
         )
-    for first in labels:
-        for second in labels:
-            if first is not second and second.startswith(first):
-                raise UserError(
-                    f"label {first!r} of task '{task.name}' is a prefix of label {second!r}, so its probability "
-                    "would include the other's; rename one of them."
-                )
     if strangers := {example.label for example in examples} - set(labels):
         raise UserError(f"task '{task.name}' has examples labelled {sorted(strangers)}, not in its label space.")
 

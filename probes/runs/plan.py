@@ -10,7 +10,7 @@ from icl.errors import UserError
 from icl.ginc.family import default_family, load_family
 from icl.ginc.task import GincTask
 from icl.metrics.table import FORMAT_SEARCH
-from icl.prompts.audit import format_notices, twin_notices
+from icl.prompts.audit import ending_notices, format_notices, twin_notices
 from icl.prompts.build import Condition, Selection, build_prompts, formats_for
 from icl.prompts.grammar import GRAMMAR
 from icl.prompts.render import Prompt, content_free, label_prior
@@ -165,7 +165,7 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
 
 def notices_of(task: Task | GincTask, prompts: Sequence[Prompt], scorers: Sequence[Scorer]) -> tuple[str, ...]:
     """List what a user should know about the data of some prompts before they are asked."""
-    said = format_notices(prompts, formats_for(task, {prompt.format for prompt in prompts}))
+    said = ending_notices(prompts) + format_notices(prompts, formats_for(task, {prompt.format for prompt in prompts}))
     if isinstance(task, Task):
         said += [*twin_notices(task, prompts), *shared_rows(prompts)]
     for scorer in scorers:

@@ -24,6 +24,7 @@ from probes.scorers.completions_logprobs import follow, spelled
 from probes.scorers.completions_way import ModelQueries, Way, find_way
 from probes.scorers.scorer import Answer, Progress, Scorer, as_table
 from probes.scorers.server_address import read_address, without_credentials
+from probes.scorers.tied_labels import TiedLabels
 
 __all__ = ["CompletionsScorer"]
 
@@ -58,6 +59,7 @@ class CompletionsScorer(Scorer):
         self._root = address.root
         self._concurrency, self._timeout, self._retries = concurrency, timeout, retries
         self._counts: Counter[str] = Counter()
+        self._ties = TiedLabels(self._shown_url)
         self._model = address.model or self._only_model()
         base = re.split(r"[/\\]", self._model.rstrip("/\\"))[-1].removesuffix(".gguf")
         self.name = base or urlsplit(self._shown_url).netloc
@@ -76,7 +78,8 @@ class CompletionsScorer(Scorer):
         Raises
         ------
         UserError
-            If a request fails for good; prompts that were under way then are still yielded before.
+            If a request fails for good; prompts that were under way then are still yielded before. If the server
+            gives two labels the same number whatever the prompt.
         """
         way, done, failure = self._way, 0, None
         running: dict[Future[list[Answer]], int] = {}
@@ -96,6 +99,7 @@ class CompletionsScorer(Scorer):
                             failure = failure or error
                             connection.give_up()
                             continue
+                        self._ties.note(prompts[position], future.result())
                         yield position, future.result()
                         done += 1
                         if progress:
@@ -134,7 +138,7 @@ class CompletionsScorer(Scorer):
         with self._connect() as connection:
             queries = ModelQueries(connection, self._model)
             for candidate in prompt.candidates:
-                positions, label, spans = queries.cut(prompt.text + candidate.given, candidate.text)
+                positions, label, spans = queries.cut(prompt.text + candidate.given, candidate.text, candidate.behind)
                 if not lines:
                     before = positions[: label.start]
                     lines.append(f"{len(before)} tokens of {self.name}: {spelled(before)}")
@@ -209,7 +213,10 @@ class CompletionsScorer(Scorer):
         for candidate in prompt.candidates:
             given = prompt.text + candidate.given
             try:
-                answers.append(queries.sum(given, candidate.text) if way.echo else follow(ask, given, candidate.text))
+                if way.echo:
+                    answers.append(queries.sum(given, candidate.text, candidate.behind))
+                else:
+                    answers.append(follow(ask, given, candidate.text))
             except ContextExceededError as error:
                 answers.append(Answer(math.nan, num_tokens=0, reason=str(error)))
         return answers

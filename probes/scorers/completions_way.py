@@ -63,14 +63,17 @@ class ModelQueries:
         """Have a text repeated with the log-probabilities of its tokens."""
         return self._post(text, logprobs=1, echo=True)
 
-    def sum(self, given: str, label: str) -> Answer:
-        """Score a label by echo."""
-        return sum_label(self.read(self.echo(given + label)) or [], given, label, generated=_GENERATED)
+    def sum(self, given: str, label: str, behind: str = "") -> Answer:
+        """Score a label by echo; `behind` would follow it, and is not scored."""
+        positions = self.read(self.echo(given + label + behind)) or []
+        answer = sum_label(positions, given, label, generated=_GENERATED + len(behind.encode()))
+        return self.sum(given, label) if answer.reason and behind else answer
 
-    def cut(self, given: str, label: str) -> tuple[list[Position], range, bool]:
+    def cut(self, given: str, label: str, behind: str = "") -> tuple[list[Position], range, bool]:
         """Return the tokens of a text, which of them are the label's, and whether one spans the boundary."""
-        positions = self.read(self.echo(given + label)) or []
-        return positions, *(label_positions(positions, given, label, generated=_GENERATED) or (range(0), False))
+        positions = self.read(self.echo(given + label + behind)) or []
+        found = label_positions(positions, given, label, generated=_GENERATED + len(behind.encode()))
+        return self.cut(given, label) if behind and not found else (positions, *(found or (range(0), False)))
 
     def continuation(self, text: str, num_top: int) -> Continuation:
         """Ask for the likeliest tokens behind a text."""
