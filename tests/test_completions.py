@@ -21,7 +21,8 @@ from icl.prompts.render import Candidate, Part
 from icl.prompts.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from probes.scorers.completions import CompletionsScorer
-from probes.scorers.completions_logprobs import Continuation, Position, follow, label_positions, read_positions, spell
+from probes.scorers.completions_labels import Continuation, follow, label_positions
+from probes.scorers.completions_logprobs import Position, Told, read_positions, spell
 
 
 def prompts_of(task, *, format: str = "arrow", shots=(0, 3), queries: int = 4):
@@ -280,7 +281,7 @@ def test_a_label_is_followed_only_along_the_tokens_that_the_server_cuts():
     tops = {"x": {b" ": -1.0, b" re": -2.0}, "x ": {b"red": -3.0}, "x re": {b"d": -4.0}}
 
     def ask(counts: dict[str, int]):
-        return lambda text: Continuation(tops.get(text, {}), counts[text])
+        return lambda text: Continuation(Told(tops.get(text, {})), counts[text])
 
     right = follow(ask({"x": 1, "x re": 2, "x red": 3}), "x", " red")
     assert (right.logprob, right.num_tokens, right.vocabulary_rank) == (-6.0, 2, 2)
@@ -293,15 +294,15 @@ def test_a_label_is_followed_only_along_the_tokens_that_the_server_cuts():
 
 def test_a_character_split_between_tokens_is_followed_by_echo_and_not_without():
     parts = [b"so", b" \xe2", b"\x82", b"\xac", b"!"]
-    positions = [Position(part, -1.0, {}) for part in parts]
+    positions = [Position(part, -1.0) for part in parts]
     assert label_positions(positions, "so", " €", generated=1) == (range(1, 4), False)
     assert label_positions(positions, "so", " £", generated=1) is None
     assert label_positions(positions, "so", " €", generated=0) is None
-    late = [Position(part, -1.0, {}) for part in (b"so", b"", b"", " €".encode(), b"!")]
+    late = [Position(part, -1.0) for part in (b"so", b"", b"", " €".encode(), b"!")]
     assert label_positions(late, "so", " €", generated=1) == (range(1, 4), False)  # as vLLM spells it
-    whole = [Position(part.decode(errors="replace").encode(), -1.0, {}) for part in parts]
+    whole = [Position(part.decode(errors="replace").encode(), -1.0) for part in parts]
     assert label_positions(whole, "so", " €", generated=1) is None
-    split = follow(lambda text: Continuation({b" \xe2": -1.0}), "so", " €")
+    split = follow(lambda text: Continuation(Told({b" \xe2": -1.0})), "so", " €")
     assert "is split between tokens" in split.reason
 
 

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PIECES = (" red", " green", " bl", "ue", *string.printable)
@@ -92,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(body)
         if self.server.faults and self.server.faults.popleft()(self):
             return
-        tokens = cut(body["prompt"])
+        tokens = cut(body["prompt"]) or [START]
         if len(tokens) > self.server.context:
             said = f"This model's maximum context length is {self.server.context} tokens, got {len(tokens)}"
             self.send(400, {"error": {"message": said}})
@@ -141,6 +141,94 @@ def llama_cpp(body: dict, tokens: list[str]) -> tuple[int, dict]:
     return 200, {"choices": [{"text": top[0]["token"], "logprobs": {"content": [{**top[0], "top_logprobs": top}]}}]}
 
 
+type Top = dict[str, float | None]
+
+
+def told(change: Callable[[Top, dict], Top] = lambda top, body: top, *, most: int = 20, chosen: int = 0):
+    """Lists of generated tokens only, so many of the likeliest at most, as `change` makes them of the model's own.
+
+    `chosen` is the rank of the token that was sampled; it is told beside the likeliest, as OpenAI's servers do.
+    """
+
+    def dialect(body: dict, tokens: list[str]) -> tuple[int, dict]:
+        if body["logprobs"] > most:
+            return 400, {"error": {"message": f"logprobs must be at most {most}"}}
+        every = logprobs_behind(tokens[-1])
+        top = change(dict(likeliest(tokens[-1], body["logprobs"])), body)
+        token = sorted(every, key=lambda piece: -every[piece])[chosen]
+        value = top.setdefault(token, every[token])
+        logprobs = {"tokens": [token], "token_logprobs": [value], "top_logprobs": [top]}
+        return 200, {"choices": [{"text": token, "logprobs": logprobs}]}
+
+    return dialect
+
+
+def greedy(others: float | None = -math.inf, *, always: bool = True) -> Callable[[Top, dict], Top]:
+    """What sampling leaves at temperature 0: all probability on the likeliest token; `always`: at others as well."""
+
+    def change(top: Top, body: dict) -> Top:
+        if body["temperature"] and not always:
+            return top
+        best = max(top, key=top.__getitem__)
+        return {piece: 0.0 if piece == best else others for piece in top}
+
+    return change
+
+
+def only_chosen(top: Top, body: dict) -> Top:
+    best = max(top, key=top.__getitem__)
+    return {best: 0.0}
+
+
+def renormalised(number: int, left_out: float | None = None) -> Callable[[Top, dict], Top]:
+    """What sampling among the `number` likeliest leaves; the others are told as `left_out`, or not at all."""
+
+    def change(top: Top, body: dict) -> Top:
+        kept = sorted(top, key=lambda piece: -top[piece])[:number]
+        total = math.log(sum(math.exp(top[piece]) for piece in kept))
+        others = {} if left_out is None else dict.fromkeys(top, left_out)
+        return others | {piece: top[piece] - total for piece in kept}
+
+    return change
+
+
+def heated(top: Top, body: dict) -> Top:
+    """What temperature 1/2 makes of the likeliest, without a word of temperature in the request heeded at 1."""
+    if body["temperature"]:
+        return top
+    total = math.log(sum(math.exp(2 * value) for value in top.values()))
+    return {piece: 2 * value - total for piece, value in top.items()}
+
+
+def logits(top: Top, body: dict) -> Top:
+    return {piece: value + 20 for piece, value in top.items()}
+
+
+def valued(values: dict[str, float | None]) -> Callable[[Top, dict], Top]:
+    """The model's own, but for some tokens."""
+    return lambda top, body: {piece: values.get(piece, value) for piece, value in top.items()}
+
+
+def sometimes(change: Callable[[Top, dict], Top]) -> Callable[[Top, dict], Top]:
+    """Apply it behind every other text."""
+    return lambda top, body: change(top, body) if len(body["prompt"]) % 2 else top
+
+
+def greedy_behind_echo(body: dict, tokens: list[str], *, whole: bool = False) -> tuple[int, dict]:
+    """Echoes the model's own, but generates what temperature 0 leaves; `whole`: the echo is changed as well."""
+    status, answer = openai(body, tokens)
+    if status == 200 and not body["temperature"]:
+        logprobs = answer["choices"][0]["logprobs"]
+        places = range(1 if body.get("echo") else 0, len(logprobs["tokens"]))
+        before = ["", *tokens] if body.get("echo") else [tokens[-1]]
+        for place in places if whole else [places[-1]]:
+            best = next(iter(likeliest(before[place], 1)))
+            logprobs["token_logprobs"][place] = 0.0 if logprobs["tokens"][place] == best else -math.inf
+            top = logprobs["top_logprobs"][place]
+            logprobs["top_logprobs"][place] = {piece: 0.0 if piece == best else -math.inf for piece in top}
+    return status, answer
+
+
 def silent(body: dict, tokens: list[str]) -> tuple[int, dict]:
     return 200, {"choices": [{"text": "x", "logprobs": None}]}
 
@@ -165,6 +253,28 @@ DIALECTS = {
     "silent": silent,
     "without logits": without_logits,
     "page": page,
+    "top 5": told(most=5),
+    "top 1": told(most=1),
+    "top 5 and sampled": told(most=5, chosen=60),
+    "greedy": told(greedy()),
+    "greedy at 0": told(greedy(always=False)),
+    "greedy, -1e30": told(greedy(-1e30)),
+    "greedy, -9999": told(greedy(-9999.0)),
+    "greedy, null": told(greedy(None)),
+    "greedy, alone": told(only_chosen),
+    "greedy, top 1": told(greedy(), most=1),
+    "top-k": told(renormalised(10)),
+    "top-k, -inf": told(renormalised(10, -math.inf)),
+    "heated": told(heated),
+    "logits": told(logits),
+    "all zero": told(valued(dict.fromkeys(PIECES, 0.0))),
+    "all -1e30": told(valued(dict.fromkeys(PIECES, -1e30))),
+    "padded": told(valued(dict.fromkeys(string.whitespace, -math.inf)), most=10_000),
+    "green is null": told(sometimes(valued({" green": None})), most=5000),
+    "green is -inf": told(sometimes(valued({" green": -math.inf})), most=5000),
+    "all -inf": told(sometimes(valued(dict.fromkeys(PIECES, -math.inf))), most=5000),
+    "greedy behind echo": greedy_behind_echo,
+    "greedy, echo too": partial(greedy_behind_echo, whole=True),
     "locked": locked,
 }
 

@@ -19,8 +19,10 @@ from numpy import ndarray
 from icl.errors import UserError
 from icl.prompts.audit import control_notice, find_control_like
 from icl.prompts.render import Prompt
-from probes.scorers.completions_http import ContextExceededError, Refusal, ServerConnection
-from probes.scorers.completions_logprobs import follow, spelled
+from probes.scorers.completions_http import ServerConnection
+from probes.scorers.completions_labels import follow
+from probes.scorers.completions_logprobs import spelled
+from probes.scorers.completions_reply import ContextExceededError, Refusal
 from probes.scorers.completions_way import ModelQueries, Way, find_way
 from probes.scorers.scorer import Answer, Progress, Scorer, as_table
 from probes.scorers.server_address import read_address, without_credentials
@@ -34,7 +36,8 @@ class CompletionsScorer(Scorer):
 
     The server cuts text into tokens. With echo a token that spans the boundary of prompt and candidate is the
     candidate's, and echo is believed only where it agrees with what is generated. Among top log-probabilities the
-    candidate is followed token by token behind a prompt that is cut alone, and NaN where its next token is not told.
+    candidate is followed token by token behind a prompt that is cut alone; where its next token is not told it is NaN,
+    with a bound that it lies below.
 
     Parameters
     ----------
@@ -219,4 +222,8 @@ class CompletionsScorer(Scorer):
                     answers.append(follow(ask, given, candidate.text))
             except ContextExceededError as error:
                 answers.append(Answer(math.nan, num_tokens=0, reason=str(error)))
+            except Refusal as error:
+                if given:
+                    raise
+                answers.append(Answer(math.nan, num_tokens=0, reason=f"nothing stands before the label, and {error}"))
         return answers

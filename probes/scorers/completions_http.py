@@ -9,10 +9,10 @@ import httpx2
 
 from icl.errors import UserError
 from probes.scorers.completions_client import open_client, proxy_of
-from probes.scorers.completions_reply import ContextExceededError, Refusal, json_object, may_pass, refusal_of, said
+from probes.scorers.completions_reply import json_object, may_pass, refusal_of, said
 from probes.scorers.server_address import without_credentials
 
-__all__ = ["ContextExceededError", "Refusal", "ServerConnection"]
+__all__ = ["ServerConnection"]
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0

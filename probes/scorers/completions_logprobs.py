@@ -1,31 +1,48 @@
-"""What completions servers say of tokens, in each of their dialects, laid beside the text that was asked about."""
+"""What completions servers say of tokens, in each of their dialects."""
 
 import math
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from probes.scorers.scorer import Answer
+__all__ = ["Position", "Told", "echoes", "read_positions", "spell", "spelled"]
 
-__all__ = [
-    "Continuation",
-    "Position",
-    "echoes",
-    "follow",
-    "label_positions",
-    "read_positions",
-    "spell",
-    "spelled",
-    "sum_label",
-]
-
-_MOST_STEPS = 16
-"""Tokens of a label that are followed among the likeliest."""
-
-_TAIL_BYTES = 64
-"""Bytes of given text that a server's tokens must spell before the label."""
+_MASKED = -1000.0
+"""Nats below which a number is no model's log-probability but marks a token that sampling left out: −inf, the least
+number of a 16- or 32-bit float, −1e30, or vLLM's −9999."""
 
 _ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
+
+type Token = tuple[bytes, float]
+"""What a token spells, and its log-probability in nats; NaN where none is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The tokens that a server tells of at one place.
+
+    Attributes
+    ----------
+    top : dict of bytes to float
+        The likeliest tokens and their log-probabilities in nats.
+    below : float
+        Nats that every token has at most which is not told: they lie below the least told of the likeliest. NaN where
+        nothing is known.
+    masked : frozenset of bytes
+        Tokens told to be impossible, with −inf or a number that stands for it.
+    unvalued : frozenset of bytes
+        Tokens told without a number.
+    """
+
+    top: dict[bytes, float] = field(default_factory=dict)
+    below: float = math.nan
+    masked: frozenset[bytes] = frozenset()
+    unvalued: frozenset[bytes] = frozenset()
+
+    @property
+    def pieces(self) -> frozenset[bytes]:
+        """What all of them spell."""
+        return self.masked.union(self.unvalued, self.top)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +54,14 @@ class Position:
     piece : bytes
         What the token spells, in UTF-8; it may be a part of a character.
     logprob : float
-        Its log-probability in nats; NaN where the server gives none, as for a text's first token.
-    top : dict of bytes to float
-        The likeliest tokens at its place and their log-probabilities in nats.
+        Its log-probability in nats; NaN where the server gives none, as for a text's first token, or masks it.
+    told : Told
+        The likeliest tokens at its place.
     """
 
     piece: bytes
     logprob: float
-    top: dict[bytes, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """What may follow a text.
-
-    Attributes
-    ----------
-    top : dict of bytes to float
-        The likeliest next tokens and their log-probabilities in nats.
-    num_tokens : int or None
-        The text's own tokens; None where the server does not count them.
-    """
-
-    top: dict[bytes, float]
-    num_tokens: int | None = None
+    told: Told = Told()
 
 
 def read_positions(answer: dict) -> list[Position] | None:
@@ -87,9 +88,9 @@ def read_positions(answer: dict) -> list[Position] | None:
             return None
         tokens, values = logprobs["tokens"], logprobs["token_logprobs"]
         tops = logprobs.get("top_logprobs") or [None] * len(tokens)
-        return [
-            Position(spell(t), _number(v), _from_lists(top)) for t, v, top in zip(tokens, values, tops, strict=True)
-        ]
+        if not len(tokens) == len(values) == len(tops):
+            raise ValueError("its lists of tokens and log-probabilities differ in length")
+        return [_position((spell(t), _number(v)), _from_lists(top)) for t, v, top in zip(tokens, values, tops)]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"its logprobs have an unknown shape ({type(error).__name__}: {error})") from error
 
@@ -98,101 +99,6 @@ def echoes(answer: dict, text: str) -> bool:
     """Say whether a completion repeats the text that it was asked to continue."""
     written = _choice(answer).get("text")
     return isinstance(written, str) and bool(text) and text.strip() in written
-
-
-def label_positions(positions: list[Position], given: str, label: str, *, generated: int) -> tuple[range, bool] | None:
-    """Find the tokens that end behind `given`, up to the end of `label`; a token that spans the boundary is among them.
-
-    Where a character has several tokens, vLLM spells all but the last as nothing: such tokens belong to what follows.
-    What stands before the label may hold a token for the start of a text, or characters that the server cannot spell
-    token by token: only the last bytes of `given` are compared.
-
-    Parameters
-    ----------
-    generated
-        Tokens that may follow the text.
-
-    Returns
-    -------
-    tuple of range and bool, or None
-        The positions, and whether a token spans the boundary; None where the tokens do not spell the text.
-    """
-    tail, scored = given.encode()[-_TAIL_BYTES:], label.encode()
-    joined = b"".join(position.piece for position in positions)
-    at = joined.rfind(tail + scored)
-    if at < 0:
-        return None
-    boundary, finish = at + len(tail), at + len(tail) + len(scored)
-    starts, total = [], 0
-    for position in positions:
-        starts.append(total)
-        total += len(position.piece)
-    ends = [*starts[1:], total]
-    found = [
-        i
-        for i, (start, end) in enumerate(zip(starts, ends))
-        if start < finish and (end > boundary or start == end == boundary)
-    ]
-    if ends[found[-1]] != finish or len(positions) - 1 - found[-1] > generated:
-        return None
-    return range(found[0], found[-1] + 1), starts[found[0]] < boundary
-
-
-def sum_label(positions: list[Position], given: str, label: str, *, generated: int) -> Answer:
-    """Sum the log-probabilities of a label's tokens in an echoed text; see `label_positions`."""
-    found = label_positions(positions, given, label, generated=generated)
-    if found is None:
-        return _missing(f"the server's tokens do not spell {label!r}: {spelled(positions[-5:])}")
-    scored, spans = [positions[index] for index in found[0]], found[1]
-    likeliest = all(one.top and one.logprob >= max(one.top.values()) for one in scored)
-    answer = Answer(
-        sum(one.logprob for one in scored),
-        num_tokens=len(scored),
-        boundary_clean=False if spans else None,
-        vocabulary_rank=1 if likeliest else None,
-    )
-    if math.isnan(answer.logprob):
-        return replace(answer, reason=f"the server gives no log-probability to a token of {label!r}")
-    return answer
-
-
-def follow(ask: Callable[[str], Continuation], given: str, label: str) -> Answer:
-    """Spell a label by the longest of the likeliest next tokens, asking anew behind each of them.
-
-    The longest that is told need not be the token that the server would cut there: the right one may be unlikely. So
-    where the server counts tokens, each beginning must have as many as were followed.
-
-    Parameters
-    ----------
-    ask
-        Text → what may follow it.
-    """
-    total, worst, written, rest = 0.0, 1, b"", label.encode()
-    before = ask(given)
-    at = before
-    for step in range(1, _MOST_STEPS + 1):
-        piece = max((piece for piece in at.top if piece and rest.startswith(piece)), key=len, default=None)
-        if piece is None:
-            missing = rest.decode(errors="replace")
-            return _missing(
-                f"no beginning of {missing!r} is among the {len(at.top)} likeliest tokens that the server tells"
-                if at.top
-                else "the server tells no likeliest tokens there, perhaps since the text ends"
-            )
-        total += at.top[piece]
-        worst = max(worst, 1 + sum(value > at.top[piece] for value in at.top.values()))
-        written, rest = written + piece, rest[len(piece) :]
-        if not rest and step == 1:
-            return Answer(total, num_tokens=step, vocabulary_rank=worst)
-        try:
-            at = ask(given + written.decode())
-        except UnicodeDecodeError:
-            return _missing(f"a character of {label!r} is split between tokens, which needs a server with echo")
-        if before.num_tokens is not None and at.num_tokens != before.num_tokens + step:
-            return _missing(f"the server does not cut {label!r} into the likeliest tokens that it tells")
-        if not rest:
-            return Answer(total, num_tokens=step, vocabulary_rank=worst)
-    return _missing(f"{label!r} has more than {_MOST_STEPS} tokens, which needs a server with echo")
 
 
 def spelled(positions: Iterable[Position]) -> str:
@@ -218,33 +124,45 @@ def _choice(answer: dict) -> dict:
 
 
 def _from_record(record: dict) -> Position:
-    top = _likeliest((_piece(one), one["logprob"]) for one in record.get("top_logprobs") or [])
-    return Position(_piece(record), _number(record.get("logprob")), top)
+    return _position(_token(record), [_token(one) for one in record.get("top_logprobs") or []])
 
 
-def _piece(record: dict) -> bytes:
+def _token(record: dict) -> Token:
+    if "logprob" not in record and "prob" in record:
+        raise ValueError("it gives probabilities after sampling in place of log-probabilities")
     raw = record.get("bytes")
-    return bytes(raw) if isinstance(raw, list) and raw else spell(record["token"])
+    piece = bytes(raw) if isinstance(raw, list) and raw else spell(record["token"])
+    return piece, _number(record["logprob"])
 
 
-def _from_lists(top: dict | list | None) -> dict[bytes, float]:
+def _from_lists(top: dict | list | None) -> list[Token]:
     """Read one position's likeliest tokens: a mapping, or records."""
     if isinstance(top, list):
-        return _likeliest((_piece(one), one["logprob"]) for one in top)
-    return _likeliest((spell(token), value) for token, value in (top or {}).items())
+        return [_token(one) for one in top]
+    return [(spell(token), _number(value)) for token, value in (top or {}).items()]
 
 
-def _likeliest(pairs: Iterable[tuple[bytes, object]]) -> dict[bytes, float]:
-    """Map pieces to log-probabilities in nats; of two tokens that spell the same, the likelier counts."""
+def _position(chosen: Token, likeliest: list[Token]) -> Position:
+    """Put one position together from its own token and the likeliest; of two that spell the same the likelier counts.
+
+    Some servers tell the position's own token beside the likeliest though it is none of them. Where it is the least
+    told it may be such a one, so it bounds no other token.
+    """
+    piece, logprob = chosen
     top: dict[bytes, float] = {}
-    for piece, value in pairs:
-        top[piece] = max(top.get(piece, -math.inf), _number(value))
-    return top
+    for other, value in likeliest:
+        if value > _MASKED:
+            top[other] = max(top.get(other, -math.inf), value)
+    least = sorted(top.values())[:2]
+    bounds = least[-1] if least and top.get(piece) == least[0] else min(least, default=math.nan)
+    below = math.nextafter(bounds, -math.inf)
+    if top and logprob > _MASKED:
+        top[piece] = max(top.get(piece, -math.inf), logprob)
+    every = [*likeliest, chosen]
+    masked = frozenset(one for one, value in every if value <= _MASKED).difference(top)
+    unvalued = frozenset(one for one, value in likeliest if math.isnan(value)).difference(top)
+    return Position(piece, logprob if logprob > _MASKED else math.nan, Told(top, below, masked, unvalued))
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
-def _missing(reason: str) -> Answer:
-    return Answer(math.nan, num_tokens=0, reason=reason)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan

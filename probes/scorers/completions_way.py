@@ -1,17 +1,14 @@
 """How a completions server tells log-probabilities: found out by asking it, since no server says so."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from icl.errors import UserError
-from probes.scorers.completions_http import Refusal, ServerConnection
-from probes.scorers.completions_logprobs import (
-    Continuation,
-    Position,
-    echoes,
-    label_positions,
-    read_positions,
-    sum_label,
-)
+from probes.scorers.completions_http import ServerConnection
+from probes.scorers.completions_labels import Continuation, label_positions, sum_label
+from probes.scorers.completions_logprobs import Position, Told, echoes, read_positions
+from probes.scorers.completions_raw import CERTAIN, Sample, refused, require_own, why_not_own
+from probes.scorers.completions_reply import Refusal
 from probes.scorers.scorer import Answer
 
 __all__ = ["ModelQueries", "Way", "find_way"]
@@ -76,11 +73,21 @@ class ModelQueries:
         return self.cut(given, label) if behind and not found else (positions, *(found or (range(0), False)))
 
     def continuation(self, text: str, num_top: int) -> Continuation:
-        """Ask for the likeliest tokens behind a text."""
+        """Ask for the likeliest tokens behind a text.
+
+        Raises
+        ------
+        SampledError
+            If their numbers are not the model's own.
+        """
         answer = self._post(text, logprobs=num_top)
-        positions, usage = self.read(answer), answer.get("usage")
+        usage = answer.get("usage")
         counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-        return Continuation(positions[0].top if positions else {}, counted)
+        return Continuation(require_own(self._first(answer), num_top, self.url), counted)
+
+    def told(self, text: str, num_top: int, **options) -> Told:
+        """Ask for the likeliest tokens behind a text, whatever their numbers are."""
+        return self._first(self._post(text, logprobs=num_top, **options))
 
     def read(self, answer: dict) -> list[Position] | None:
         """Read a completion's tokens; None where it has no log-probabilities.
@@ -95,6 +102,11 @@ class ModelQueries:
         except ValueError as error:
             raise Refusal(f"server {self.url} sent a completion that cannot be read ({error}).") from error
 
+    def _first(self, answer: dict) -> Told:
+        """Read what a completion tells of its first token."""
+        positions = self.read(answer)
+        return positions[0].told if positions else Told()
+
     def _post(self, text: str, **options) -> dict:
         body = {**self._model, "prompt": text, "max_tokens": _GENERATED, "temperature": 0, **options}
         return self._connection.post("completions", body)
@@ -107,11 +119,19 @@ def find_way(queries: ModelQueries) -> Way:
     ------
     UserError
         If it tells none.
+    SampledError
+        If it tells what sampling made of them.
     """
     num_top, refusal = _most_top(queries)
-    no_echo = _why_no_echo(queries, num_top)
-    if num_top or not no_echo:
-        return Way(not no_echo, num_top, no_echo)
+    samples = [_sample(queries, given, num_top) for given in _PROBES]
+    sampled = why_not_own(samples, num_top)
+    no_echo = _why_no_echo(queries, samples)
+    if not no_echo:
+        return Way(True, num_top, "")
+    if sampled:
+        raise refused(queries.url, sampled)
+    if num_top:
+        return Way(False, num_top, no_echo)
     if refusal:
         raise refusal
     raise UserError(
@@ -125,19 +145,35 @@ def _most_top(queries: ModelQueries) -> tuple[int, Refusal | None]:
     refusal = None
     for num_top in _NUMBERS_OF_TOP:
         try:
-            if queries.continuation(_PROBES[0], num_top).top:
+            if queries.told(_PROBES[0], num_top).pieces:
                 return num_top, None
         except Refusal as error:
             refusal = error
     return 0, refusal
 
 
-def _why_no_echo(queries: ModelQueries, num_top: int) -> str:
-    """Say why the server's echo cannot be used; empty where it can."""
-    for given in _PROBES:
-        top = queries.continuation(given, num_top).top if num_top else {}
+def _sample(queries: ModelQueries, given: str, num_top: int) -> Sample:
+    if not num_top:
+        return Sample(Told(), None)
+    cold = queries.told(given, num_top)
+    try:
+        return Sample(cold, queries.told(given, num_top, temperature=1, top_p=1))
+    except Refusal:
+        return Sample(cold, None)
+
+
+def _why_no_echo(queries: ModelQueries, samples: Sequence[Sample]) -> str:
+    """Say why the server's echo cannot be used; empty where it can.
+
+    Tokens of a prompt are not sampled, so an echo may be the model's own though what is generated is not: it is
+    compared with what is generated at temperature 1, which changes nothing.
+    """
+    for given, sample in zip(_PROBES, samples):
+        told = sample.cold if sample.warm is None else sample.warm
         words = {
-            text: value for piece, value in top.items() if (text := piece.decode(errors="replace")).strip().isalnum()
+            text: value
+            for piece, value in told.top.items()
+            if (text := piece.decode(errors="replace")).strip().isalnum()
         }
         label = max(words, key=words.__getitem__, default=" Paris")
         try:
@@ -148,6 +184,10 @@ def _why_no_echo(queries: ModelQueries, num_top: int) -> str:
         echoed = sum_label(positions, given, label, generated=_GENERATED)
         if not echoes(answer, given) or len(positions) <= _GENERATED:
             return "it does not echo prompts with their tokens"
+        if all(position.logprob > CERTAIN for position in positions[1:]):
+            return "it says that every token of a prompt which it echoes is certain"
+        if any(position.piece in position.told.masked for position in positions):
+            return "it says that tokens of a prompt which it echoes are impossible"
         if echoed.reason:
             return echoed.reason
         if label in words and echoed.num_tokens == 1 and abs(echoed.logprob - words[label]) > _ECHO_TOLERANCE:

@@ -40,6 +40,8 @@ class Answer:
         candidate. None where the scorer does not know the vocabulary.
     reason : str
         Why `logprob` is NaN; empty where it is not.
+    logprob_below : float
+        Where `logprob` is NaN: nats that it is known to lie below; NaN where no bound is known.
     """
 
     logprob: float
@@ -48,6 +50,7 @@ class Answer:
     logprob_split: float = math.nan
     vocabulary_rank: int | None = None
     reason: str = ""
+    logprob_below: float = math.nan
 
 
 class Scorer(ABC):
