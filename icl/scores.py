@@ -73,6 +73,7 @@ SCORE_COLUMNS: tuple[Column, ...] = (
         absent=pd.NA,
     ),
     Column("logprob", "float64", "log p(candidate | prompt) in nats, summed over its tokens"),
+    Column("logprob_below", "float64", "where logprob was not told: nats that it lies below, if known", absent=np.nan),
     Column("logprob_per_token", "float64", "logprob ÷ num_label_tokens, nats"),
     Column("logprob_split", "float64", "nats, had prompt and candidate been cut into tokens separately", absent=np.nan),
     Column("logprob_prior", "float64", "log p(candidate | what stands before the label alone), nats", absent=np.nan),

@@ -135,12 +135,12 @@ def test_counts_are_the_argmax_answers() -> None:
     assert counted["ceiling"].isna().all()
 
 
-def test_tied_candidates_share_the_prompt_and_unscored_gold_is_left_out() -> None:
+def test_a_tie_goes_to_the_candidate_listed_first_and_unscored_gold_is_left_out() -> None:
     tied = [({}, {"a": -1.0, "b": -1.0}, gold) for gold in "aaaaaaab"]
     unscored = ({}, {"a": float("nan"), "b": -1.0}, "a")
     counts = counts_from_scores(scores([(ZERO, {"a": -1.0, "b": -2.0}, "a"), *tied, unscored]))
     shown = counts[counts["num_shots"] == 4].iloc[0]
-    assert (shown["num_correct"], shown["num_prompts"]) == (4, 8)
+    assert (shown["num_correct"], shown["num_prompts"]) == (7, 8)
 
 
 def test_oracle_becomes_the_ceiling_of_its_cell_only() -> None:

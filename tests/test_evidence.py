@@ -141,7 +141,7 @@ def scores_of(rows: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def test_cells_count_ties_by_halves_and_zero_shot_questions_once():
+def test_cells_give_ties_to_the_first_and_count_zero_shot_questions_once():
     zero = {"num_shots": 0, "query_id": "q0", "prompt_id": "same"}
     cells = evidence_cells(
         scores_of(
@@ -153,7 +153,7 @@ def test_cells_count_ties_by_halves_and_zero_shot_questions_once():
         )
     )
     shown, none = cells[cells["num_shots"] > 0].iloc[0], cells[cells["num_shots"] == 0].iloc[0]
-    assert (shown["num_correct"], shown["num_prompts"]) == (4, 6)
+    assert (shown["num_correct"], shown["num_prompts"]) == (6, 6)
     assert (none["num_correct"], none["num_prompts"], none["label_mode"]) == (0, 1, "zero_shot")
     assert len(cells) == 2
     assert not none["has_inputs"]

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from icl.answers import answer_table, nothing_known
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
-from icl.metrics.outcomes import CHANNEL
-from icl.scores import PROMPT_KEYS, Column, validate_scores
+from icl.scores import Column, validate_scores
 
 __all__ = ["ALL_SETS", "COUNT_COLUMNS", "ORACLE", "ZERO_SHOT", "counts_from_scores", "validate_counts"]
 
@@ -41,7 +41,6 @@ COUNT_COLUMNS: tuple[Column, ...] = (
 
 _CELL = ["task", "label_mode", "format", "example_length", "num_shots"]
 _MIN_PROMPTS_A_SET = 4
-_PROMPT = list(PROMPT_KEYS)
 
 
 def validate_counts(counts: pd.DataFrame) -> pd.DataFrame:
@@ -113,10 +112,9 @@ def _check_values(counts: pd.DataFrame) -> None:
 def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
     """Count the right answers of every cell of a score table.
 
-    A prompt's answer is the candidate of highest log-probability among those that were scored; candidates that
-    tie share the prompt, and a cell's total is rounded. Demonstration sets are cells of their own where there are
-    several and each was asked with four queries or more. A zero-shot question counts once, however many sets asked it.
-    Prompts whose gold label was not scored are left out. Cells with other than the task's own inputs become label modes
+    What a prompt's answer is, and which prompts have none and are left out, is said in `icl.answers`. Demonstration
+    sets are cells of their own where there are several and each was asked with four queries or more. A zero-shot
+    question counts once, however many sets asked it. Cells with other than the task's own inputs become label modes
     of their own (``"gold, ood inputs"``), and a model asked by the channel method a model of its own. Rows of the model
     named ``oracle`` become the ceiling of the others, unless there are no others.
 
@@ -126,34 +124,20 @@ def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMAL
         How candidates are compared, see `icl.metrics.normalise`.
     """
     scores = normalise(validate_scores(scores), normalisation)
-    keys = scores[_PROMPT].apply(lambda column: column.astype("category"))
-    prompt = keys.groupby(_PROMPT, observed=True, dropna=False, sort=False).ngroup()
-    num_candidates = prompt.groupby(prompt).transform("size")
-
-    scored = (scores["status"] == "ok").to_numpy()
-    logprob = scores["logprob"].where(scored, -np.inf)
-    best = scored & (logprob == logprob.groupby(prompt).transform("max")).to_numpy()
-    num_best = pd.Series(best).groupby(prompt).transform("sum")
-
-    gold = scores["is_gold"].to_numpy() & scored
-    highest = logprob.groupby(prompt).transform("max")
-    above = logprob - highest.where(np.isfinite(highest), 0.0)  # without a scored candidate: −inf, and left out below
-    normalised = above - np.log(np.maximum(np.exp(above).groupby(prompt).transform("sum"), np.finfo(float).tiny))
-    prompts = scores.loc[gold, _PROMPT].assign(
-        correct=(best / num_best.clip(lower=1))[gold], chance=1 / num_candidates[gold], logprob=normalised[gold]
-    )
+    answers = answer_table(scores)
+    prompts = answers[answers["accuracy"].notna()].rename(columns={"accuracy": "correct"})
+    if len(answers) and prompts.empty:
+        raise UserError(nothing_known(answers))
     # Without demonstrations every demonstration set asks the same question: one answer, counted once.
-    asked = prompts[["model", *_CELL, "query_id"]].assign(prompt_id=scores.loc[gold, "prompt_id"])
+    asked = prompts[["model", *_CELL, "query_id", "prompt_id"]]
     prompts = prompts[~((prompts["num_shots"] == 0) & asked.duplicated())]
-    if prompts.empty:
-        raise UserError("no prompt of the score table has a scored gold label; see its columns status and reason.")
-    channel = prompts["method"] == "channel"
-    prompts["model"] = prompts["model"].where(~channel, prompts["model"] + CHANNEL)
     foreign = (prompts["input_mode"] != "task") & (prompts["num_shots"] > 0)
     named = prompts["label_mode"] + ", " + prompts["input_mode"] + " inputs"
     prompts["label_mode"] = prompts["label_mode"].where(~foreign, named)
     prompts["label_mode"] = prompts["label_mode"].where(prompts["num_shots"] > 0, ZERO_SHOT)
     prompts["demonstration_set"] = _sets_of(prompts)
+    with np.errstate(divide="ignore"):  # a gold label that the model rules out
+        prompts["logprob"] = np.log(prompts["gold_probability"].where(prompts["log_score"].notna()))
 
     by = ["model", *_CELL, "demonstration_set"]
     cells = prompts.groupby(by, dropna=False, sort=False, as_index=False).agg(
@@ -162,8 +146,11 @@ def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMAL
         chance=("chance", "mean"),
         mean_logprob=("logprob", "mean"),
         logprob_error=("logprob", "sem"),
+        num_told=("logprob", "count"),
     )
-    cells["num_correct"] = cells["num_correct"].round().astype("int64")
+    # A mean over the prompts whose gold label was told would be one over those that the model found likely.
+    partly = cells.pop("num_told") < cells["num_prompts"]
+    cells[["mean_logprob", "logprob_error"]] = cells[["mean_logprob", "logprob_error"]].mask(partly)
     return validate_counts(_with_ceiling(cells))
 
 

@@ -14,18 +14,19 @@ __all__ = ["bayes_gap"]
 
 def bayes_gap(scores: pd.DataFrame) -> list[dict]:
     """KL(p_Bayes ‖ p_model) and accuracy lost against exact Bayes, on the prompts that both scored (GINC only)."""
-    oracle = scores[(scores["model"] == "oracle") & (scores["status"] == "ok")]
+    oracle = scores[scores["model"] == "oracle"]
     found: list[dict] = []
     if oracle.empty:
         return found
     keys = [key for key in PROMPT_KEYS if key != "model"]
     best = prompt_outcomes(oracle)
-    for model_scores in settings(scores[(scores["model"] != "oracle") & (scores["status"] == "ok")], "model"):
-        both = model_scores.merge(
-            oracle[[*keys, "candidate", "logprob"]], on=[*keys, "candidate"], suffixes=("", "_bayes")
-        )
-        kl_terms = np.exp(both["logprob_bayes"]) * (both["logprob_bayes"] - both["logprob"])
-        kl = both.assign(kl=kl_terms).groupby(keys, dropna=False, sort=False)["kl"].sum().reset_index()
+    columns = [*keys, "candidate", "logprob"]
+    for model_scores in settings(scores[scores["model"] != "oracle"], "model"):
+        both = model_scores[columns].merge(oracle[columns], on=columns[:-1], suffixes=("", "_bayes"))
+        share = np.exp(both["logprob_bayes"])
+        kl_terms = (share * (both["logprob_bayes"] - both["logprob"])).where(share > 0, 0.0)
+        kl = both.assign(kl=kl_terms).groupby(keys, dropna=False, sort=False)["kl"].sum(skipna=False).reset_index()
+        kl = kl[kl["kl"].notna()]  # where exact Bayes or the model was not told all candidates
         outcomes = (
             prompt_outcomes(model_scores)
             .merge(kl, on=keys)

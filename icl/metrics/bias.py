@@ -8,11 +8,12 @@ import pandas as pd
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
+from icl.answers import answer_table
 from icl.metrics.crossed import cells_of, residual_variance
 from icl.metrics.labels import NOISE_MODES
-from icl.metrics.outcomes import CHANNEL, PROMPT_KEYS
 from icl.metrics.table import metric_row, settings
 from icl.metrics.uncertainty import Estimate, t_interval
+from icl.scores import PROMPT_KEYS
 
 __all__ = ["bias_effects"]
 
@@ -33,6 +34,12 @@ _TOLD_BY_ONE = "one demonstration set or query alone tells this slope, so no int
 
 _TOLD = 1e-8
 """A share below this is nought but rounding."""
+
+_READ = (
+    *("query_id", "demonstration_set_id", "order", "option_order", "label_draw", "balance"),
+    *("candidate", "is_gold", "is_last_shown", "times_shown", "logprob"),
+)
+"""Columns that slopes are told by, beside `_KEYS`."""
 
 _KEYS = ("model", "task", "label_mode", "input_mode", "format", "num_shots", "example_length")
 
@@ -62,13 +69,20 @@ def bias_effects(scores: pd.DataFrame) -> list[dict]:
     scores
         A score table.
     """
-    found = []
+    found: list[dict] = []
     noisy = scores["label_mode"].isin(NOISE_MODES) | scores["label_mode"].str.startswith("fraction_correct")
     known = scores[noisy & scores["times_shown"].notna() & (scores["num_shots"] > 0)]
-    failed = (known["status"] != "ok").groupby([known[key] for key in PROMPT_KEYS], dropna=False).transform("any")
-    known = known[~failed]
-    channel = known["method"] == "channel"
-    known = known.assign(model=known["model"].where(~channel, known["model"] + CHANNEL))
+    if known.empty:
+        return found
+    answers = answer_table(known)
+    number = known.groupby(list(PROMPT_KEYS), dropna=False, sort=False).ngroup().to_numpy()
+    told = np.bincount(number, weights=known["status"] != "ok") == 0
+    known = known[[*_KEYS, *_READ]].assign(
+        model=answers["model"].to_numpy()[number],
+        candidate=pd.factorize(known["candidate"], sort=True)[0],
+        is_chosen=known["candidate"].to_numpy() == answers["prediction"].to_numpy()[number],
+    )
+    known = known[(told & answers["accuracy"].notna().to_numpy())[number]]
     for rows in settings(known, *_KEYS):
         choices = _choices(rows)
         if choices is None:
@@ -93,7 +107,7 @@ def _choices(rows: pd.DataFrame) -> _Choices | None:
     _, sizes = np.unique(number, return_counts=True)
     if len(set(sizes.tolist())) != 1 or len(sizes) < 10:
         return None
-    ordered = rows.iloc[np.lexsort((rows["candidate"].astype(str).to_numpy(), number))]
+    ordered = rows.iloc[np.lexsort((rows["candidate"].to_numpy(), number))]
     shape = (len(sizes), int(sizes[0]))
     columns = ["is_last_shown", "times_shown", "is_gold"]
     values = [ordered[name].to_numpy(dtype=float).reshape(shape) for name in columns]
@@ -106,7 +120,7 @@ def _choices(rows: pd.DataFrame) -> _Choices | None:
     first = ordered.iloc[:: shape[1]]
     return _Choices(
         covariates=covariates - covariates.mean(axis=1, keepdims=True),
-        chosen=logprob.argmax(axis=1),
+        chosen=ordered["is_chosen"].to_numpy().reshape(shape).argmax(axis=1),
         logprob=logprob - logprob.mean(axis=1, keepdims=True),
         sets=first["demonstration_set_id"].to_numpy(),
         queries=first["query_id"].to_numpy(),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from icl.metrics.outcomes import prompt_outcomes
+from icl.answers import answer_table
 
 __all__ = ["boundary_audit"]
 
@@ -21,9 +21,12 @@ def boundary_audit(scores: pd.DataFrame) -> pd.DataFrame:
     known = scores[scores["boundary_clean"].notna() & (scores["status"] == "ok")]
     rows = []
     for model, mine in known.groupby("model", sort=False):
-        both = mine[mine["logprob_split"].notna()]
-        joint = prompt_outcomes(both)
-        split = prompt_outcomes(both.assign(logprob=both["logprob_split"]))
+        whole = scores[scores["model"] == model]
+        told = whole["status"].where(whole["logprob_split"].notna(), "unscorable")
+        joint = answer_table(whole)
+        split = answer_table(whole.assign(logprob=whole["logprob_split"], status=told, logprob_below=np.nan))
+        known = joint["accuracy"].notna() & split["accuracy"].notna()
+        joint, split = joint[known], split[known]
         rows.append(
             {
                 "model": model,

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from icl.answers import answer_table
 from icl.metrics.labels import differences
 from icl.metrics.levels import expected_calibration_error
 from icl.metrics.normalise import normalise, possible_normalisations
-from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
 from icl.metrics.uncertainty import jackknife
 
@@ -26,7 +26,9 @@ def calibration_effects(scores: pd.DataFrame) -> list[dict]:
     direct = scores[scores["method"] == "direct"]
     if "calibrated" not in possible_normalisations(direct) or direct.empty:
         return []
-    before, after = (as_drawn(prompt_outcomes(table)) for table in (direct, normalise(direct, "calibrated")))
+    before, after = (answer_table(table) for table in (direct, normalise(direct, "calibrated")))
+    known = before["gold_probability"].notna() & after["gold_probability"].notna()
+    before, after = as_drawn(before[known]), as_drawn(after[known])
     found = []
     both = before.assign(
         confidence_after=after["confidence"],

@@ -1,15 +1,22 @@
 """All metrics that a score table feeds, in one table."""
 
+import numpy as np
 import pandas as pd
 
+from icl.answers import CHANNEL, answer_table, nothing_known
 from icl.errors import UserError
-from icl.metrics.effects import EFFECTS, SCORE_EFFECTS
+from icl.metrics.effects import EFFECTS, SCORE_EFFECTS, TWINS
 from icl.metrics.levels import levels
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise, possible_normalisations
-from icl.metrics.outcomes import CHANNEL, prompt_outcomes
+from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
 
 __all__ = ["measure"]
+
+_NEEDS = ("accuracy", "gold_probability", "log_score")
+
+_OF_PREDICTIONS = frozenset(TWINS) - {"calibration_error", "calibration_error_change"}
+"""Metrics without a score that read predictions alone."""
 
 
 def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
@@ -31,12 +38,12 @@ def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) ->
     UserError
         If no prompt has been scored, or the normalisation needs what was not asked.
     """
-    outcomes = prompt_outcomes(normalise(scores, normalisation))
-    if outcomes.empty:
+    answers = answer_table(normalise(scores, normalisation))
+    if answers.empty:
         raise UserError("the score table holds no prompt that was scored; run the probe to its end first.")
-    rows = levels(outcomes)
-    for effect in EFFECTS.values():
-        rows += effect(outcomes)
+    if answers["accuracy"].isna().all():
+        raise UserError(nothing_known(answers))
+    rows = _rows(answers)
     for effect in SCORE_EFFECTS.values():
         rows += effect(scores)
     rows = [row | {"normalisation": _of(row, normalisation)} for row in rows]
@@ -47,6 +54,40 @@ def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) ->
             if how == _of(row, how)
         ]
     return metrics_table(rows)
+
+
+def _rows(answers: pd.DataFrame) -> list[dict]:
+    """Levels and effects, each of the prompts of which what it needs is known."""
+    if not answers[list(_NEEDS)].isna().any(axis=None):
+        return _levels_and_effects(answers)
+    rows = []
+    for need in _NEEDS:
+        known = answers[answers[need].notna()].reset_index(drop=True)
+        if len(known):
+            rows += [row for row in _levels_and_effects(_filled(known)) if _need_of(row) == need]
+    return rows
+
+
+def _levels_and_effects(outcomes: pd.DataFrame) -> list[dict]:
+    return levels(outcomes) + [row for effect in EFFECTS.values() for row in effect(outcomes)]
+
+
+def _need_of(row: dict) -> str:
+    """What of an answer a row rests on: its prediction, the gold label's probability, or the logarithm of that."""
+    if "log_score" in (row["metric"], row["score"]):
+        return "log_score"
+    return "accuracy" if row["score"] == "accuracy" or row["metric"] in _OF_PREDICTIONS else "gold_probability"
+
+
+def _filled(known: pd.DataFrame) -> pd.DataFrame:
+    """Put a guess where a probability is not known; no row that rests on one is kept."""
+    guess = known["chance"]
+    alike = known["num_candidates"].map(lambda size: np.full(size, 1 / size))
+    unknown = known["gold_probability"].isna()
+    filled = {name: known[name].fillna(guess) for name in ("confidence", "gold_probability", "brier")}
+    filled["mapped_probability"] = known["mapped_probability"].mask(unknown & known["mapped"].notna(), guess)
+    filled["log_score"] = known["log_score"].fillna(np.log(guess))
+    return known.assign(**filled, distribution=known["distribution"].where(~unknown, alike))
 
 
 def _of(row: dict, normalisation: str) -> str:

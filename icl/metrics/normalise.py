@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from icl.answers import CHANNEL
 from icl.errors import UserError, unknown_name
-from icl.metrics.outcomes import CHANNEL, PROMPT_KEYS
-from icl.scores import CONTENT_FREE_COLUMNS
+from icl.scores import CONTENT_FREE_COLUMNS, PROMPT_KEYS
 
 __all__ = [
     "DEFAULT_NORMALISATION",
@@ -42,7 +42,7 @@ def _pmi(scores: pd.DataFrame) -> pd.Series:
 
 def _calibrated(scores: pd.DataFrame) -> pd.Series:
     """log p − log p̄, p̄ the mean over content-free queries, both normalised over the labels (Zhao §4)."""
-    prompt = scores.groupby(PROMPT_KEYS, dropna=False, sort=False).ngroup().to_numpy()
+    prompt = scores.groupby(list(PROMPT_KEYS), dropna=False, sort=False).ngroup().to_numpy()
     free = np.mean([np.exp(_normalised(scores[name], prompt)) for name in CONTENT_FREE_COLUMNS], axis=0)
     with np.errstate(divide="ignore"):  # a label that content-free queries rule out
         return pd.Series(_normalised(scores["logprob"], prompt) - np.log(free), index=scores.index)
@@ -91,7 +91,17 @@ def normalise(scores: pd.DataFrame, how: str = DEFAULT_NORMALISATION) -> pd.Data
             f"normalisation '{how}' needs {', '.join(missing)}, which {int(direct[missing[0]].isna().sum())} of "
             f"{len(direct)} rows lack; run without --no-calibration on a task of sentences, or choose another."
         )
-    return scores.assign(logprob=scores["logprob"].where(~rows, NORMALISATIONS[how](direct)))
+    return scores.assign(
+        logprob=scores["logprob"].where(~rows, NORMALISATIONS[how](direct)),
+        logprob_below=scores["logprob_below"].where(scores["method"] != "direct", _bound(scores, how)),
+    )
+
+
+def _bound(scores: pd.DataFrame, how: str) -> pd.Series:
+    """Upper bounds of untold candidates: a bound on a sum bounds its mean; of what is taken off nothing is known."""
+    if how in ("per-token", "per-byte"):
+        return NORMALISATIONS[how](scores.assign(logprob=scores["logprob_below"]))
+    return pd.Series(np.nan, index=scores.index)
 
 
 def normalisation_of(metrics: pd.DataFrame) -> str:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from icl.answers import CHANNEL
 from icl.metrics.boundaries import boundary_audit
 from icl.metrics.labels import CONTRASTS
 from icl.metrics.normalise import NORMALISATIONS, normalisation_of
-from icl.metrics.outcomes import CHANNEL
 from probes.report.selection import split_models
 from probes.report.verdict import PROMPTS_PER_FORMAT, QUERIES_PER_FORMAT, SPREAD_SHARE
 from probes.runs.words import boundary_sentence, precision_sentences

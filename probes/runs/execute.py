@@ -109,7 +109,7 @@ def _search(plan: Plan, search: Search, reader: "_Reader", answers: Answers, ask
     def right(number: int) -> bool:
         prompt = plan.prompts[number]
         found = answers.get(prompt.prompt_id)
-        return found is not None and is_right(prompt, [answer.logprob for answer in found])
+        return found is not None and is_right(prompt, found)
 
     answered = {number: right(number) for number in asked}
     while chosen := search.next_prompts(answered):

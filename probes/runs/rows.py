@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,47 +25,78 @@ _COMPANION_COLUMNS = ("logprob_prior", *CONTENT_FREE_COLUMNS)
 
 def score_rows(prompts: Mapping[int, Prompt], answers: Answers, plan: Plan, *, model: str, run: str) -> pd.DataFrame:
     """Lay the answers to prompts, by their position in the plan, out as rows of the score table."""
-    rows = []
-    for number, prompt in prompts.items():
-        shared = {
-            "run": run,
-            "model": model,
-            "probe": ",".join(prompt.probes),
-            "seed_selection": plan.seeds.selection,
-            "seed_labels": plan.seeds.labels,
-            "seed_order": plan.seeds.order,
-            "seed_format": plan.seeds.format,
-            "number": number,
-            "num_wrong_shown": prompt.demonstrations.num_wrong_shown,
-        } | dict(zip(_KEYS, prompt_key(prompt)))
-        shown = prompt.shown_indices
-        counts = np.bincount(shown, minlength=len(prompt.candidates)) if shown else [None] * len(prompt.candidates)
+    asked = list(prompts.values())
+    shared = pd.DataFrame([prompt_key(prompt) for prompt in asked], columns=list(_KEYS)).assign(
+        run=run,
+        model=model,
+        probe=[",".join(prompt.probes) for prompt in asked],
+        seed_selection=plan.seeds.selection,
+        seed_labels=plan.seeds.labels,
+        seed_order=plan.seeds.order,
+        seed_format=plan.seeds.format,
+        number=list(prompts),
+        num_wrong_shown=[prompt.demonstrations.num_wrong_shown for prompt in asked],
+    )
+    sizes = [len(prompt.candidates) for prompt in asked]
+    table = shared.loc[np.repeat(np.arange(len(asked)), sizes)].reset_index(drop=True)
+    table = table.assign(**_of_candidates(asked), **_of_answers([one for p in asked for one in answers[p.prompt_id]]))
+    for name, values in _of_companions(asked, answers, plan).items():
+        table[name] = values
+    return table.reindex(columns=[column.name for column in SCORE_COLUMNS])
+
+
+def _of_candidates(prompts: Sequence[Prompt]) -> dict[str, list]:
+    """Columns that prompts alone tell of their candidates."""
+    candidates = [candidate for prompt in prompts for candidate in prompt.candidates]
+    is_gold: list[bool] = []
+    is_mapped: list[bool | None] = []
+    times_shown: list[int | None] = []
+    is_last: list[bool | None] = []
+    for prompt in prompts:
+        size, shown = len(prompt.candidates), prompt.shown_indices
         mapped = prompt.demonstrations.shown_for(prompt.gold_label)
+        is_gold += [candidate.label == prompt.gold_label for candidate in prompt.candidates]
+        is_mapped += [None if mapped is None else candidate.label == mapped for candidate in prompt.candidates]
+        times_shown += np.bincount(shown, minlength=size).tolist() if shown else [None] * size
+        is_last += [index == shown[-1] for index in range(size)] if shown else [None] * size
+    return {
+        "candidate": [candidate.label for candidate in candidates],
+        "candidate_text": [candidate.text for candidate in candidates],
+        "is_gold": is_gold,
+        "is_mapped": is_mapped,
+        "times_shown": times_shown,
+        "is_last_shown": is_last,
+        "num_label_bytes": [candidate.num_bytes for candidate in candidates],
+    }
+
+
+def _of_answers(answers: Sequence[Answer]) -> dict[str, Any]:
+    """Columns that answers tell of their candidates."""
+    logprob = np.array([answer.logprob for answer in answers], dtype=float)
+    num_tokens = np.array([answer.num_tokens for answer in answers], dtype=float)
+    failed = np.isnan(logprob)
+    return {
+        "num_label_tokens": num_tokens.astype(int),
+        "logprob": logprob,
+        "logprob_below": [answer.logprob_below for answer in answers],
+        "logprob_per_token": logprob / np.where(num_tokens > 0, num_tokens, np.nan),
+        "logprob_split": [answer.logprob_split for answer in answers],
+        "vocabulary_rank": [answer.vocabulary_rank for answer in answers],
+        "boundary_clean": [answer.boundary_clean for answer in answers],
+        "status": np.where(failed, "unscorable", "ok"),
+        "reason": [(one.reason or "the scorer gave no number") if bad else "" for one, bad in zip(answers, failed)],
+    }
+
+
+def _of_companions(prompts: Sequence[Prompt], answers: Answers, plan: Plan) -> dict[str, list[float]]:
+    """What each candidate has behind the label prefix alone and behind content-free queries; NaN where not asked."""
+    found: dict[str, list[float]] = {name: [] for name in _COMPANION_COLUMNS}
+    for prompt in prompts:
         beside = [answers.get(one.prompt_id) for one in plan.companions(prompt)]
-        for index, (candidate, answer) in enumerate(zip(prompt.candidates, answers[prompt.prompt_id])):
-            failed = math.isnan(answer.logprob)
-            rows.append(
-                shared
-                | {
-                    "candidate": candidate.label,
-                    "candidate_text": candidate.text,
-                    "is_gold": candidate.label == prompt.gold_label,
-                    "is_mapped": None if mapped is None else candidate.label == mapped,
-                    "times_shown": counts[index],
-                    "is_last_shown": index == shown[-1] if shown else None,
-                    "num_label_tokens": answer.num_tokens,
-                    "num_label_bytes": candidate.num_bytes,
-                    "logprob": answer.logprob,
-                    "logprob_per_token": answer.logprob / answer.num_tokens if answer.num_tokens else math.nan,
-                    "logprob_split": answer.logprob_split,
-                    "vocabulary_rank": answer.vocabulary_rank,
-                    "boundary_clean": answer.boundary_clean,
-                    "status": "unscorable" if failed else "ok",
-                    "reason": (answer.reason or "the scorer gave no number") if failed else "",
-                }
-                | {name: one[index].logprob for name, one in zip(_COMPANION_COLUMNS, beside) if one is not None}
-            )
-    return pd.DataFrame(rows, columns=[column.name for column in SCORE_COLUMNS])
+        for place, values in enumerate(found.values()):
+            told = beside[place] if place < len(beside) else None
+            values += [math.nan] * len(prompt.candidates) if told is None else [answer.logprob for answer in told]
+    return found
 
 
 def prompt_key(prompt: Prompt) -> tuple:

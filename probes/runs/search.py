@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from icl.answers import predicted
 from icl.errors import UserError
 from icl.prompts.render import Prompt
 from icl.prompts.seeds import stream
+from probes.scorers.scorer import Answer
 
 __all__ = ["PROMPTS_A_FORMAT", "Search", "is_right", "make_search"]
 
@@ -124,7 +126,7 @@ def _in_turn(sets: list[list[int]]) -> tuple[int, ...]:
     return tuple(places[i] for i in range(longest) for places in sets if i < len(places))
 
 
-def is_right(prompt: Prompt, logprobs: Sequence[float]) -> bool:
-    """Whether the likeliest candidate is the gold one."""
-    values = np.array(logprobs, dtype=float)
-    return bool(np.isfinite(values).all() and int(values.argmax()) == prompt.gold_index)
+def is_right(prompt: Prompt, answers: Sequence[Answer]) -> bool:
+    """Whether the prediction is known and is the gold label."""
+    logprobs, below = np.array([(answer.logprob, answer.logprob_below) for answer in answers], dtype=float).T
+    return predicted(logprobs, below) == prompt.gold_index

@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from icl.answers import CHANNEL
 from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.task import GincTask
-from icl.metrics.outcomes import CHANNEL
 from icl.tasks.task import Task
 from probes.progress import detail
 from probes.scorers.controls import CONTROLS, ControlScorer, is_control

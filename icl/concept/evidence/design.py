@@ -7,11 +7,11 @@ import pandas as pd
 from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
+from icl.answers import answer_table, nothing_known
 from icl.concept.counts import ZERO_SHOT
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
-from icl.metrics.outcomes import CHANNEL
-from icl.scores import PROMPT_KEYS, Column, validate_scores
+from icl.scores import Column, validate_scores
 
 __all__ = [
     "CONDITION",
@@ -111,29 +111,22 @@ def count_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION
         )
     scores = scores[scores["label_mode"] != _OTHER_CANDIDATES]
     prompts = _prompts(scores)
-    if prompts.empty:
-        raise UserError("no prompt of the score table has a scored gold label; see its columns status and reason.")
     key = [*_CELL, "num_labels", "num_wrong_shown"]
     cells = prompts.groupby(key, dropna=False, sort=False, as_index=False).agg(
         num_correct=("correct", "sum"), num_prompts=("correct", "size")
     )
-    cells["num_correct"] = cells["num_correct"].round().astype("int64")
+    cells["num_correct"] = cells["num_correct"].astype("int64")
     return _with_shares(cells)
 
 
 def _prompts(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row a question asked: keys, the share of it that is right, how many candidates and wrong labels it has."""
-    keys = list(PROMPT_KEYS)
-    prompt = scores.groupby(keys, dropna=False, sort=False).ngroup()
-    scored = scores["status"] == "ok"
-    logprob = scores["logprob"].where(scored, -np.inf)
-    best = scored & (logprob == logprob.groupby(prompt).transform("max"))
-    share = best / best.groupby(prompt).transform("sum").clip(lower=1)
-    columns = [*keys, "num_wrong_shown", "prompt_id"]
-    prompts = scores[columns].assign(correct=share, num_labels=prompt.groupby(prompt).transform("size"))
-    prompts = prompts[scored & scores["is_gold"]].copy()
-    channel = prompts["method"] == "channel"
-    prompts["model"] = prompts["model"].where(~channel, prompts["model"] + CHANNEL)
+    """One row a question asked: its answer, how many candidates and wrong labels it has."""
+    answers = answer_table(scores)
+    prompts = answers[answers["accuracy"].notna()].rename(
+        columns={"accuracy": "correct", "num_candidates": "num_labels"}
+    )
+    if len(answers) and prompts.empty:
+        raise UserError(nothing_known(answers))
     none = prompts["num_shots"] == 0
     fixed: dict[str, object] = {
         "label_mode": ZERO_SHOT,

@@ -1,0 +1,219 @@
+"""From the candidates of a prompt to its answer: the one rule that metrics, fits and reports share.
+
+**The prediction** is the likeliest candidate. Where several are equally likely it is the one that is listed first, as
+greedy decoding would take it, so that every answer is right or wrong and metrics and fits count the same prompts.
+
+**A candidate without a log-probability** may still be known to lie below a bound (a server that tells the likeliest
+tokens only). Where all such bounds lie below the likeliest candidate the prediction is known. Otherwise any of them
+could have won, and the prompt has no answer, for the reason that stands in its rows. To judge it among the candidates
+that were told would be to leave out those that the model thinks least likely.
+
+**Probabilities** are normalised over the candidates. What was not told is taken at half of its bound where all of it
+together is at most `MOST_UNTOLD` of what was told, which moves no probability by more than half of that; otherwise
+they are missing. The log score needs the gold label's own log-probability.
+
+**A prompt whose candidates are all impossible** (−∞) prefers none, and has no answer.
+"""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Integer
+from numpy import ndarray
+
+from icl.scores import PROMPT_KEYS
+
+__all__ = ["ANSWER_COLUMNS", "CHANNEL", "MOST_UNTOLD", "answer_table", "left_out", "nothing_known", "predicted"]
+
+CHANNEL = " (channel)"
+"""Behind the name of a model that is asked by the channel method."""
+
+MOST_UNTOLD = 0.02
+"""Share of the told probability that candidates without one may have at most, if probabilities are to be given."""
+
+ANSWER_COLUMNS: dict[str, str] = {
+    "prompt_id": "identity of text and candidates",
+    "probe": "probes that asked for the prompt, comma-separated",
+    "num_wrong_shown": "shown labels that differ from gold; missing where no labels are shown",
+    "gold": "the query's gold label",
+    "prediction": "the likeliest candidate; missing where it is not known",
+    "accuracy": "1 where the prediction is the gold label, else 0; NaN where it is not known",
+    "confidence": "probability of the prediction",
+    "num_candidates": "candidates",
+    "chance": "1 ÷ candidates",
+    "gold_probability": "probability of the gold label among the candidates; NaN where not known",
+    "log_score": "its logarithm, nats",
+    "brier": "squared distance of the probabilities from the gold label",
+    "distribution": "probabilities of the candidates, an array, in alphabetical order of their names",
+    "candidates": "their names, a tuple, in that order",
+    "mapped": "what the demonstrations' mapping calls the gold label; missing where they follow none",
+    "mapped_probability": "its probability",
+    "reason": "why the prediction is not known; empty where it is",
+    "reason_of_probability": "why the probabilities are not known; empty where they are",
+}
+"""Columns beside `PROMPT_KEYS`."""
+
+_IMPOSSIBLE = "all candidates have probability 0, so the model prefers none"
+_NO_REASON = "no reason was given"
+
+
+def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Reduce candidates to one row per prompt, prompts without an answer included.
+
+    Parameters
+    ----------
+    scores
+        A score table, its log-probabilities normalised or not (`icl.metrics.normalise`).
+
+    Returns
+    -------
+    DataFrame
+        `PROMPT_KEYS` and `ANSWER_COLUMNS`, prompts in the order in which they come. A model that is asked by the
+        channel method answers under a name of its own, ``model (channel)``.
+    """
+    if scores.empty:
+        return pd.DataFrame(columns=[*PROMPT_KEYS, *ANSWER_COLUMNS])
+    number = scores.groupby(list(PROMPT_KEYS), dropna=False, sort=False).ngroup().to_numpy()
+    order = np.argsort(number, kind="stable")
+    scores, number = scores.iloc[order], number[order]
+    starts = np.flatnonzero(np.r_[True, np.diff(number) > 0])
+    sizes = np.diff(np.r_[starts, len(scores)])
+    told = (scores["status"] == "ok").to_numpy()
+    logprob = np.where(told, scores["logprob"].to_numpy(dtype=float), -np.inf)
+    top = np.maximum.reduceat(logprob, starts)
+    possible = np.isfinite(top)
+    shift = np.repeat(np.where(possible, top, 0.0), sizes)
+    bound = np.where(told, -np.inf, scores["logprob_below"].fillna(np.inf).to_numpy(dtype=float)) - shift
+    known = possible & (np.maximum.reduceat(bound, starts) < 0)
+    with np.errstate(over="ignore"):  # no bound at all is an infinite one
+        untold = np.exp(bound)
+    weights = np.where(told, np.exp(logprob - shift), untold / 2)
+    total = np.add.reduceat(weights, starts)
+    told_mass = np.add.reduceat(np.where(told, weights, 0.0), starts)
+    sure = known & (np.add.reduceat(np.where(told, 0.0, untold), starts) <= MOST_UNTOLD * told_mass)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        probability = np.where(np.repeat(sure, sizes), weights / np.repeat(total, sizes), np.nan)
+
+    is_gold = scores["is_gold"].to_numpy()
+    candidate = scores["candidate"].to_numpy()
+    is_mapped = scores["is_mapped"].fillna(False).to_numpy(dtype=bool)
+    has_mapping = np.add.reduceat(is_mapped, starts) > 0
+    best = starts + _first_true(logprob == np.repeat(top, sizes), starts)
+    gold = starts + _first_true(is_gold, starts)
+    mapped = starts + np.minimum(_first_true(is_mapped, starts), sizes - 1)
+    alphabetical = np.lexsort((pd.factorize(candidate, sort=True)[0], number))
+    distribution = np.empty(len(starts), dtype=object)
+    distribution[:] = np.split(probability[alphabetical], starts[1:])
+
+    table = scores.iloc[starts][[*PROMPT_KEYS, "prompt_id", "probe", "num_wrong_shown"]].reset_index(drop=True)
+    channel = table["method"] == "channel"
+    table["model"] = table["model"].where(~channel, table["model"] + CHANNEL)
+    with np.errstate(divide="ignore"):
+        log_score = np.maximum(np.log(probability[gold]), np.log(np.finfo(float).tiny))
+    why = _reasons(scores, told, possible, starts)
+    return table.assign(
+        gold=candidate[gold],
+        prediction=np.where(known, candidate[best].astype(object), None),
+        accuracy=np.where(known, is_gold[best].astype(float), np.nan),
+        confidence=probability[best],
+        num_candidates=sizes,
+        chance=1 / sizes,
+        gold_probability=probability[gold],
+        log_score=np.where(told[gold], log_score, np.nan),
+        brier=np.add.reduceat((probability - is_gold) ** 2, starts),
+        distribution=distribution,
+        candidates=_tuples(candidate[alphabetical], starts),
+        mapped=np.where(has_mapping, candidate[mapped].astype(object), None),
+        mapped_probability=np.where(has_mapping, probability[mapped], np.nan),
+        reason=np.where(known, "", why),
+        reason_of_probability=np.where(sure, "", why),
+    )
+
+
+def predicted(logprobs: Float[ndarray, " num_candidates"], below: Float[ndarray, " num_candidates"]) -> int | None:
+    """Find the prediction of one prompt, by position; None where it is not known.
+
+    Parameters
+    ----------
+    logprobs
+        Of each candidate, as they are listed; NaN where it was not told.
+    below
+        Bound of each that was not told; NaN where none is known.
+    """
+    told = np.isfinite(logprobs)
+    if not told.any():
+        return None
+    best = int(np.nanargmax(logprobs))
+    bounds = below[np.isnan(logprobs)]
+    return best if (bounds < logprobs[best]).all() else None  # never for NaN
+
+
+def left_out(answers: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:
+    """Count the prompts of every condition whose answer is not known.
+
+    Parameters
+    ----------
+    answers
+        From `answer_table`.
+    need
+        Column that has to be known: ``accuracy``, ``gold_probability`` or ``log_score``.
+
+    Returns
+    -------
+    DataFrame
+        One row for each condition with prompts left out: model, task, format, label_mode, num_shots, example_length;
+        num_left_out, num_prompts; reason, the commonest.
+    """
+    by = ["model", "task", "format", "label_mode", "input_mode", "num_shots", "example_length"]
+    why = answers["reason" if need == "accuracy" else "reason_of_probability"]
+    table = answers[by].assign(lacks=answers[need].isna(), why=why)
+    rows = []
+    for key, found in table.groupby(by, dropna=False, sort=False):
+        if found["lacks"].any():
+            commonest = found.loc[found["lacks"], "why"].mode().iloc[0]
+            counts = {"num_left_out": int(found["lacks"].sum()), "num_prompts": len(found)}
+            rows.append(dict(zip(by, key)) | counts | {"reason": commonest})
+    return pd.DataFrame(rows, columns=[*by, "num_left_out", "num_prompts", "reason"])
+
+
+def nothing_known(answers: pd.DataFrame) -> str:
+    """Say in one sentence that no prompt has an answer, and the commonest reason."""
+    reasons = answers["reason"].value_counts()
+    return (
+        f"none of the {len(answers):,} prompts has an answer; the commonest reason, {reasons.iloc[0]:,} times: "
+        f"{reasons.index[0].rstrip('.')}. Use another scorer, or label words that it can score."
+    )
+
+
+def _reasons(
+    scores: pd.DataFrame,
+    told: Bool[ndarray, " num_rows"],
+    possible: Bool[ndarray, " num_prompts"],
+    starts: Integer[ndarray, " num_prompts"],
+) -> ndarray:
+    """Why each prompt lacks something: the reason of its first candidate that was not told."""
+    found = np.full(len(starts), "", dtype=object)
+    if not told.all():
+        first = starts + _first_true(~told, starts)
+        lacking = first < np.r_[starts[1:], len(told)]
+        found[lacking] = scores["reason"].to_numpy()[first[lacking]]
+        found[lacking & (found == "")] = _NO_REASON
+    found[~possible & np.logical_and.reduceat(told, starts)] = _IMPOSSIBLE
+    return found
+
+
+def _tuples(candidate: ndarray, starts: Integer[ndarray, " num_prompts"]) -> ndarray:
+    """Candidates of each prompt; prompts that have the same share one tuple."""
+    known: dict[tuple, tuple] = {}
+    found = np.empty(len(starts), dtype=object)
+    for place, part in enumerate(np.split(candidate, starts[1:])):
+        names = tuple(part)
+        found[place] = known.setdefault(names, names)
+    return found
+
+
+def _first_true(
+    flags: Bool[ndarray, " num_rows"], starts: Integer[ndarray, " num_prompts"]
+) -> Integer[ndarray, " num_prompts"]:
+    """Offset of the first true flag within each block; behind everything where none is."""
+    at = np.where(flags, np.arange(len(flags)), len(flags))
+    return np.minimum.reduceat(at, starts) - starts

@@ -1,0 +1,157 @@
+"""The rule for answers: against one prompt at a time, and the same in metrics, fits and searches."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icl.answers import ANSWER_COLUMNS, MOST_UNTOLD, answer_table, left_out, predicted
+from icl.concept.counts import counts_from_scores
+from icl.concept.evidence.design import count_cells
+from icl.errors import UserError
+from icl.metrics.measure import measure
+from icl.metrics.normalise import normalise
+from icl.scores import PROMPT_KEYS, SCORE_COLUMNS, validate_scores
+
+NAN, INF = float("nan"), float("inf")
+TOLD = st.sampled_from([-INF, -3.0, -2.0, -1.0, -0.5])
+CANDIDATE = st.one_of(st.tuples(TOLD, st.just(NAN)), st.tuples(st.just(NAN), st.one_of(st.just(NAN), TOLD)))
+
+
+def table_of(prompts: list[list[tuple[float, float]]], *, gold: list[int] | None = None, **columns) -> pd.DataFrame:
+    """A score table from candidates as (log-probability, bound); the first is gold where none is named."""
+    rows = []
+    for number, candidates in enumerate(prompts):
+        for place, (logprob, below) in enumerate(candidates):
+            told = not np.isnan(logprob)
+            row: dict = {column.name: "" if column.dtype == "str" else pd.NA for column in SCORE_COLUMNS}
+            row |= {"run": "r", "model": "m", "task": "t", "probe": "p", "label_mode": "gold", "input_mode": "task"}
+            row |= {"balance": "balanced", "label_draw": 0, "format": "f", "order": 0, "option_order": 0}
+            row |= {"method": "direct", "num_shots": 4, "query_id": f"q{number}", "prompt_id": f"p{number}"}
+            row |= {
+                "demonstration_set_id": "s",
+                "candidate": "dcba"[place],
+                "num_label_tokens": 2,
+                "num_wrong_shown": 0,
+            }
+            row |= {"is_gold": place == (gold[number] if gold else 0), "logprob": logprob, "logprob_below": below}
+            row |= {"num_label_bytes": 4, "logprob_per_token": NAN, "logprob_split": NAN, "logprob_prior": NAN}
+            row |= {"logprob_na": NAN, "logprob_mask": NAN, "logprob_empty": NAN}
+            row |= {"status": "ok" if told else "unscorable", "reason": "" if told else "not told"}
+            rows.append(row | columns)
+    return validate_scores(pd.DataFrame(rows))
+
+
+@given(st.lists(st.lists(CANDIDATE, min_size=2, max_size=4), min_size=1, max_size=5))
+def test_the_table_says_of_each_prompt_what_one_prompt_says(prompts):
+    answers = answer_table(table_of(prompts))
+    assert list(answers.columns) == [*PROMPT_KEYS, *ANSWER_COLUMNS]
+    for candidates, row in zip(prompts, answers.itertuples()):
+        place = predicted(*(np.array(values) for values in zip(*candidates)))
+        assert pd.isna(row.prediction) if place is None else row.prediction == "dcba"[place]
+        assert np.isnan(row.accuracy) if place is None else row.accuracy == (place == 0)
+        assert bool(row.reason) == (place is None)
+
+
+@given(st.lists(CANDIDATE, min_size=2, max_size=4))
+def test_a_known_answer_is_that_of_every_model_that_agrees_with_what_was_told(candidates):
+    """Untold candidates may have any log-probability below their bounds; none of them changes what is known."""
+    row = next(answer_table(table_of([candidates])).itertuples())
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        guess = [
+            told if not np.isnan(told) else (0.0 if np.isnan(below) else below) - rng.exponential() - 1e-9
+            for told, below in candidates
+        ]
+        if not np.isfinite(guess).any():
+            continue
+        weights = np.exp(np.array(guess))
+        if not pd.isna(row.prediction):
+            assert weights["dcba".index(row.prediction)] == weights.max()
+        if not np.isnan(row.gold_probability):
+            assert abs(row.gold_probability - weights[0] / weights.sum()) <= MOST_UNTOLD / 2 + 1e-12
+
+
+def test_probabilities_are_given_where_what_was_not_told_is_little():
+    little, much = np.log(MOST_UNTOLD / 2), np.log(0.5)
+    answers = answer_table(
+        table_of([[(0.0, NAN), (NAN, little)], [(0.0, NAN), (NAN, much)], [(NAN, little), (0.0, NAN)]])
+    )
+    assert answers["accuracy"].tolist() == [1, 1, 0]
+    assert answers["gold_probability"].isna().tolist() == [False, True, False]
+    assert answers["log_score"].isna().tolist() == [False, True, True]  # what the gold label has was not told
+    assert answers["reason_of_probability"].tolist() == ["", "not told", ""]
+
+
+def test_a_prompt_whose_candidates_are_all_impossible_has_no_answer():
+    answers = answer_table(table_of([[(-INF, NAN), (-INF, NAN)], [(-INF, NAN), (-1.0, NAN)]]))
+    assert answers["accuracy"].isna().tolist() == [True, False]
+    assert answers["reason"].tolist() == ["all candidates have probability 0, so the model prefers none", ""]
+    assert answers["gold_probability"].tolist()[1] == 0
+
+
+def half_told(rng: np.random.Generator) -> pd.DataFrame:
+    """Prompts on a server that tells candidates above −2 only: it names the gold label where the model is right."""
+    logprobs = np.log(rng.dirichlet([0.5, 0.5, 0.5], size=200))
+    prompts = [[(x, NAN) if x > -2 else (NAN, -2.0) for x in row] for row in logprobs.tolist()]
+    tied = [[(-1.0, NAN), (-1.0, NAN), (-3.0, NAN)]] * 4
+    unknown = [[(NAN, NAN), (-1.0, NAN), (-3.0, NAN)]] * 5
+    zero = table_of(prompts[:50], num_shots=0, label_mode="zero_shot")
+    shown = table_of([*prompts, *tied, *unknown], gold=[*([0] * 200), 1, 1, 0, 0, 0, 0, 0, 0, 0])
+    return pd.concat([shown, zero], ignore_index=True)
+
+
+def test_metrics_and_fits_count_the_same_answers(rng):
+    scores = half_told(rng)
+    metrics = measure(scores)
+    accuracy = metrics[(metrics["metric"] == "accuracy") & (metrics["num_shots"] == 4)].iloc[0]
+    counts = counts_from_scores(scores).set_index("num_shots").loc[4]
+    cells = count_cells(scores).set_index("num_shots").loc[4]
+    right = answer_table(scores).query("num_shots == 4")["accuracy"]
+    assert accuracy["num_prompts"] == counts["num_prompts"] == cells["num_prompts"] == right.notna().sum() == 204
+    assert accuracy["estimate"] * 204 == pytest.approx(right.sum(), abs=1e-9)
+    assert counts["num_correct"] == cells["num_correct"] == right.sum()
+
+
+def test_accuracy_is_that_of_a_server_that_tells_everything(rng):
+    """Untold rivals lose nothing; only dropping their prompts would, and make every answer right."""
+    logprobs = np.log(rng.dirichlet([0.5, 0.5, 0.5], size=300))
+    told = [[(x, NAN) for x in row] for row in logprobs.tolist()]
+    half = [[(x, NAN) if x == max(row) else (NAN, max(row) - 1e-9) for x in row] for row in logprobs.tolist()]
+    whole, partly = (measure(table_of(prompts)) for prompts in (told, half))
+    for metric in ("accuracy", "macro_f1"):
+        one, other = (table[table["metric"] == metric].iloc[0] for table in (whole, partly))
+        assert one["estimate"] == other["estimate"]
+        assert other["num_prompts"] == 300
+    assert "gold_probability" in set(whole["metric"])
+    assert not {"gold_probability", "log_score", "brier"} & set(partly["metric"])
+
+
+def test_a_mean_log_probability_is_not_one_of_the_likely_gold_labels_alone(rng):
+    counts = counts_from_scores(half_told(rng)).set_index("num_shots")
+    assert counts["mean_logprob"].isna().all()
+
+
+def test_bounds_follow_the_normalisation():
+    scores = table_of([[(-1.0, NAN), (NAN, -3.0)]])
+    per_token = normalise(scores, "per-token")
+    assert per_token["logprob_below"].tolist()[1] == -1.5
+    assert answer_table(per_token)["prediction"].tolist() == ["d"]
+    with_prior = normalise(scores.assign(logprob_prior=-1.0), "pmi")
+    assert answer_table(with_prior)["prediction"].isna().all()  # what is taken off an untold label is unknown
+
+
+def test_what_is_left_out_is_counted_in_every_condition(rng):
+    found = left_out(answer_table(half_told(rng)))
+    assert found["num_shots"].tolist() == [4]
+    assert found[["num_left_out", "num_prompts", "reason"]].iloc[0].tolist() == [5, 209, "not told"]
+    assert left_out(answer_table(table_of([[(-1.0, NAN), (-2.0, NAN)]]))).empty
+
+
+@pytest.mark.parametrize("read", [measure, counts_from_scores, count_cells])
+def test_where_nothing_has_an_answer_the_commonest_reason_is_given(read):
+    with pytest.raises(
+        UserError, match=r"none of the 2 prompts has an answer; the commonest reason, 2 times: not told"
+    ):
+        read(table_of([[(NAN, NAN), (-1.0, NAN)], [(-1.0, NAN), (NAN, -0.5)]]))
