@@ -7,7 +7,13 @@ __all__ = ["UserError", "unknown_name"]
 
 
 class UserError(ValueError):
-    """A mistake of the caller's, told in one sentence; the command line prints it and exits with status 2."""
+    """A mistake of the caller's, told in one sentence; the command line prints it and exits with status 2.
+
+    Half characters (lone surrogates), as names of files may hold, are escaped, so that the sentence can be printed.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(message.encode("utf-8", "backslashreplace").decode())
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from icl.errors import UserError
 from icl.tasks.catalogue import load_task
-from icl.tasks.cells import Options, find_answers, read_options
+from icl.tasks.cells import Options, read_options
 from icl.tasks.files import load_file
 from icl.tasks.hub import load_hub
+from icl.tasks.label_readings import find_answers
 from icl.tasks.rows import Rows, clean_rows, task_from_rows
 from icl.tasks.task import Example, Task
 
@@ -37,6 +38,12 @@ def rows(*records: tuple, **fields) -> Rows:
         inputs=inputs,
         options=options,
         labels=labels,
+    )
+
+
+def answers(labels: list[str], options: list[Options], label_is: str | None = None) -> list[str]:
+    return find_answers(
+        labels, options, column="c", origin="o", where=lambda row: f"row {row + 1} of o", label_is=label_is
     )
 
 
@@ -144,7 +151,10 @@ def test_numbers_as_options_are_meant_before_positions():
 
 
 def test_positions_that_fit_both_ways_are_refused():
-    with pytest.raises(UserError, match="labels 1, 2 in column 'answer' of rows fit its options counted from 0 and co"):
+    with pytest.raises(
+        UserError,
+        match="labels 1, 2 in column 'answer' of rows can be read as a position counted from 0 and as a posit",
+    ):
         clean_rows(rows(("p", ["a", "b", "c"], 1), ("q", ["a", "b", "c"], 2)))
 
 
@@ -172,9 +182,7 @@ def test_every_way_of_naming_an_answer_finds_it(data):
         [str(i + 1) for i in right],
         ["ABCDE"[i] for i in right],
     ):
-        found = find_answers(
-            "o", "c", labels, [Options(texts=row, keys=keys) for row in options], numbers=range(len(labels))
-        )
+        found = answers(labels, [Options(texts=row, keys=keys) for row in options])
         assert found == [row[i] for row, i in zip(options, right)]
 
 
@@ -213,13 +221,13 @@ def test_dropped_rows_are_counted_by_reason():
     ],
 )
 def test_cells_of_options(cell, options):
-    assert read_options("o", "c", [cell]) == [options]
+    assert read_options(lambda row: f"row {row + 1} of o", "c", [cell]) == [options]
 
 
 @pytest.mark.parametrize("cell", ["a, b", "7", '"ab"', 7, {"texts": ["a", "b"]}, {"text": "ab"}, [["a"], ["b"]]])
 def test_cells_that_are_no_list_name_their_row(cell):
     with pytest.raises(UserError, match=r"row 2 of o has .* in column 'c', which is no list of options; write them as"):
-        read_options("o", "c", [["a", "b"], cell])
+        read_options(lambda row: f"row {row + 1} of o", "c", [["a", "b"], cell])
 
 
 def test_options_that_are_mostly_none_or_one():

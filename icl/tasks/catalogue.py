@@ -20,6 +20,7 @@ def load_task(
     input_column: str = "input",
     label_column: str = "label",
     options_column: str | None = None,
+    label_is: str | None = None,
     also_known: Iterable[str] = (),
 ) -> Task:
     """Find a task by name.
@@ -34,6 +35,8 @@ def load_task(
         Names of the columns of a file or Hub data set; other tasks have none.
     options_column
         The column of a file or Hub data set that holds the options of multiple choice; None for classification.
+    label_is
+        How labels of multiple choice name options, one of `icl.tasks.label_readings.LABEL_READINGS`; None finds it out.
     also_known
         Names that the caller resolves, for the message when `name` is unknown.
 
@@ -47,10 +50,15 @@ def load_task(
     if name.startswith(MIN_PREFIX):
         set_name, _, template = name.partition("@")
         return load_min_task(set_name, template=template or "minimal")
-    if _looks_like_file(name):
-        return load_file(name, input_column=input_column, label_column=label_column, options_column=options_column)
-    if "/" in name:
-        return load_hub(name, input_column=input_column, label_column=label_column, options_column=options_column)
+    is_file = _looks_like_file(name)
+    if is_file or "/" in name:
+        return (load_file if is_file else load_hub)(
+            name,
+            input_column=input_column,
+            label_column=label_column,
+            options_column=options_column,
+            label_is=label_is,
+        )
     meant = [MIN_PREFIX + name] if name in MIN_SETS else []
     raise unknown_name("task", name, [*BUILTIN_TASKS, *also_known, *meant])
 

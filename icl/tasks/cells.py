@@ -1,60 +1,94 @@
-"""Cells of a table: text, lists of options, and which option an answer means."""
+"""Cells of a table: text, and lists of options."""
 
 import json
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from numbers import Number
+from decimal import Decimal
+from numbers import Number, Real
 
 from icl.errors import UserError
+from icl.tasks.text import unreadable
 
-__all__ = ["Options", "as_text", "column_texts", "find_answers", "read_options"]
+__all__ = ["Options", "Where", "as_text", "column_texts", "read_options"]
+
+type Where = Callable[[int], str]
+"""From a row, counted from 0, to how messages call it."""
 
 
 def as_text(value: object) -> str | None:
-    """Write a cell as stripped text: whole floats as integers, None for a missing value.
+    """Write a cell as stripped text: whole numbers as integers, None for a missing value.
+
+    Byte order marks at either end are stripped like spaces; they are left over where files were joined.
 
     Raises
     ------
     TypeError
-        If the cell is neither text, number, truth value nor date.
+        If the cell is neither text, finite number, truth value nor date; says what it is.
     """
     if value is None or value != value:  # NaN alone differs from itself
         return None
     if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, Number | date | time):  # bool is a Number, datetime a date
+        text = value.strip()
+        return text.strip("\ufeff").strip() if text[:1] == "\ufeff" or text[-1:] == "\ufeff" else text
+    if isinstance(value, bool | int | date | time):  # datetime is a date
         return str(value)
-    raise TypeError(type(value).__name__)
+    if isinstance(value, Real | Decimal):
+        if math.isinf(number := float(value)):
+            raise TypeError("an infinite number")
+        return str(int(number)) if number.is_integer() and abs(number) < _WRITTEN_WHOLE else str(value)
+    if isinstance(value, Number):
+        return str(value)
+    name = type(value).__name__
+    raise TypeError(_NAMES.get(name, f"a {name}"))
 
 
-def column_texts(origin: str, column: str, values: Sequence[object]) -> list[str | None]:
+_WRITTEN_WHOLE = 1e16
+"""Whole floats below it are written as integers."""
+
+_NAMES = {"dict": "an object", "bytes": "bytes"}
+
+
+def column_texts(
+    where: Where, column: str, values: Sequence[object], *, what: str = "an input or label"
+) -> list[str | None]:
     """Write a column's cells as text.
 
     Parameters
     ----------
-    origin, column
-        How messages call the table and the column.
+    where, column
+        How messages call a row and the column.
     values
         Its cells.
+    what
+        How messages call a cell.
 
     Raises
     ------
     UserError
-        If a cell is neither text, number, truth value nor date.
+        If a cell is neither text, finite number, truth value nor date, or holds what no model can be given.
     """
     texts = []
-    for number, value in enumerate(values, start=1):
+    for row, value in enumerate(values):
         try:
-            texts.append(as_text(value))
+            text = as_text(value)
         except TypeError as error:
             raise UserError(
-                f"row {number} of {origin} has a {error} in column '{column}'; an input or label must be text or "
-                "a number."
+                f"{where(row)} has {error} in column '{column}'; {what} must be text or a number."
             ) from None
+        if text is not None and (fault := unreadable(text)):
+            raise _unreadable(where, column, row, fault)
+        texts.append(text)
     return texts
+
+
+def _unreadable(where: Where, column: str, row: int, fault: str) -> UserError:
+    return UserError(
+        f"{where(row)} holds {fault} in column '{column}', which no model can be given; correct the text, or take the "
+        "row out."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +106,23 @@ class Options:
     texts: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What the row calls its options: their keys, else the marks before their texts, as in ``B) red``."""
+        if self.keys:
+            return self.keys if len(set(self.keys)) == len(self.texts) else ()
+        found = [re.match(r"\(?([A-Za-z]|\d{1,2})[).:]\s", text) for text in self.texts]
+        marks = tuple(one[1] for one in found if one)
+        return marks if len(set(marks)) == len(self.texts) else ()
 
-def read_options(origin: str, column: str, values: Sequence[object]) -> list[Options]:
+
+def read_options(where: Where, column: str, values: Sequence[object]) -> list[Options]:
     """Read a column of options.
 
     Parameters
     ----------
-    origin, column
-        How messages call the table and the column.
+    where, column
+        How messages call a row and the column.
     values
         Cells: a list of texts or numbers; the same written as JSON text; or, as many data sets on the Hub have it,
         ``{"text": [...], "label": [...]}`` with the options' texts and what their row calls them.
@@ -87,17 +130,21 @@ def read_options(origin: str, column: str, values: Sequence[object]) -> list[Opt
     Raises
     ------
     UserError
-        If a cell is none of these.
+        If a cell is none of these, or holds what no model can be given.
     """
     read = []
-    for number, value in enumerate(values, start=1):
+    for row, value in enumerate(values):
         try:
-            read.append(_read_cell(value))
-        except (TypeError, ValueError):
+            options = _read_cell(value)
+        except (TypeError, ValueError, RecursionError):
             raise UserError(
-                f"row {number} of {origin} has {str(value)[:60]!r} in column '{column}', which is no list of options; "
+                f"{where(row)} has {str(value)[:60]!r} in column '{column}', which is no list of options; "
                 'write them as a list such as ["red", "blue"].'
             ) from None
+        for text in (*options.texts, *options.keys):
+            if fault := unreadable(text):
+                raise _unreadable(where, column, row, fault)
+        read.append(options)
     return read
 
 
@@ -123,74 +170,3 @@ def _texts(values: Sequence[object]) -> tuple[str, ...]:
 
 def _refuse(value: object):
     raise TypeError(type(value).__name__)
-
-
-def find_answers(
-    origin: str, column: str, labels: Sequence[str], options: Sequence[Options], *, numbers: Sequence[int]
-) -> list[str]:
-    """Tell for each row the text of the right option, reading all labels of the column in one way.
-
-    The ways are tried in this order, and the first that fits every row is taken: the label is the text of an option;
-    what the row itself calls it; its position from 0; a letter (A is the first); its position from 1.
-
-    Parameters
-    ----------
-    origin, column
-        How messages call the table and the column of labels.
-    labels, options
-        One entry a row.
-    numbers
-        The rows' numbers, for messages.
-
-    Raises
-    ------
-    UserError
-        If no way fits every row, or positions fit both from 0 and from 1.
-    """
-    found = {way: [read(*row) for row in zip(labels, options)] for way, read in _WAYS.items()}
-    fitting = [way for way, positions in found.items() if None not in positions]
-    if fitting[:1] == ["from 0"] and "from 1" in fitting:
-        raise UserError(
-            f"the labels {', '.join(sorted(set(labels)))} in column '{column}' of {origin} fit its options counted "
-            "from 0 and counted from 1; give the right option's text or its letter."
-        )
-    if fitting:
-        return [row.texts[position] for row, position in zip(options, found[fitting[0]]) if position is not None]
-    hits = max(found.values(), key=lambda positions: len(positions) - positions.count(None))
-    row = hits.index(None)
-    raise UserError(
-        f"row {numbers[row]} of {origin} has the label {labels[row]!r} in column '{column}', which is none of its "
-        f"options ({' / '.join(options[row].texts)}); give in every row an option's text, or in every row its "
-        "position from 0 or its letter."
-    )
-
-
-def _by_text(label: str, options: Options) -> int | None:
-    return options.texts.index(label) if label in options.texts else None
-
-
-def _by_key(label: str, options: Options) -> int | None:
-    return options.keys.index(label) if label in options.keys else None
-
-
-def _from_zero(label: str, options: Options) -> int | None:
-    return int(label) if label.isdecimal() and int(label) < len(options.texts) else None
-
-
-def _by_letter(label: str, options: Options) -> int | None:
-    position = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(label.upper()) if len(label) == 1 else -1
-    return position if 0 <= position < len(options.texts) else None
-
-
-def _from_one(label: str, options: Options) -> int | None:
-    return int(label) - 1 if label.isdecimal() and 0 < int(label) <= len(options.texts) else None
-
-
-_WAYS: dict[str, Callable[[str, Options], int | None]] = {
-    "by text": _by_text,
-    "by key": _by_key,
-    "from 0": _from_zero,
-    "by letter": _by_letter,
-    "from 1": _from_one,
-}
-"""Ways to read a label as an option, from a label and a row's options to the option's position."""

@@ -1,7 +1,7 @@
 """Corpora: sentences that belong to no task, to stand where a task's inputs would (Min §5.1)."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -9,10 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from icl.errors import UserError
-from icl.tasks.cells import as_text
+from icl.tasks.cells import column_texts
 from icl.tasks.corpus_scenes import SCENES
 from icl.tasks.corpus_words import NOUNS, PHRASES
-from icl.tasks.files import READERS, decode, read_content
+from icl.tasks.files import READERS, digest, read_content
+from icl.tasks.table import Table, place_of
+from icl.tasks.text import decode, lines_of, unreadable
 
 __all__ = ["Corpus", "builtin_corpus", "load_corpus", "num_words"]
 
@@ -34,18 +36,24 @@ class Corpus:
         All distinct and not blank; a "sentence" may be a single word or a paragraph.
     source : str
         Where they come from: "built-in", or a file with the beginning of its SHA-256.
+    notes : tuple of str
+        What a user should know about how it was read, a sentence each.
 
     Raises
     ------
     UserError
-        If there are no sentences, or one is blank or stands there twice.
+        If there are no sentences, or one is blank, stands there twice or holds what no model can be given.
     """
 
     name: str
     sentences: tuple[str, ...]
     source: str
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
+        for number, sentence in enumerate(self.sentences, start=1):
+            if fault := unreadable(sentence):
+                raise UserError(f"sentence {number} of corpus '{self.name}' holds {fault}; take it out.")
         if not self.sentences:
             raise UserError(f"corpus '{self.name}' has no sentences; give it at least one.")
         if blank := sum(not sentence.strip() for sentence in self.sentences):
@@ -81,36 +89,34 @@ def load_corpus(path: str | Path, *, text_column: str = "text") -> Corpus:
     """
     path = Path(path).expanduser()
     content = read_content(path, endings=(".txt", *READERS), wanted="sentences")
+    notes: tuple[str, ...] = ()
     if path.suffix.lower() == ".txt":
-        texts: Iterable[str] = decode(path.name, content).split("\n")
+        texts = lines_of(decode(path.name, content))
     else:
-        names, read_column = READERS[path.suffix.lower()](path.name, content)
-        texts = _column(path.name, names, read_column, text_column)
+        table = READERS[path.suffix.lower()](path.name, content, (text_column,))
+        texts, notes = _column(f"'{path.name}'", table, text_column), table.notes
     sentences = dict.fromkeys(" ".join(text.split()) for text in texts)
     sentences.pop("", None)
     if not sentences:
         raise UserError(f"'{path.name}' has blank sentences only; give it at least one with a word in it.")
-    source = f"file:{path.name}#{sha256(content).hexdigest()[:12]}"
-    return Corpus(name=path.stem, sentences=tuple(sentences), source=source)
+    source = f"file:{path.name}#{digest(content)}"
+    return Corpus(name=path.stem, sentences=tuple(sentences), source=source, notes=notes)
 
 
-def _column(origin: str, names: list[str], read_column: Callable[[str], list[object]], wanted: str) -> Iterator[str]:
-    if wanted not in names:
-        near = get_close_matches(wanted, names, n=1, cutoff=0.5)
+def _column(origin: str, table: Table, wanted: str) -> list[str]:
+    if wanted not in table.names:
+        near = get_close_matches(wanted, table.names, n=1, cutoff=0.5)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
-        have = ", ".join(map(repr, names)) or "none"
+        have = ", ".join(map(repr, table.names)) or "none"
         raise UserError(
-            f"'{origin}' has no column '{wanted}', only {have}; rename the one with the sentences to '{wanted}'{hint}."
+            f"{origin} has no column '{wanted}', only {have}; rename the one with the sentences to '{wanted}'{hint}."
         )
-    if names.count(wanted) > 1:
-        raise UserError(f"'{origin}' has more than one column '{wanted}'; rename one or pass another as text_column.")
-    for number, value in enumerate(read_column(wanted), start=1):
-        try:
-            yield as_text(value) or ""
-        except TypeError as error:
-            raise UserError(
-                f"row {number} of '{origin}' has a {error} in column '{wanted}'; a sentence must be text."
-            ) from None
+    if table.names.count(wanted) > 1:
+        raise UserError(f"{origin} has more than one column '{wanted}'; rename one or pass another as text_column.")
+    texts = column_texts(
+        lambda row: place_of(origin, row, table.lines), wanted, table.column(wanted), what="a sentence"
+    )
+    return [text or "" for text in texts]
 
 
 _SHORT, _LONGEST = 40, 120

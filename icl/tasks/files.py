@@ -1,35 +1,44 @@
 """Tasks read from local files: JSON lines, CSV and Parquet."""
 
-import csv
 import io
 import json
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 
 from icl.errors import UserError
 from icl.tasks.rows import Rows, check_columns, task_from_rows
+from icl.tasks.separated import read_separated
+from icl.tasks.table import Table, place_of
 from icl.tasks.task import Task
+from icl.tasks.text import decode, lines_of, unreadable
 
-__all__ = ["READERS", "decode", "load_file", "read_content"]
+__all__ = ["READERS", "digest", "load_file", "read_content"]
 
 
 def load_file(
-    path: str | Path, *, input_column: str = "input", label_column: str = "label", options_column: str | None = None
+    path: str | Path,
+    *,
+    input_column: str = "input",
+    label_column: str = "label",
+    options_column: str | None = None,
+    label_is: str | None = None,
 ) -> Task:
     """Read a task from a file with one labelled input per row.
 
     Parameters
     ----------
     path
-        A ``.jsonl``, ``.csv`` (comma-separated, with a header, UTF-8) or ``.parquet`` file.
+        A ``.jsonl``, ``.csv`` or ``.parquet`` file. A ``.csv`` file is UTF-8 text with a header, separated by commas,
+        semicolons, tabs or bars (see `icl.tasks.separated`).
     input_column, label_column
         Names of the columns to read.
     options_column
-        For multiple choice, the column with each row's list of options (in CSV a JSON list); the label is then an
-        option's text, its position from 0 or its letter (see `icl.tasks.cells.find_answers`).
+        For multiple choice, the column with each row's list of options (in CSV a JSON list); the label then names an
+        option (see `icl.tasks.label_readings`).
+    label_is
+        How labels name options, one of `LABEL_READINGS`; None finds it out, where only one answer is possible.
 
     Returns
     -------
@@ -44,17 +53,28 @@ def load_file(
     """
     path = Path(path).expanduser()
     content = read_content(path, endings=READERS, wanted="rows with an input and a label")
-    names, read_column = READERS[path.suffix.lower()](path.name, content)
+    columns = (input_column, label_column, *((options_column,) if options_column is not None else ()))
+    table = READERS[path.suffix.lower()](path.name, content, columns)
     origin = f"'{path.name}'"
-    check_columns(origin, names, input_column=input_column, label_column=label_column, options_column=options_column)
+    check_columns(
+        origin, table.names, input_column=input_column, label_column=label_column, options_column=options_column
+    )
     rows = Rows(
         origin=origin,
-        columns=(input_column, label_column, *((options_column,) if options_column is not None else ())),
-        inputs=read_column(input_column),
-        labels=read_column(label_column),
-        options=None if options_column is None else read_column(options_column),
+        columns=columns,
+        inputs=table.column(input_column),
+        labels=table.column(label_column),
+        options=None if options_column is None else table.column(options_column),
+        lines=table.lines,
+        label_is=label_is,
     )
-    return task_from_rows(rows, name=path.stem, source=f"file:{path.name}#{sha256(content).hexdigest()[:12]}")
+    source = f"file:{path.name}#{digest(content)}"
+    return task_from_rows(rows, name=path.stem, source=source, notes=table.notes)
+
+
+def digest(content: bytes) -> str:
+    """Tell a file's contents from others: the beginning of its SHA-256."""
+    return sha256(content).hexdigest()[:12]
 
 
 def read_content(path: Path, *, endings: Collection[str], wanted: str) -> bytes:
@@ -76,7 +96,9 @@ def read_content(path: Path, *, endings: Collection[str], wanted: str) -> bytes:
 
 
 def _check_path(path: Path, endings: Collection[str]) -> None:
-    """Refuse what is not a file with a known ending."""
+    """Refuse what is not a file with a known ending, or has a name that cannot be written down."""
+    if unreadable(str(path)):
+        raise UserError(f"the path {str(path)!a} is not UTF-8; rename the file or folder.")
     listed = ", ".join(endings)
     if path.is_dir():
         raise UserError(f"'{path}' is a folder; name one {listed} file in it.")
@@ -94,60 +116,78 @@ def _check_path(path: Path, endings: Collection[str]) -> None:
         raise UserError(f"'{path.name}' has the ending '{path.suffix}', not {listed}; save it as one of these.")
 
 
-def _read_json_lines(name: str, content: bytes) -> tuple[list[str], Callable[[str], list[object]]]:
+def _read_json_lines(name: str, content: bytes, wanted: Sequence[str]) -> Table:
+    text = decode(name, content)
     records: list[dict[str, object]] = []
-    for number, line in enumerate(decode(name, content).split("\n"), start=1):
-        if not line.strip():
+    lines: list[int] = []
+    for number, line in enumerate(lines_of(text), start=1):
+        if not (line := line.strip("\ufeff \t")):  # files that were joined have a mark at the seam
             continue
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f"line {number} of '{name}' is not JSON ({error.msg} at column {error.colno}); write one object such "
-                'as {"input": "…", "label": "…"} on each line.'
-            ) from None
-        if not isinstance(record, dict):
-            raise UserError(
-                f"line {number} of '{name}' is a JSON {type(record).__name__}, not an object; write one object such "
-                'as {"input": "…", "label": "…"} on each line.'
-            )
-        records.append(record)
-    names = list(dict.fromkeys(key for record in records for key in record))
-    return names, lambda column: [record.get(column) for record in records]
-
-
-def _read_csv(name: str, content: bytes) -> tuple[list[str], Callable[[str], list[object]]]:
-    reader = csv.reader(io.StringIO(decode(name, content), newline=""), strict=True)
-    table: list[list[str]] = []
-    try:
-        for fields in reader:
-            if not fields:
-                continue
-            if table and len(fields) != len(table[0]):
+            records.append(_parse_object(line))
+        except (ValueError, RecursionError) as error:
+            if not records and _is_one_document(text):
                 raise UserError(
-                    f"line {reader.line_num} of '{name}' has {len(fields)} fields where the header has "
-                    f"{len(table[0])}; put text that has commas between double quotes."
-                )
-            table.append(fields)
-    except csv.Error as error:
-        raise UserError(
-            f"line {reader.line_num} of '{name}' is not CSV ({error}); separate fields by commas and double the "
-            "quotes inside quoted text."
-        ) from None
-    names = [field.strip() for field in table[0]]
-    if len(names) == 1 and (found := re.search("[;\t|]", names[0])):
-        raise UserError(f"'{name}' seems to be separated by {found[0]!r}; separate its fields by commas.")
-    return names, lambda column: _whole_numbers([fields[names.index(column)] for fields in table[1:]])
+                    f"'{name}' is one JSON document; write each of its objects on a line of its own, such as "
+                    '{"input": "…", "label": "…"}.'
+                ) from None
+            reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise UserError(
+                f"line {number} of '{name}' {reason}; write one object such as "
+                '{"input": "…", "label": "…"} on each line.'
+            ) from None
+        lines.append(number)
+    names = dict.fromkeys(key for record in records for key in record)
+    return Table(
+        names=tuple(names), column=lambda column: [record.get(column) for record in records], lines=tuple(lines)
+    )
 
 
-def _whole_numbers(cells: list[str]) -> list[object]:
-    """Write 1.0 as 1 in a CSV column that holds nothing but whole numbers, as the other kinds of file do."""
-    if all(re.fullmatch(r"-?\d+(\.0*)?|", cell.strip()) for cell in cells):
-        return [cell.partition(".")[0] for cell in cells]
-    return list(cells)
+def _parse_object(line: str) -> dict[str, object]:
+    """Parse one line; what is wrong with it is said as the end of a sentence about the line."""
+    try:
+        record = json.loads(line, object_pairs_hook=_Pairs)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON ({error.msg} at column {error.colno})") from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise ValueError("holds a number that is too long to read") from None
+    if not isinstance(record, _Pairs):
+        raise ValueError(f"is a JSON {type(record).__name__}, not an object")
+    found = dict(record.plain())
+    if len(found) < len(record):
+        names = [key for key, _ in record]
+        twice = next(key for key in names if names.count(key) > 1)
+        raise ValueError(f"has {twice!r} more than once")
+    return found
 
 
-def _read_parquet(name: str, content: bytes) -> tuple[list[str], Callable[[str], list[object]]]:
+class _Pairs(list):
+    """Keys and values of a JSON object as they stand, repeated keys included."""
+
+    def plain(self) -> Iterator[tuple[str, object]]:
+        """Make plain objects of what is nested."""
+        return ((key, _plain(value)) for key, value in self)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, _Pairs):
+        return dict(value.plain())
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_one_document(text: str) -> bool:
+    whole = text.strip("\ufeff \t\r\n")
+    try:
+        return isinstance(json.loads(whole), list if len(lines_of(whole)) == 1 else list | dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read_csv(name: str, content: bytes, wanted: Sequence[str]) -> Table:
+    return read_separated(name, decode(name, content), wanted)
+
+
+def _read_parquet(name: str, content: bytes, wanted: Sequence[str]) -> Table:
     import pyarrow
     import pyarrow.parquet
 
@@ -156,23 +196,25 @@ def _read_parquet(name: str, content: bytes) -> tuple[list[str], Callable[[str],
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(f"'{name}' is not a Parquet file ({reason}); save it again or correct its ending.") from None
-    return table.column_names, lambda column: table.column(column).to_pylist()
+
+    def column(wanted: str) -> list[object]:
+        cells: list[object] = []
+        for cell in table.column(wanted):
+            try:
+                cells.append(cell.as_py())
+            except UnicodeDecodeError:
+                raise UserError(
+                    f"{place_of(f"'{name}'", len(cells))} has text in column '{wanted}' that is not UTF-8; save the "
+                    "file again from its source."
+                ) from None
+        return cells
+
+    return Table(names=tuple(table.column_names), column=column)
 
 
-def decode(name: str, content: bytes) -> str:
-    """Read bytes as UTF-8 text, or say where they are none."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"'{name}' is not UTF-8 text (byte {error.start}); save it as UTF-8 text.") from None
-    if "\0" in text:
-        raise UserError(f"'{name}' is binary, not text; save it as UTF-8 text or correct its ending.")
-    return text
-
-
-READERS: dict[str, Callable[[str, bytes], tuple[list[str], Callable[[str], list[object]]]]] = {
+READERS: dict[str, Callable[[str, bytes, Sequence[str]], Table]] = {
     ".csv": _read_csv,
     ".jsonl": _read_json_lines,
     ".parquet": _read_parquet,
 }
-"""By ending: from a file's name (for messages) and its bytes to column names and a function that reads one column."""
+"""By ending: from a file's name (for messages), its bytes and the columns that are wanted to a table."""

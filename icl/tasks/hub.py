@@ -71,6 +71,7 @@ def load_hub(
     input_column: str = "input",
     label_column: str = "label",
     options_column: str | None = None,
+    label_is: str | None = None,
     split: str | None = None,
 ) -> Task:
     """Read a task from a data set on the Hub (or in its local cache).
@@ -83,7 +84,9 @@ def load_hub(
         Names of the columns to read; class numbers become class names.
     options_column
         For multiple choice, the column with each row's options: a list, or ``{"text": [...], "label": [...]}``; the
-        label is then an option's text, its key, position or letter (see `icl.tasks.cells.find_answers`).
+        label then names an option (see `icl.tasks.label_readings`).
+    label_is
+        How labels name options, one of `LABEL_READINGS`; None finds it out, where only one answer is possible.
     split
         The split where `name` has none; "train" when both have none.
 
@@ -104,6 +107,7 @@ def load_hub(
         input_column=input_column,
         label_column=label_column,
         options_column=options_column,
+        label_is=label_is,
     )
 
 
@@ -158,7 +162,13 @@ def load_split(hub_name: HubName, *, origin: str) -> Any:
 
 
 def task_from_dataset(
-    dataset: Any, hub_name: HubName, *, input_column: str, label_column: str, options_column: str | None = None
+    dataset: Any,
+    hub_name: HubName,
+    *,
+    input_column: str,
+    label_column: str,
+    options_column: str | None = None,
+    label_is: str | None = None,
 ) -> Task:
     """Make a task of a loaded split.
 
@@ -172,6 +182,8 @@ def task_from_dataset(
         Names of the columns to read; class numbers become class names, class number −1 is a missing label.
     options_column
         For multiple choice, the column of options.
+    label_is
+        As in `load_hub`.
 
     Returns
     -------
@@ -198,6 +210,7 @@ def task_from_dataset(
         inputs=_column_values(dataset, input_column),
         labels=_column_values(dataset, label_column),
         options=None if options_column is None else _column_values(dataset, options_column),
+        label_is=label_is,
     )
     name = hub_name.path.rpartition("/")[2] + (f"-{hub_name.config}" if hub_name.config else "")
     return task_from_rows(rows, name=name, source=f"hub:{hub_name}#{revision(dataset)}")

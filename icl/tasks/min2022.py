@@ -182,6 +182,7 @@ def _rows(record: MinSet, dataset: Any, origin: str, manual: ManualTemplate | No
         inputs=[_write(template.input, row, full_stops=bool(manual and manual.full_stops)) for row in fields],
         labels=labels,
         options=[_options(record, row, template.option) for row in fields] if record.is_multiple_choice else None,
+        label_is=record.label_is if record.is_multiple_choice else None,
     )
 
 
@@ -214,7 +215,7 @@ def _options(record: MinSet, fields: Row, template: str) -> object:
         cell = fields[record.options[0]] or []
         texts, keys = (cell["text"], cell["label"]) if isinstance(cell, Mapping) else (cell, None)
     written = [_write(template, {**fields, "option": text, "continuation": _continuation(text)}) for text in texts]
-    # Without keys of its own a row's answer is a position from 0 (or a text, which comes first).
+    # Without keys of its own a row's answer is a position from 0, or a text.
     return {"text": written, "label": list(range(len(written))) if keys is None else keys}
 
 

@@ -59,7 +59,9 @@ class MinSet:
     input : str
         Template of the input over the fields.
     label : str
-        Column of the label: a class, or the right option's text, key or position.
+        Column of the label: a class, or what tells the right option.
+    label_is : "key" or "text"
+        Whether the latter is the option's key (its position from 0 where a row has no keys of its own) or its text.
     classes : mapping of str to str or None
         In classification the label word of each class of the Hub's set, in the order of the class numbers; None for a
         class whose rows are left out. Empty in multiple choice.
@@ -79,6 +81,7 @@ class MinSet:
     derive: Literal["", "copa", "quarel"] = ""
     input: str
     label: str = "label"
+    label_is: Literal["key", "text"] = "key"
     classes: Mapping[str, str | None] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     option: str = "{option}"

@@ -277,6 +277,7 @@ _MULTIPLE_CHOICE = (
         columns=("question", "dialogue", "choice", "answer"),
         input="{question} [SEP] {dialogue} [SEP]",
         label="answer",
+        label_is="text",
         options=("choice",),
     ),
     _quartz("with_knowledge", "{question}{para}"),

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from icl.errors import UserError
-from icl.tasks.cells import column_texts, find_answers, read_options
+from icl.tasks.cells import column_texts, read_options
+from icl.tasks.label_readings import find_answers
+from icl.tasks.table import place_of
 from icl.tasks.task import Example, Task
 
 __all__ = ["CleanRows", "Rows", "check_columns", "clean_rows", "listed", "task_from_rows"]
@@ -26,6 +28,10 @@ class Rows:
         Raw values, one per row; None or NaN where missing.
     options : sequence, or None
         Raw lists of options (see `icl.tasks.cells.read_options`), one per row; None for classification.
+    lines : sequence of int
+        Line of the file on which each row begins; empty where there are none.
+    label_is : str or None
+        How labels of multiple choice name options, one of `icl.tasks.label_readings.LABEL_READINGS`; None finds it out.
     """
 
     origin: str
@@ -33,6 +39,12 @@ class Rows:
     inputs: Sequence[object]
     labels: Sequence[object]
     options: Sequence[object] | None = None
+    lines: Sequence[int] = ()
+    label_is: str | None = None
+
+    def where(self, row: int) -> str:
+        """Name a row, counted from 0, in messages."""
+        return place_of(self.origin, row, self.lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +121,14 @@ def check_columns(
             raise UserError(f"{origin} has more than one column '{column}'; rename one or pass another to {option}.")
 
 
-def task_from_rows(rows: Rows, *, name: str, source: str) -> Task:
+def task_from_rows(rows: Rows, *, name: str, source: str, notes: tuple[str, ...] = ()) -> Task:
     """Make a task of all rows that can serve, and say in its description what was dropped and why.
 
     Parameters
     ----------
     rows
         Raw inputs and labels, in multiple choice with options.
-    name, source
+    name, source, notes
         Taken over by the task.
 
     Returns
@@ -142,6 +154,7 @@ def task_from_rows(rows: Rows, *, name: str, source: str) -> Task:
         label_space=label_space,
         pool=clean.examples,
         source=source,
+        notes=notes,
     )
 
 
@@ -151,7 +164,7 @@ def clean_rows(rows: Rows) -> CleanRows:
     Rows with an empty input are dropped; rows with the same input are collapsed into the first if they do not
     contradict each other and dropped altogether if they do. In multiple choice rows are dropped whose number of
     options differs from the commonest one, or that have an empty option or one twice; a label is an option's text, or
-    tells its position (see `icl.tasks.cells.find_answers`).
+    tells its position (see `icl.tasks.label_readings`).
 
     Raises
     ------
@@ -162,7 +175,7 @@ def clean_rows(rows: Rows) -> CleanRows:
     if not rows.inputs:
         raise UserError(f"{rows.origin} is empty; give it rows with an input and a label.")
     inputs, labels = (
-        column_texts(rows.origin, column, values) for column, values in zip(rows.columns, (rows.inputs, rows.labels))
+        column_texts(rows.where, column, values) for column, values in zip(rows.columns, (rows.inputs, rows.labels))
     )
     _check_labels(rows, inputs, labels)
     examples, dropped = (_answer_rows if rows.options is not None else _label_rows)(rows, inputs, labels)
@@ -200,7 +213,7 @@ def _answer_rows(
     rows: Rows, inputs: list[str | None], labels: list[str | None]
 ) -> tuple[list[Example], dict[str, int]]:
     """Rows of multiple choice with an input, as many options as most, and an answer among them."""
-    options = read_options(rows.origin, rows.columns[2], rows.options or ())
+    options = read_options(rows.where, rows.columns[2], rows.options or ())
     given = [row for row, text in enumerate(inputs) if text]
     numbers = Counter(len(options[row].texts) for row in given)
     num_options = numbers.most_common(1)[0][0] if numbers else 0
@@ -212,11 +225,12 @@ def _answer_rows(
     same = [row for row in given if len(options[row].texts) == num_options]
     sound = [row for row in same if all(options[row].texts) and len(set(options[row].texts)) == num_options]
     answers = find_answers(
-        rows.origin,
-        rows.columns[1],
         [labels[row] or "" for row in sound],
         [options[row] for row in sound],
-        numbers=[row + 1 for row in sound],
+        column=rows.columns[1],
+        origin=rows.origin,
+        where=lambda place: rows.where(sound[place]),
+        label_is=rows.label_is,
     )
     examples = [
         Example(input=inputs[row] or "", label=answer, options=options[row].texts)
@@ -238,11 +252,12 @@ def _contradict(group: list[Example]) -> bool:
 def _check_labels(rows: Rows, inputs: list[str | None], labels: list[str | None]) -> None:
     """Refuse rows that have an input but a missing or an empty label."""
     for kind, absent in (("a missing", None), ("an empty", "")):
-        bad = [row for row, (text, label) in enumerate(zip(inputs, labels), start=1) if text and label == absent]
+        bad = [row for row, (text, label) in enumerate(zip(inputs, labels)) if text and label == absent]
         if bad:
+            first = rows.where(bad[0]).removesuffix(f" of {rows.origin}")
             raise UserError(
                 f"{len(bad)} of {len(labels)} rows of {rows.origin} {'has' if len(bad) == 1 else 'have'} {kind} label "
-                f"in column '{rows.columns[1]}', the first in row {bad[0]}; fill it in or take these rows out."
+                f"in column '{rows.columns[1]}', the first in {first}; fill it in or take these rows out."
             )
 
 

@@ -1,9 +1,11 @@
 """What is asked: labelled inputs with their answers, of one label space or to be chosen from options."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from icl.errors import UserError
+from icl.tasks.text import unreadable
 
 __all__ = ["Example", "Task"]
 
@@ -46,13 +48,16 @@ class Task:
         Where the pool comes from: "built-in", a file with its hash, or a Hub data set with its revision.
     query_pool : tuple of Example
         Where it is not empty, queries are drawn from it; it shares no input with `pool`.
+    notes : tuple of str
+        What a user should know about how the task was read, a sentence each.
 
     Raises
     ------
     UserError
-        If inputs repeat, or some examples have options and some have none. In classification: if there are fewer than
-        two labels, a label is empty, or an example's label is unknown. In multiple choice: if there is a label space,
-        the number of options varies or is below two, or an example's options are empty, repeated or without its label.
+        If a text holds what no model can be given, inputs repeat, or some examples have options and some have none. In
+        classification: if there are fewer than two labels, two look the same, a label is empty, or an example's label
+        is unknown. In multiple choice: if there is a label space, the number of options varies or is below two, or an
+        example's options are empty, repeated or without its label.
     """
 
     name: str
@@ -61,9 +66,11 @@ class Task:
     pool: tuple[Example, ...]
     source: str
     query_pool: tuple[Example, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
         examples = (*self.pool, *self.query_pool)
+        _check_texts(self)
         without = sum(not example.options for example in examples)
         if 0 < without < len(examples):
             raise UserError(
@@ -92,6 +99,22 @@ class Task:
         return self.label_space
 
 
+def _check_texts(task: Task) -> None:
+    """Refuse half characters and NUL, saying where they stand."""
+    for place, pool in (("pool", task.pool), ("query pool", task.query_pool)):
+        for number, example in enumerate(pool, start=1):
+            for what, texts in (("input", (example.input,)), ("label", (example.label,)), ("options", example.options)):
+                for text in texts:
+                    if fault := unreadable(text):
+                        raise UserError(
+                            f"the {what} of example {number} in the {place} of task {task.name!a} "
+                            f"hold{'s' if what != 'options' else ''} {fault}, which no model can be given; correct it."
+                        )
+    for text in (task.name, task.description, *task.label_space):
+        if fault := unreadable(text):
+            raise UserError(f"{ascii(text)[:80]} in task {task.name!a} holds {fault}; write it otherwise.")
+
+
 def _check_labels(task: Task, examples: Sequence[Example]) -> None:
     """Refuse labels that cannot compete by their probabilities, and labels out of the space."""
     labels = task.label_space
@@ -103,8 +126,25 @@ def _check_labels(task: Task, examples: Sequence[Example]) -> None:
             if labels
             else f"task '{task.name}' has no labels at all; a probe needs at least two."
         )
+    if twin := _look_alike(labels):
+        raise UserError(
+            f"labels {twin[0]!a} and {twin[1]!a} of task '{task.name}' look the same on a screen, since they "
+            "differ in invisible characters or in how accents are stored; write them alike."
+        )
     if strangers := {example.label for example in examples} - set(labels):
         raise UserError(f"task '{task.name}' has examples labelled {sorted(strangers)}, not in its label space.")
+
+
+def _look_alike(labels: Sequence[str]) -> tuple[str, str] | None:
+    """Find two labels that differ only in what nobody sees: composition and invisible characters."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        composed = unicodedata.normalize("NFC", label)
+        shown = "".join(" " if one.isspace() else one for one in composed if unicodedata.category(one) != "Cf")
+        if shown in seen and seen[shown] != label:
+            return seen[shown], label
+        seen[shown] = label
+    return None
 
 
 def _check_options(task: Task, examples: Sequence[Example]) -> None:

@@ -17,6 +17,7 @@ from icl.prompts.render import Prompt, content_free, label_prior
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.catalogue import load_task
 from icl.tasks.corpus import load_corpus
+from icl.tasks.remarks import task_notices
 from icl.tasks.task import Task
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
@@ -165,7 +166,8 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
 
 def notices_of(task: Task | GincTask, prompts: Sequence[Prompt], scorers: Sequence[Scorer]) -> tuple[str, ...]:
     """List what a user should know about the data of some prompts before they are asked."""
-    said = ending_notices(prompts) + format_notices(prompts, formats_for(task, {prompt.format for prompt in prompts}))
+    said = task_notices(task) if isinstance(task, Task) else []
+    said += ending_notices(prompts) + format_notices(prompts, formats_for(task, {prompt.format for prompt in prompts}))
     if isinstance(task, Task):
         said += [*twin_notices(task, prompts), *shared_rows(prompts)]
     for scorer in scorers:
