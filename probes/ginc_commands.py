@@ -81,10 +81,10 @@ def ledger(options: Namespace) -> None:
 
 
 def family(options: Namespace) -> None:
-    """Draw a GINC family and save it."""
+    """Draw a GINC family and save it; without options that is the lab's own."""
     import numpy as np
 
-    from icl.ginc.family import DEFAULT_FAMILY_SEED, sample_family
+    from icl.ginc.family import DEFAULT_FAMILY_SEED, default_family, sample_family
 
     chosen = {name: value for name, value in vars(options).items() if value is not None}
     seed, out = chosen.pop("seed", DEFAULT_FAMILY_SEED), chosen.pop("out")
@@ -93,7 +93,8 @@ def family(options: Namespace) -> None:
         raise UserError(f"a family is saved as an .npz file, got --out {out}; let it end in .npz.")
     if seed < 0:
         raise UserError(f"--seed cannot be negative, got {seed}; use 0 or more.")
-    drawn = sample_family(rng=np.random.default_rng(seed), **chosen)
+    is_own = not chosen and seed == DEFAULT_FAMILY_SEED
+    drawn = default_family() if is_own else sample_family(rng=np.random.default_rng(seed), **chosen)
     _make_folder(out.parent)
     try:
         drawn.save(out)

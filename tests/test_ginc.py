@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -251,19 +252,50 @@ def test_a_file_with_arrays_that_are_no_family_says_which(name, change, message,
 # ---------------------------------------------------------------- the family of the shipped models
 
 
-def test_the_default_family_is_what_its_seed_draws_to_the_last_bits():
+def test_the_default_family_is_what_its_seed_draws():
     drawn, shipped = sample_family(rng=np.random.default_rng(DEFAULT_FAMILY_SEED)), default_family()
+    assert drawn.is_same(shipped)
+    assert not drawn.is_same(replace(shipped, num_pretraining_concepts=4))
+    assert not drawn.is_same(replace(shipped, memory=shipped.memory[::-1].copy()))
+    assert not drawn.is_same(sample_family(rng=np.random.default_rng(DEFAULT_FAMILY_SEED), start_temp=10.001))
     np.testing.assert_array_equal(drawn.memory, shipped.memory)
     for name in ("start", "property_transition", "entity_transition"):
-        np.testing.assert_allclose(getattr(drawn, name), getattr(shipped, name), rtol=1e-13, atol=0)
+        np.testing.assert_allclose(getattr(drawn, name), getattr(shipped, name), rtol=2**-23, atol=0)
+
+
+@pytest.mark.parametrize("change", [1 + 4e-16, 1 - 4e-16])
+@pytest.mark.parametrize("transition_temp", [0.1, 0.01])
+def test_another_exp_draws_the_same_family(change, transition_temp, monkeypatch):
+    """As a processor does whose `exp` differs in the last bits."""
+    here = [sample_family(rng=np.random.default_rng(seed), transition_temp=transition_temp) for seed in range(5)]
+    exp = np.exp
+    monkeypatch.setattr(np, "exp", lambda values: exp(values) * change)
+    there = [sample_family(rng=np.random.default_rng(seed), transition_temp=transition_temp) for seed in range(5)]
+    assert [family.fingerprint for family in there] == [family.fingerprint for family in here]
+
+
+def test_gold_labels_do_not_hang_on_the_last_bit():
+    """Of two tokens that are equally probable the first is the label, however the sums were rounded."""
+    shipped = Path(probes.__file__).parent / "pretrain" / "shipped" / "ginc-deterministic" / "family.npz"
+    family = load_family(shipped)
+    drawn = [
+        sample_examples(one, num_prompts=100, num_examples=50, example_length=2, rng=np.random.default_rng(2))
+        for one in (family, replace(family, property_transition=family.property_transition * (1 + 4e-16)))
+    ]
+    np.testing.assert_array_equal(drawn[0].tokens, drawn[1].tokens)
+    np.testing.assert_array_equal(drawn[0].gold_labels, drawn[1].gold_labels)
 
 
 def test_a_smaller_processor_knows_the_default_family_and_the_shipped_models_by_the_same_name():
-    """With another `exp` a family that is drawn anew has another fingerprint; one that is read has not."""
-    code = "from icl.ginc.family import default_family; print(default_family().fingerprint)"
+    """Even where NumPy's `exp` is another one."""
+    code = (
+        "import numpy; from icl.ginc.family import default_family, sample_family; print(default_family().fingerprint, "
+        "*(sample_family(rng=numpy.random.default_rng(seed)).fingerprint for seed in range(20)))"
+    )
     smaller = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__)}
     said = subprocess.run([sys.executable, "-c", code], env=smaller, check=True, capture_output=True, text=True)
-    assert said.stdout.strip() == default_family().fingerprint
+    drawn = [sample_family(rng=np.random.default_rng(seed)) for seed in range(20)]
+    assert said.stdout.split() == [family.fingerprint for family in (default_family(), *drawn)]
     trained_on = {
         record.parent.name: load_family(record.parent / "family.npz").fingerprint
         for record in sorted((Path(probes.__file__).parent / "pretrain" / "shipped").glob("*/training.json"))

@@ -373,6 +373,9 @@ def test_the_shipped_model_belongs_to_its_family():
     other = GincTask(family=sample_family(rng=np.random.default_rng(5)), example_length=4)
     with pytest.raises(UserError, match="was trained on another GINC family"):
         make_scorer("ginc-small", other)
+    drawn_elsewhere = replace(default_family(), start=default_family().start * (1 + 4e-16))
+    assert drawn_elsewhere.fingerprint != default_family().fingerprint
+    assert make_scorer("ginc-small", GincTask(family=drawn_elsewhere, example_length=4)).name == "ginc-small"
     with pytest.raises(UserError, match="reads GINC only, got task 'topic'"):
         make_scorer("ginc-small", BUILTIN_TASKS["topic"]())
 

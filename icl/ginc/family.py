@@ -28,9 +28,15 @@ DELIMITER = 0
 """The token that every entity emits at property 0, and that stands between the examples of a prompt."""
 
 DEFAULT_FAMILY_SEED = 20220
-"""Seed that the default family was drawn from, by ``probe family --out icl/ginc/default_family.npz``."""
+"""Seed that the default family was drawn from, by `sample_family` with its defaults."""
 
 _DEFAULT_FAMILY = Path(__file__).with_name("default_family.npz")
+
+_SIGNIFICANT_BITS = 24
+"""Of each `exp` in a drawn family: processors differ in its last bit, the 53rd."""
+
+_SAME_WITHIN = 1e-6
+"""Relative difference of probabilities in families that are the same: drawing rounds to 6e-8."""
 
 _ARRAYS = ("memory", "start", "property_transition", "entity_transition")
 _COUNTS = ("num_pretraining_concepts", "vocab_size")
@@ -149,13 +155,20 @@ class GincFamily:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change whenever any array does, be it in the last bit.
 
-        They name the family of a file. The same family drawn on another processor has other digits; so a family that
-        is to be recognised is saved and read, never drawn anew.
+        They name the family of a file, and a family that `sample_family` draws, which is the same on every processor.
+        Whether two families are the same is a question for `is_same`.
         """
         digest = hashlib.sha256(f"{self.num_pretraining_concepts},{self.vocab_size}".encode())
         for name in _ARRAYS:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()[:16]
+
+    def is_same(self, other: "GincFamily") -> bool:
+        """Whether two families differ by rounding alone, as when an earlier version drew one of them."""
+        if any(getattr(self, name) != getattr(other, name) for name in _COUNTS):
+            return False
+        pairs = [(getattr(self, name), getattr(other, name)) for name in _ARRAYS]
+        return all(a.shape == b.shape and np.allclose(a, b, rtol=_SAME_WITHIN, atol=0) for a, b in pairs)
 
     def save(self, path: Path) -> None:
         """Write the arrays to an `.npz` file; `load_family` reads them back exactly."""
@@ -230,6 +243,8 @@ def sample_family(
 ) -> GincFamily:
     """Draw a family as the paper does (Xie, appendix: GINC; the defaults are the paper's).
 
+    One seed gives the same bytes on every processor.
+
     Parameters
     ----------
     rng
@@ -297,8 +312,18 @@ def _whole_number(name: str, array: ndarray) -> int:
 
 def _softmax_of_uniform(shape: tuple[int, ...], temp: float, rng: np.random.Generator) -> ndarray:
     logits = (rng.random(shape) - 0.5) / temp
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
+    return _normalised(_rounded(np.exp(logits - logits.max(axis=-1, keepdims=True))))
+
+
+def _rounded(values: ndarray) -> ndarray:
+    """Keep `_SIGNIFICANT_BITS` of each number."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.rint(np.ldexp(mantissa, _SIGNIFICANT_BITS)), exponent - _SIGNIFICANT_BITS)
+
+
+def _normalised(weights: ndarray) -> ndarray:
+    """Divide rows by their sums; cumulative ones, since the order of a plain sum's terms is the processor's."""
+    return weights / np.cumsum(weights, axis=-1)[..., -1:]
 
 
 def _permutation_mixture(size: int, temp: float, rng: np.random.Generator) -> Float[ndarray, "size size"]:
@@ -307,4 +332,4 @@ def _permutation_mixture(size: int, temp: float, rng: np.random.Generator) -> Fl
     matrix = np.zeros((size, size))
     for weight in weights:
         matrix[np.arange(size), rng.permutation(size)] += weight
-    return matrix / matrix.sum(axis=1, keepdims=True)
+    return _normalised(matrix)

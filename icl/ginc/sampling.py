@@ -26,6 +26,9 @@ __all__ = [
 _NUMBERS_AT_ONCE = 1 << 18
 """How many steps' random numbers are held at a time: 4 MB."""
 
+_TIED_WITHIN = 1e-9
+"""Relative difference of probabilities below which they are tied: nearly deterministic families have such ties."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GincExamples:
@@ -205,8 +208,13 @@ def gold_labels(
         transition = smoothed_transition(family, smoothing, np.array([theta]))
         last = np.array([inputs.shape[2] - 1])
         _, predictive = forward(start, transition, family.emission, family.vocab_size, queries, last)
-        labels[rows] = predictive[:, 0, 0].argmax(axis=1).reshape(-1, inputs.shape[1])
+        labels[rows] = _first_largest(predictive[:, 0, 0]).reshape(-1, inputs.shape[1])
     return labels
+
+
+def _first_largest(probabilities: Float[ndarray, "num_rows size"]) -> Integer[ndarray, " num_rows"]:
+    """Find the first of each row's largest entries; those that differ by rounding alone are equal."""
+    return (probabilities >= (1 - _TIED_WITHIN) * probabilities.max(axis=1, keepdims=True)).argmax(axis=1)
 
 
 def _check_examples(num_examples: int, example_length: int) -> None:

@@ -131,11 +131,14 @@ def measure_agreement(
     """
     say = progress or (lambda what: None)
     home = family or default_family()
-    worlds = {world.fingerprint: world for world in (home, *(predictor.family for predictor in predictors))}
+    worlds = [home]
+    for predictor in predictors:
+        if not any(predictor.family.is_same(world) for world in worlds):
+            worlds.append(predictor.family)
     parts = []
-    for fingerprint, world in worlds.items():
-        own = [predictor for predictor in predictors if predictor.family.fingerprint == fingerprint]
-        parts.append(_of_family(world, own, question, fingerprint == home.fingerprint, effort, say))
+    for world in worlds:
+        own = [predictor for predictor in predictors if predictor.family.is_same(world)]
+        parts.append(_of_family(world, own, question, world is home, effort, say))
     return Agreement(
         conditions=pd.concat([part.conditions for part in parts], ignore_index=True),
         temperatures=pd.concat([part.temperatures for part in parts], ignore_index=True),

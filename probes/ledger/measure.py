@@ -179,7 +179,7 @@ def check_predictors(family: GincFamily, predictors: Sequence[GincPredictor]) ->
         If there is such a model.
     """
     for predictor in predictors:
-        if predictor.family.fingerprint != family.fingerprint:
+        if not predictor.family.is_same(family):
             raise UserError(
                 f"model '{predictor.name}' was trained on another GINC family ({predictor.family.fingerprint}) than "
                 f"the prompts come from ({family.fingerprint}); ask models of one family at a time."

@@ -112,7 +112,7 @@ def _predictors(asked: Reproduction) -> list[GincPredictor]:
     for predictor in predictors:
         predictor.check_length(longest)
         own = any(e.own_family and predictor.name in e.models for e in EXPERIMENTS.values())
-        if not own and predictor.family.fingerprint != default_family().fingerprint:
+        if not own and not predictor.family.is_same(default_family()):
             raise UserError(
                 f"model '{predictor.name}' was trained on another GINC family ({predictor.family.fingerprint}) than "
                 f"the lab's own ({default_family().fingerprint}), which is asked here; use `probe run` with --family."

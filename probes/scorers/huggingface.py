@@ -181,9 +181,10 @@ class HuggingFaceScorer(Scorer):
             return
         if not isinstance(task, GincTask):
             raise UserError(f"model '{self.name}' reads GINC only, got task '{task.name}'; use --task ginc.")
-        if load_family(saved).fingerprint != task.family.fingerprint:
+        own = load_family(saved)
+        if not own.is_same(task.family):
             raise UserError(
-                f"model '{self.name}' was trained on another GINC family ({load_family(saved).fingerprint}) than the "
+                f"model '{self.name}' was trained on another GINC family ({own.fingerprint}) than the "
                 f"task's ({task.family.fingerprint}); give its own with --family {FAMILY_FILE} of its folder."
             )
 
