@@ -168,6 +168,9 @@ def _add_task(parser: argparse.ArgumentParser, *, required: bool = True) -> None
     parser.add_argument("--input-column", default=None, help="column of the inputs (default: input)")
     parser.add_argument("--label-column", default=None, help="column of the labels (default: label)")
     parser.add_argument("--options-column", default=None, help="column of the options, for multiple choice")
+    parser.add_argument(
+        "--label-is", default=None, help="what a label of multiple choice is: text, key, letter, index0 or index1"
+    )
     parser.add_argument("--seed", type=int, default=None, help="seed of every source without its own (default: 0)")
     for source in ("selection", "labels", "order", "format"):
         parser.add_argument(f"--seed-{source}", type=int, default=None, help=f"seed of {source}")

@@ -1,5 +1,6 @@
 """Multiple choice: tasks whose examples bring their options, from files and the Hub, and ways to get them wrong."""
 
+import contextlib
 import csv
 import io
 import json
@@ -18,6 +19,7 @@ from icl.tasks.hub import load_hub
 from icl.tasks.label_readings import find_answers
 from icl.tasks.rows import Rows, clean_rows, task_from_rows
 from icl.tasks.task import Example, Task
+from probes.cli import main
 
 COLOURS = (
     Example(input="sky", label="blue", options=("blue", "red")),
@@ -275,3 +277,128 @@ def test_hub_sets_with_nested_options(monkeypatch):
         Example(input="p", label="b", options=("a", "b")),
         Example(input="q", label="a", options=("a", "b")),
     )
+
+
+# Which option a label means
+
+
+def numbered(*records: tuple) -> Rows:
+    """Rows of (options, label), each with an input of its own."""
+    return rows(*((f"q{number}", options, label) for number, (options, label) in enumerate(records)))
+
+
+INDICES = [(["1", "2", "0", "3"], 0), (["0", "3", "1", "2"], 1), (["3", "0", "1", "2"], 2), (["2", "3", "1", "0"], 3)]
+
+
+def test_labels_that_fit_twice_are_refused_with_the_ways_to_choose():
+    with pytest.raises(
+        UserError,
+        match=r"the labels 0, 1, 2, 3 in column 'answer' of rows can be read as an option's text and as a position "
+        r"counted from 0, which name different options in 4 of 4 rows, the first in row 1 of rows; say what they are "
+        r"with --label-is text or --label-is index0\.$",
+    ):
+        clean_rows(numbered(*INDICES))
+
+
+@pytest.mark.parametrize(("label_is", "right"), [("text", "0123"), ("index0", "1310")])
+def test_a_way_that_is_chosen_is_taken(label_is, right):
+    examples = clean_rows(replace(numbered(*INDICES), label_is=label_is)).examples
+    assert "".join(example.label for example in examples) == right
+
+
+def test_a_way_that_is_chosen_but_fits_not_is_refused():
+    with pytest.raises(
+        UserError, match=r"row 1 of rows has the label '0' .* not a position counted from 1 \(1 / 2 / 0"
+    ):
+        clean_rows(replace(numbered(*INDICES), label_is="index1"))
+    with pytest.raises(UserError, match=r"no reading of labels 'index'. Known: index0, index1, key, letter, text"):
+        clean_rows(replace(numbered(*INDICES), label_is="index"))
+
+
+@pytest.mark.parametrize(
+    ("records", "ways"),
+    [
+        ([(["B", "A", "C"], "A"), (["A", "C", "B"], "B")], "text or --label-is letter"),
+        ([(["b", "a"], "A"), (["a", "b"], "B")], "text or --label-is letter"),
+        ([([2, 1, 3], 1), ([1, 3, 2], 3)], "text or --label-is index1"),
+        ([([1.0, 2.0, 0.0], 1), ([0, 1, 2], 1)], "text or --label-is index0"),
+        ([(["1.0", "2.0", "0.0"], 1), (["0.0", "1.0", "2.0"], 1)], "text or --label-is index0"),
+        ([(["p", "q", "r"], 1), (["p", "q", "r"], 2)], "index0 or --label-is index1"),
+        # A text that is not among the options in one row: most likely an error there, no position.
+        ([([4, 2, 1], 1), ([1, 0, 2], 0), ([2, 0, 1], 2), ([5, 6, 7], 1)], "index0 or --label-is text"),
+        # The row's own keys come before positions, not before texts.
+        (
+            [({"text": ["2", "1"], "label": ["1", "2"]}, "1"), ({"text": ["1", "2"], "label": ["1", "2"]}, "2")],
+            "text or",
+        ),
+    ],
+)
+def test_readings_that_disagree_are_refused(records, ways):
+    with pytest.raises(UserError, match=f"say what they are with --label-is {ways}"):
+        clean_rows(numbered(*records))
+
+
+@pytest.mark.parametrize(
+    ("records", "right"),
+    [
+        ([(["A", "B", "C"], "A"), (["A", "B", "C"], "C")], "AC"),  # text and letter agree
+        ([([1, 2, 3], 2), ([1, 2, 3], 3)], "23"),  # text and position from 1 agree
+        ([([0, 1], 1), ([0, 1], 0)], "10"),  # text and position from 0 agree
+        ([(["no", "yes"], "Yes"), (["yes", "no"], "NO")], ["yes", "no"]),  # a text in another case
+        ([([1.0, 2.5], "1"), ([2.50, 1], "2.5")], ["1", "2.5"]),  # numbers spelt otherwise
+        ([([True, False], True), ([False, True], False)], ["True", "False"]),
+        ([(["I", "II", "III"], "II"), (["III", "I", "II"], "I")], ["II", "I"]),
+        ([(["B) red", "A) blue"], "A"), (["A) one", "B) two"], "B")], ["A) blue", "B) two"]),  # their own marks
+        ([({"text": ["p", "q"], "label": ["1", "2"]}, "1"), ({"text": ["p", "q"], "label": ["0", "1"]}, "1")], "pq"),
+        ([(["p", "q", "r"], 3), (["p", "q", "r"], 1)], "rp"),
+    ],
+)
+def test_readings_that_agree_or_stand_alone_are_taken(records, right):
+    assert [example.label for example in clean_rows(numbered(*records)).examples] == list(right)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [(["p", "q", "r"], 0), (["p", "q", "r"], 3)],  # from 0 in one row, from 1 in the other
+        [(["p", "q", "r"], "p"), (["p", "q", "r"], 1)],  # a text and a position
+        [(["p", "q"], "true"), (["p", "q"], "false")],
+        [(["p", "q"], "II"), (["p", "q"], "I")],
+        [(["Us", "US"], "us"), (["p", "q"], "p")],  # in another case it could be either
+        [(["p", "q"], -1), (["p", "q"], 1)],
+    ],
+)
+def test_labels_that_no_way_reads_are_refused(records):
+    with pytest.raises(UserError, match="in column 'answer', which is none of its options"):
+        clean_rows(numbered(*records))
+
+
+@given(st.data())
+def test_whatever_is_read_no_other_way_says_otherwise(data):
+    number = data.draw(st.integers(2, 4))
+    cell = st.sampled_from(["0", "1", "2", "3", "A", "B", "C"])
+    options = data.draw(st.lists(st.lists(cell, min_size=number, max_size=number, unique=True), min_size=1, max_size=4))
+    labels = data.draw(st.lists(cell, min_size=len(options), max_size=len(options)))
+    table = [Options(texts=tuple(row)) for row in options]
+    ways = {}
+    for way in ("text", "letter", "index0", "index1"):
+        with contextlib.suppress(UserError):
+            ways[way] = answers(labels, table, way)
+    try:
+        found = answers(labels, table)
+    except UserError:
+        return
+    assert ways
+    assert all(other == found for other in ways.values())
+
+
+def test_the_command_line_asks_how_labels_are_meant(tmp_path, capsys):
+    path = tmp_path / "q.jsonl"
+    records = [{"input": f"q{n}", "options": o, "label": label} for n, (o, label) in enumerate(INDICES * 2)]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    show = ["show", "--task", str(path), "--options-column", "options", "--shots", "0"]
+    assert main(show) == 2
+    assert "--label-is text or --label-is index0." in capsys.readouterr().err
+    assert main([*show, "--label-is", "index0", "--json"]) == 0
+    assert main(["show", "--task", str(path), "--label-is", "text"]) == 2
+    assert "no column of options is named" in capsys.readouterr().err

@@ -23,6 +23,8 @@ class Experiment:
         Built-in name, file or Hub id.
     input_column, label_column, options_column : str
         Columns of a file or Hub data set; the last for multiple choice.
+    label_is : str or None
+        How labels of multiple choice name options: text, key, letter, index0 or index1; None finds it out.
     label_modes, input_modes, balances, formats, shots, example_lengths : tuple, or None
         Override the grids of all probes. A format `sampled(16)` stands for so many drawn from the grammar.
     orders, label_draws, option_orders : int, or None
@@ -71,6 +73,7 @@ class Experiment:
     label_draws: int | None = None
     option_orders: int | None = None
     options_column: str | None = None
+    label_is: str | None = None
     corpus: str | None = None
     budget: int | None = None
     queries: int = 32
@@ -112,6 +115,11 @@ class Experiment:
             raise UserError(
                 "on a curve demonstrations are drawn as the pool has them, got balances "
                 f"{', '.join(self.balances or ())}; leave one out."
+            )
+        if self.label_is is not None and self.options_column is None:
+            raise UserError(
+                f"label_is ({self.label_is}) says how labels name the options of multiple choice, but no column of "
+                "options is named; add --options-column, or leave it out."
             )
         for method in self.methods:
             if method not in METHODS:

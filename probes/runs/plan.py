@@ -250,6 +250,7 @@ def load_named_task(experiment: Experiment) -> Task | GincTask:
         input_column=experiment.input_column,
         label_column=experiment.label_column,
         options_column=experiment.options_column,
+        label_is=experiment.label_is,
         also_known=(GINC,),
     )
 
