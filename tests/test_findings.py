@@ -6,7 +6,9 @@ import pytest
 
 from icl.metrics.multiplicity import holm
 from icl.metrics.table import metrics_table
+from probes.report.effects_table import effects_html
 from probes.report.findings import Finding, findings
+from probes.report.forest import effect_lines, left_out
 from probes.report.leading import elsewhere, lead, mode_words, others
 from probes.report.words import answers
 
@@ -178,3 +180,59 @@ def test_a_table_without_effects_has_no_findings():
     table = metrics_table([level()])
     assert findings(table, "small") == []
     assert findings(pd.DataFrame(table.iloc[:0]), "small") == []
+
+
+# --- the figure and the table of all effects ---
+
+
+def many(count: int) -> pd.DataFrame:
+    """Gaps and gains of so many formats at two shot counts."""
+    rows = []
+    for number in range(count):
+        where = {"format": f"g{number}"}
+        rows += [level(**where, num_shots=shots, label_mode=mode) for shots in (2, 8) for mode in ("gold", "random")]
+        rows += [gap("random", 0.01 * number, 0.02, **where, num_shots=shots) for shots in (2, 8)]
+        rows += [gain(shots, 0.3, 0.1, **where) for shots in (2, 8)]
+        rows += [gain(8, 0.1, 0.2, **where, label_mode="random")]
+    return metrics_table(rows)
+
+
+def test_the_figure_holds_every_format_length_and_shot_count():
+    table = many(5)
+    lines = effect_lines(table, "small")
+    headings = [line.text for line in lines if line.heading]
+    assert headings[0] == "Gold minus other labels: g0, 8 shots"
+    for number in range(5):
+        assert {f"Gold minus other labels: g{number}, {shots} shots" for shots in (2, 8)} <= set(headings)
+        assert f"Demonstrations: g{number}" in headings
+    assert sum(not line.heading for line in lines) == 5 * 4
+    assert left_out(table, "small") == 5  # random labels against none
+
+
+def test_a_figure_of_many_formats_keeps_what_leads_and_what_is_clear():
+    table = many(30)
+    every, lines = findings(table, "small"), effect_lines(table, "small")
+    drawn = [line for line in lines if not line.heading]
+    assert len(drawn) < len(every)
+    clear = [one for one in every if one.clear and one.label_mode == "gold"]
+    assert sum(line.clear for line in drawn) >= len(clear)
+    assert left_out(table, "small") == len(every) - len(drawn)
+
+
+def test_the_table_lists_all_effects_escaped_and_says_how_clear():
+    every = found(*TWO_FORMATS, gap("flipped", 0.333, 0.293), gap("shuffled", 0.3, 0.05), gap("permuted", 0.5, np.nan))
+    html = effects_html(every)
+    assert html.count("<tr") == len(every) + 1
+    assert ">shuffled labels lost: clear<" in html
+    assert ">flipped labels lost: clear only uncorrected<" in html
+    assert ">unknown<" in html
+    assert "nan" not in html
+    hostile = found(*(gap("random", 0.1, 0.05, format="<b>&") for _ in range(1)))
+    assert "<b>" not in effects_html(hostile)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"), [(0.3, "demonstrations gained: clear"), (-0.3, "demonstrations lost: c")]
+)
+def test_the_table_says_which_way_demonstrations_go(estimate, text):
+    assert text in effects_html(findings(metrics_table([level(), gain(8, estimate, 0.1)]), "small"))

@@ -18,6 +18,7 @@ from icl.metrics.measure import measure
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
 from probes.comparison.stored import read_comparison, store_comparison
+from probes.headlines import told
 from probes.report import concept_words, drawn, page, verdict
 from probes.report.comparison_figures import draw_comparison, draw_extrapolation
 from probes.report.concept_figures import plot_drift, plot_learning_curves, plot_signal_noise
@@ -200,7 +201,7 @@ def said(metrics: pd.DataFrame, topic: str) -> str:
 def test_an_interval_that_covers_zero_is_no_effect():
     metrics = made((0.031, -0.004, 0.066))
     text = said(metrics, "Labels")
-    assert "cost small 3.1 points of accuracy at 4 shots (90 % interval −0.4 to 6.6): no clear effect." in text
+    assert "small lost 3.1 points of accuracy (90 % interval −0.4 to 6.6): no clear effect." in text
     assert answers(metrics)[0].headline == (
         "small, format qa, 4 shots: no clear effect of random labels (gold − random +3.1, −0.4 to 6.6)."
     )
@@ -209,7 +210,7 @@ def test_an_interval_that_covers_zero_is_no_effect():
 def test_an_interval_beside_zero_states_the_points():
     metrics = made((0.031, 0.004, 0.066))
     text = said(metrics, "Labels")
-    assert "cost small 3.1 points of accuracy at 4 shots (90 % interval 0.4 to 6.6)." in text
+    assert "small lost 3.1 points of accuracy (90 % interval 0.4 to 6.6)." in text
     assert "no clear" not in text
     assert answers(metrics)[0].headline == (
         "small, format qa, 4 shots: random labels lost 3.1 points of accuracy against gold labels "
@@ -218,9 +219,41 @@ def test_an_interval_beside_zero_states_the_points():
 
 
 def test_wrong_labels_that_help_are_a_gain():
-    assert "gained small 3.1 points of accuracy at 4 shots (90 % interval 0.4 to 6.6)." in said(
+    assert "small gained 3.1 points of accuracy (90 % interval 0.4 to 6.6)." in said(
         made((-0.031, -0.066, -0.004)), "Labels"
     )
+
+
+@pytest.mark.parametrize(
+    ("gap", "twin", "text"),
+    [
+        (
+            (0.0004, -0.1, 0.1),
+            (0.084, 0.02, 0.15),
+            "changed by 0.0 points of accuracy (90 % interval −10.0 to 10.0): no ",
+        ),
+        (
+            (-0.0004, -0.1, 0.1),
+            (0.084, 0.02, 0.15),
+            "which has no steps, did fall, by 8.4 points (90 % interval 2.0 to ",
+        ),
+        (
+            (0.0, -0.1, 0.1),
+            (0.084, -0.02, 0.19),
+            "changed by −8.4 points (90 % interval −19.0 to 2.0): no clear effect e",
+        ),
+        (
+            (0.05, 0.01, 0.09),
+            (0.084, -0.02, 0.19),
+            "changed by −8.4 points (90 % interval −19.0 to 2.0): no clear effect.",
+        ),
+        ((0.05, 0.01, 0.09), (0.084, 0.02, 0.15), "probability fell too, by 8.4 points (90 % interval 2.0 to 15.0)."),
+        ((-0.05, -0.09, -0.01), (0.084, 0.02, 0.15), "gold label's probability fell instead, by 8.4 points (90 % int"),
+    ],
+)
+def test_a_twin_is_not_said_to_agree_where_it_does_not(gap, twin, text):
+    smooth = {"score": "gold_probability", "label_mode": "random", "contrast": "gold − random"}
+    assert text in said(made(gap, row("gap", *twin, **smooth)), "Labels")
 
 
 def test_one_demonstration_set_is_said_beside_the_interval():
@@ -232,7 +265,7 @@ def test_one_demonstration_set_is_said_beside_the_interval():
 def test_a_missing_interval_gives_no_verdict():
     text = said(made((0.031, np.nan, np.nan), reason="one prompt only, so no interval"), "Labels")
     assert text.startswith(
-        "Right labels: replacing gold labels by random ones cost small 3.1 points of accuracy at 4 shots, "
+        "Random labels against gold labels, 4 shots (format qa): small lost 3.1 points of accuracy, "
         "without an interval (one prompt only, so no interval)."
     )
     assert "nothing can be said" in answers(made((0.031, np.nan, np.nan)))[0].headline
@@ -456,7 +489,7 @@ def with_comparison(run, tmp_path):
 
 def chapter(html: str) -> str:
     """The chapter on rival accounts, without its pictures."""
-    text = html[html.index("<h2>Rival accounts") : html.index("<h2>What was missing")]
+    text = html[html.index("<h2>Rival accounts") : html.index("<h2>All effects")]
     return re.sub(r'src="data:[^"]*"', "", text)
 
 
@@ -616,6 +649,48 @@ def test_the_page_is_self_contained_and_leads_with_the_answer(run):
     assert len(list((run.path / "figures").glob("*.png"))) == html.count("<img")
     assert main_setting(run.metrics(), "follower") is not None
     assert not re.search(r"\{\w+[.(]", re.sub(r"<style>.*</style>", "", html, flags=re.S))
+
+
+def test_the_answer_links_to_where_all_effects_stand_and_says_what_the_run_could_find(run, tmp_path, one_picture):
+    folder = copy_of(run, tmp_path / "my run (1)", scores=run.scores(), metrics=run.metrics(), notices=["Look here."])
+    html = page.write_report(folder).read_text(encoding="utf-8")
+    targets = re.findall(r'href="#([^"]+)"', html)
+    assert "all-effects-1" in targets
+    for target in targets:
+        assert f'id="{target}"' in html, target
+    text = html.replace("\N{NO-BREAK SPACE}", " ")
+    [answer] = told(page.read_material(folder))
+    for sentence in answer.leading:
+        assert sentence.replace("'", "&#x27;") in text
+    assert "This run (12 queries × 2 demonstration sets) could find" in text
+    assert "probe run &#x27;" in text
+    assert "Look here." in text
+    assert 'href="#limits"' in text
+
+
+def test_the_page_is_made_for_phones_dark_rooms_and_paper():
+    style = (Path(page.__file__).with_name("page.html")).read_text(encoding="utf-8")
+    assert "prefers-color-scheme: dark" in style
+    assert "@media print" in style
+    rules = dict(re.findall(r"^(th, td|figure, tr[^{]*|h1, h2[^{]*) \{([^}]*)", style, flags=re.M))
+    assert all("anywhere" not in rule for name, rule in rules.items() if name.startswith("th"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_of_the_page_can_be_read(scheme):
+    style = (Path(page.__file__).with_name("page.html")).read_text(encoding="utf-8")
+    [light, dark, *_] = re.findall(r":root \{([^}]*)\}", style)
+    colours = dict(re.findall(r"--([\w-]+): (#\w+)", light if scheme == "light" else dark))
+
+    def luminance(colour: str) -> float:
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+    for ink, paper in (("ink", "page"), ("soft", "page"), ("accent", "page"), ("ink", "wash"), ("ink", "alarm-wash")):
+        high, low = sorted((luminance(colours[ink]), luminance(colours[paper])), reverse=True)
+        assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper)
 
 
 def test_hostile_names_are_escaped(run, tmp_path):

@@ -8,7 +8,7 @@ from probes.report.concept_figures import plot_drift, plot_learning_curves, plot
 from probes.report.concept_words import Account
 from probes.report.factors import label_effect, shots_effect, spread_effect
 from probes.report.figures import plot_formats, plot_label_modes, plot_reliability, reliable_rows
-from probes.report.forest import effect_lines, plot_effects
+from probes.report.forest import effect_lines, left_out, plot_effects
 from probes.report.section import Drawn, Material
 from probes.report.sections.catalogue import SECTIONS, drawn_of
 from probes.report.selection import Setting, gold_levels, length_words, main_setting, of_length, panel_settings
@@ -55,10 +55,13 @@ def draw_all(
     if effect_lines(metrics, model):
         title = f"{model}: what moved accuracy, and what did not"
         caption = (
-            "Paired differences on the same queries and demonstrations, in points of accuracy, with 90 % intervals. "
+            "Paired differences on the same queries and demonstrations, in points of accuracy, with 90 % intervals; "
+            "effects of demonstrations and formats with gold labels. "
             "Hollow: no clear effect (for differences, the interval touches 0; for the spread over formats, "
             f"equal formats could give it). {_sizes(metrics, model)}"
         )
+        if count := left_out(metrics, model):
+            caption += f" {count} more effect{'s stand' if count > 1 else ' stands'} in the table of all effects."
         figure = plot_effects(metrics, model=model, title=title)
         yield Drawn(name="effects", title=title, caption=caption, figure=figure)
     levels = gold_levels(metrics, model)
@@ -182,4 +185,4 @@ def _sizes(metrics: pd.DataFrame, model: str) -> str:
         low, high = int(rows[column].min()), int(rows[column].max())
         return f"{low}" if low == high else f"{low} to {high}"
 
-    return f"{span('num_prompts')} prompts a condition ({span('num_queries')} queries)."
+    return f"{span('num_prompts')} prompts per condition ({span('num_queries')} queries)."

@@ -1,22 +1,30 @@
 """Forest plots: one line an effect, with its interval and the line of no effect."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from probes.report.factors import all_spreads, label_gaps
-from probes.report.selection import at, length_words, main_setting
+from probes.report.findings import DEMONSTRATIONS, FORMAT, LABELS, Finding, findings
+from probes.report.leading import shots_words
+from probes.report.selection import length_words, main_setting
 from probes.report.style import INK, error_bars, finish, label_mode_style, new_figure, plain
-from probes.report.verdict import leaves_out_zero, number, spread_of
+from probes.report.verdict import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Line", "draw_forest", "effect_lines", "plot_effects"]
+__all__ = ["Line", "draw_forest", "effect_lines", "left_out", "plot_effects"]
 
 _ROW = 0.27
+
+_MOST = 64
+"""Effects that one figure holds legibly."""
+
+_DRAWN = ("gap", "shots_gain", "format_spread_posterior")
+"""The others have figures of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,37 +50,61 @@ def plot_effects(metrics: pd.DataFrame, *, model: str, title: str = "") -> "Figu
 
 
 def effect_lines(metrics: pd.DataFrame, model: str) -> list[Line]:
-    """Lay out the forest: label gaps at the most shots, gains at every length, spreads over formats."""
+    """Lay out the forest: label gaps and gains of every format, length and shot count, then spreads over formats.
+
+    Where these are too many, label gaps are drawn at each format's most shots, and of the rest what is clear.
+    """
     setting = main_setting(metrics, model)
     if setting is None:
         return []
+    found = [one for one in findings(metrics, model) if one.metric in _DRAWN]
+    found = [one for one in found if one.factor == LABELS or one.label_mode in ("gold", "zero_shot")]
+    if len(found) > _MOST:
+        most = {_place(one): 0 for one in found}
+        for one in found:
+            most[_place(one)] = max(most[_place(one)], one.num_shots)
+        found = [one for one in found if one.factor != LABELS or one.num_shots == most[_place(one)]]
+    if len(found) > _MOST:
+        found = [one for one in found if one.leads or one.clear]
     lines: list[Line] = []
-    row: Any
-    gaps = label_gaps(metrics, model, setting, "accuracy", setting.num_shots)
-    where = ", ".join(
-        filter(None, [f"{setting.num_shots} shots", setting.format, length_words(setting.example_length)])
-    )
-    if not gaps.empty:
-        lines.append(Line(text=f"Gold labels minus others ({where})", heading=True))
-        for row in gaps.itertuples():
-            colour, marker = label_mode_style(row.label_mode)
-            lines.append(_line(row, f"gold − {row.label_mode}", colour, marker))
-    gains = at(metrics, "shots_gain", model=model, score="accuracy", format=setting.format, label_mode="gold")
-    if not gains.empty:
-        gains = gains.sort_values(["example_length", "num_shots"])
-        lines.append(Line(text=f"Demonstrations, gold labels ({setting.format})", heading=True))
-        for row in gains.itertuples():
-            colour, marker = label_mode_style("gold")
-            contrast = row.contrast.replace("1 shots", "1 shot") if row.num_shots == 1 else row.contrast
-            text = ", ".join(filter(None, [contrast, length_words(row.example_length)]))
-            lines.append(_line(row, text, colour, marker))
-    spreads = all_spreads(metrics, model)
-    if not spreads.empty:
-        lines.append(Line(text="Best minus worst format (never below 0)", heading=True))
-        for _, spread in spreads.iterrows():
-            text = ", ".join(filter(None, [f"{spread['num_shots']} shots", length_words(spread["example_length"])]))
-            lines.append(replace(_line(spread, text, "#0072B2", "D"), clear=spread_of(spread, "").clear))
+    formats, modes = (list(dict.fromkeys(metrics[name])) for name in ("format", "label_mode"))
+    first = (setting.format, setting.example_length)
+    for heading, group in _groups(
+        sorted(found, key=lambda one: (_place(one) != first, formats.index(one.format), -one.num_shots))
+    ):
+        lines.append(Line(text=heading, heading=True))
+        lines += [_line(one) for one in sorted(group, key=lambda one: (one.num_shots, modes.index(one.label_mode)))]
     return lines
+
+
+def left_out(metrics: pd.DataFrame, model: str) -> int:
+    """Count the effects that the forest does not hold: those of other labels' demonstrations, and what is too many."""
+    every = findings(metrics, model)
+    return len(every) - sum(not line.heading for line in effect_lines(metrics, model))
+
+
+def _groups(found: Sequence[Finding]) -> Iterator[tuple[str, list[Finding]]]:
+    """Split effects by what is compared and where: labels by setting, then demonstrations by format, then spreads."""
+    kinds = {
+        LABELS: lambda one: "Gold minus other labels: " + _setting_words(one, shots=True),
+        DEMONSTRATIONS: lambda one: "Demonstrations: " + _setting_words(one),
+        FORMAT: lambda one: "Best minus worst format (never below 0)",
+    }
+    for factor, heading in kinds.items():
+        groups: dict[str, list[Finding]] = {}
+        for one in found:
+            if one.factor == factor:
+                groups.setdefault(heading(one), []).append(one)
+        yield from groups.items()
+
+
+def _setting_words(one: Finding, *, shots: bool = False) -> str:
+    parts = [one.format, length_words(one.example_length) if one.example_length else ""]
+    return ", ".join(filter(None, [*parts, shots_words(one.num_shots) if shots else ""]))
+
+
+def _place(one: Finding) -> tuple[str, int | None]:
+    return one.format, one.example_length
 
 
 def draw_forest(lines: list[Line], *, title: str, label: str, digits: int = 1) -> "Figure":
@@ -115,10 +147,15 @@ def draw_forest(lines: list[Line], *, title: str, label: str, digits: int = 1) -
     return figure
 
 
-def _line(row: Any, text: str, colour: str, marker: str) -> Line:
-    low, middle, high = (100 * float(value) for value in (row.low, row.estimate, row.high))
-    clear = leaves_out_zero(low, high)
-    return Line(text=text, low=low, middle=middle, high=high, colour=colour, marker=marker, clear=clear)
+def _line(one: Finding) -> Line:
+    low, middle, high = (100 * value for value in (one.low, one.estimate, one.high))
+    if one.factor == FORMAT:
+        text = ", ".join(filter(None, [shots_words(one.num_shots), length_words(one.example_length or math.nan)]))
+        colour, marker = "#0072B2", "D"
+    else:
+        text = one.comparison
+        colour, marker = label_mode_style(one.label_mode)
+    return Line(text=text, low=low, middle=middle, high=high, colour=colour, marker=marker, clear=one.clear)
 
 
 def _numbers(line: Line, digits: int) -> str:

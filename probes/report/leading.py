@@ -11,7 +11,7 @@ from probes.report.sections.ladder import PARTS
 from probes.report.selection import length_words
 from probes.report.verdict import number, points
 
-__all__ = ["elsewhere", "lead", "mode_words", "others", "phrase", "range_words", "signed"]
+__all__ = ["elsewhere", "lead", "mode_words", "others", "phrase", "range_words", "shots_words", "signed"]
 
 _MODES: dict[str, str] = {
     "random_marginal": "labels drawn at random by their frequency",
@@ -126,6 +126,11 @@ def mode_words(label_mode: str) -> str:
     return f"{label_mode} labels" if label_mode.isidentifier() else f"labels of mode {label_mode}"
 
 
+def shots_words(num_shots: int) -> str:
+    """Write a number of demonstrations; one is no plural."""
+    return f"{num_shots} shot{'s' if num_shots != 1 else ''}"
+
+
 def _subject(one: Finding) -> str:
     """What had no clear effect."""
     if one.factor == LABELS:
@@ -139,7 +144,7 @@ def _setting(known: Sequence[Finding]) -> str:
     length = next((one.example_length for one in known if one.example_length is not None), None)
     shots = known[0].num_shots
     parts = [f"format {format}" if format else "", "" if length is None else length_words(length)]
-    return ", ".join([*filter(None, parts), f"{shots} shot{'s' if shots != 1 else ''}"])
+    return ", ".join([*filter(None, parts), shots_words(shots)])
 
 
 def _largest(known: Sequence[Finding], moved: Sequence[Finding]) -> str:

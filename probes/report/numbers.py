@@ -63,6 +63,8 @@ _DIFFERENCES = frozenset(
 )
 """Metrics whose shares are points, not per cent."""
 
+_COLUMNS = ("metric", "of", "where", "estimate [90 % interval]", "its continuous twin", "prompts")
+
 _IN_THE_TWINS_COLUMN = ("gold_probability", "bayes_kl")
 
 
@@ -101,15 +103,17 @@ def table_html(table: pd.DataFrame) -> str:
             what = row.contrast or row.label_mode
             where = f"{row.num_shots} shots" + (f", {row.format}" if row.format else "")
             where += f", k = {row.example_length}" if not pd.isna(row.example_length) else ""
-            body.append(
-                f"<tr><td>{escape(name)}</td><td>{escape(what)}</td><td>{escape(where)}</td>"
-                f'<td class="n">{_value(row)}</td><td class="n">{_twin(row)}</td>'
-                f'<td class="n">{row.num_prompts}</td></tr>'
-            )
-    names = ("metric", "of", "where", "estimate [90 % interval]", "its continuous twin", "prompts")
-    head = f"<tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>"
-    columns = "".join(f'<col style="width:{share}%">' for share in (20, 17, 15, 20, 19, 9))
-    return f"<table><colgroup>{columns}</colgroup><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
+            cells = (escape(name), escape(what), escape(where), _value(row), _twin(row), str(row.num_prompts))
+            body.append(f"<tr>{''.join(map(_cell, _COLUMNS, cells))}</tr>")
+    head = f"<tr>{''.join(f'<th scope="col">{name}</th>' for name in _COLUMNS)}</tr>"
+    columns = "".join(f'<col style="width:{share}%">' for share in (18, 18, 17, 19, 19, 9))
+    written = f"<colgroup>{columns}</colgroup><thead>{head}</thead><tbody>{''.join(body)}</tbody>"
+    return f'<table class="stacked">{written}</table>'
+
+
+def _cell(name: str, text: str) -> str:
+    """A cell of HTML that knows its column, for screens too narrow for columns."""
+    return f'<td{' class="n"' if name in _COLUMNS[3:] else ""} data-name="{name}">{text}</td>'
 
 
 def _of_model(metrics: pd.DataFrame, model: str) -> pd.DataFrame:

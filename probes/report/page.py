@@ -1,6 +1,5 @@
 """The report page: one HTML file that holds everything it shows and asks nothing of any network."""
 
-import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,9 @@ from probes.headlines import told
 from probes.progress import phase
 from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import draw_all
+from probes.report.effects_table import effects_html
 from probes.report.limits import limits
+from probes.report.markup import figure_html, items, marked, written_table
 from probes.report.numbers import main_table, table_html
 from probes.report.section import Drawn, Material
 from probes.report.sections.comparison import Contest, contests, introduction
@@ -55,6 +56,7 @@ def write_report(folder: RunFolder) -> Path:
             write_whole(store / f"{_file_name(model, numbers[model])}_{drawn.name}.png", picture)
             figures.append((model, drawn, picture))
     said = told(material)
+    beside = _power(power_of_run(folder, material), folder.path) + _noticed(manifest)
     compared = read_comparison(folder, scores, everything)
     page = Template(_TEMPLATE.read_text()).substitute(
         title=escape(f"{manifest.get('task', 'run')}: what moved the model"),
@@ -62,12 +64,20 @@ def write_report(folder: RunFolder) -> Path:
         described=escape(str(manifest.get("description", ""))),
         facts=_facts(scores, manifest, subjects, references),
         warnings=_warnings(account, manifest, subjects),
-        power=_power(power_of_run(folder, material), folder.path),
-        answers="".join(_answer(answer, metrics, account) for answer in said),
-        figures="".join(_figure(*figure, several=len(subjects or references) > 1) for figure in figures)
+        answers="".join(
+            _answer(answer, metrics, account, _links(answer, numbers, figures) + (beside if place == 0 else ""))
+            for place, answer in enumerate(said)
+        ),
+        effects="".join(_effects(answer, numbers) for answer in said) or "<p>No two conditions can be compared.</p>",
+        figures="".join(
+            figure_html(
+                drawn, picture, name=f"{drawn.name}-{numbers[model] + 1}", model=model if len(numbers) > 1 else ""
+            )
+            for model, drawn, picture in figures
+        )
         or "<p>No two conditions of this run can be compared in a figure.</p>",
         comparison="" if compared is None else _comparison(compared, store),
-        limits=_list(limits(scores, metrics, account, manifest)),
+        limits=items(limits(scores, metrics, account, manifest)),
         table=table_html(main_table(asked_rows(metrics, material.probes))),
         table_note=escape(f"metrics.parquet holds all {len(everything):,} rows."),
         experiment=escape((folder.path / "experiment.toml").read_text()),
@@ -146,7 +156,7 @@ def _warnings(account: Account | None, manifest: dict, subjects: list[str]) -> s
         said.append(
             "This run holds reference models only. Their behaviour is known, so this page checks the lab itself."
         )
-    return "".join(f'<p class="warning">{_marked(text)}</p>' for text in said)
+    return "".join(f'<p class="warning">{marked(text)}</p>' for text in said)
 
 
 def _power(power: FoundPower | None, path: Path) -> str:
@@ -154,70 +164,64 @@ def _power(power: FoundPower | None, path: Path) -> str:
     if power is None:
         return ""
     command = power.command(path)
-    said = "".join(f"<p>{_marked(sentence)}</p>" for sentence in power.sentences())
+    said = "".join(f"<p>{marked(sentence)}</p>" for sentence in power.sentences())
     return f'<div class="power">{said}{f"<pre>{escape(command)}</pre>" if command else ""}</div>'
 
 
-def _answer(answer: Answer, metrics: pd.DataFrame, account: Account | None) -> str:
+def _noticed(manifest: dict) -> str:
+    """Point to what was noticed about the run's data."""
+    count = len(manifest.get("notices", ()))
+    if not count:
+        return ""
+    many = "One notice about the data of this run stands" if count == 1 else f"{count} notices about the data stand"
+    return f'<p class="note">{many} under <a href="#limits">what limits this</a>.</p>'
+
+
+def _answer(answer: Answer, metrics: pd.DataFrame, account: Account | None, beside: str) -> str:
     sentences = list(answer.sentences)
     setting = main_setting(metrics, answer.model)
     if setting is not None:
         sentences.append(concept_sentence(account, answer.model, setting))
-    entries = "".join(f"<dt>{escape(said.topic)}</dt><dd>{_marked(said.text)}</dd>" for said in sentences)
-    leading = "".join(
-        f'<p class="{"headline" if place == 0 else "beyond"}">{_marked(text)}</p>'
-        for place, text in enumerate(answer.leading)
-    )
-    return f'<section class="answer">{leading}<dl>{entries}</dl></section>'
+    entries = "".join(f"<dt>{escape(said.topic)}</dt><dd>{marked(said.text)}</dd>" for said in sentences)
+    leading = f'<p class="headline">{marked(answer.headline)}</p>'
+    leading += "".join(f'<p class="beyond">{marked(text)}</p>' for text in answer.leading[1:])
+    return f'<section class="answer">{leading}{beside}<dl>{entries}</dl></section>'
 
 
-def _figure(model: str, drawn: Drawn, picture: bytes, *, several: bool) -> str:
-    data = base64.b64encode(picture).decode("ascii")
-    text = f"{model}. {drawn.caption}" if several else drawn.caption
-    width = round(100 * drawn.figure.get_figwidth())
-    return (
-        f'<figure><img alt="{escape(drawn.title)}" width="{width}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{escape(text)}</figcaption></figure>"
-    )
+def _links(answer: Answer, numbers: dict[str, int], figures: Iterable[tuple[str, Drawn, bytes]]) -> str:
+    """Where the effects of all conditions stand on the page."""
+    number = numbers[answer.model] + 1
+    drawn = any(model == answer.model and one.name == "effects" for model, one, _ in figures)
+    links = [f'<a href="#effects-{number}">figure of effects</a>'] if drawn else []
+    links += [f'<a href="#all-effects-{number}">table of all {len(answer.found)} effects</a>'] if answer.found else []
+    return f'<p class="note">See {" and ".join(links)}.</p>' if links else ""
+
+
+def _effects(answer: Answer, numbers: dict[str, int]) -> str:
+    """A model's table of all effects."""
+    if not answer.found:
+        return ""
+    name = f'<h3 id="all-effects-{numbers[answer.model] + 1}">{escape(answer.model)}</h3>'
+    return name + effects_html(answer.found)
 
 
 def _comparison(compared: StoredComparison, store: Path) -> str:
     """The chapter on rival accounts; its figures are stored beside the others."""
     kind = ' class="warning"' if compared.trouble else ""
     told = "".join(_contest(contest, store) for contest in contests(compared))
-    return f"<h2>Rival accounts of the learning curves</h2><p{kind}>{_marked(introduction(compared))}</p>{told}"
+    return f"<h2>Rival accounts of the learning curves</h2><p{kind}>{marked(introduction(compared))}</p>{told}"
 
 
 def _contest(contest: Contest, store: Path) -> str:
-    said = f'<h3>{escape(contest.heading)}</h3><p class="verdict">{_marked(contest.verdict)}</p>'
-    said += f"<p>{_marked(contest.explained)}</p>"
+    said = f'<h3>{escape(contest.heading)}</h3><p class="verdict">{marked(contest.verdict)}</p>'
+    said += f"<p>{marked(contest.explained)}</p>"
     if len(contest.numbers):
-        said += _written_table(contest.numbers)
+        said += written_table(contest.numbers)
     if contest.drawn is not None:
         picture = png(contest.drawn.figure)
         write_whole(store / f"{contest.drawn.name}.png", picture)
-        said += _figure("", contest.drawn, picture, several=False)
-    return said + (_list(contest.notes) if contest.notes else "")
-
-
-def _written_table(table: pd.DataFrame) -> str:
-    """A table of text as HTML."""
-    head = "".join(f'<th scope="col">{_marked(name)}</th>' for name in table.columns)
-    rows = "".join(
-        f"<tr>{''.join(f'<td class="n">{_marked(str(value))}</td>' for value in row)}</tr>"
-        for row in table.itertuples(index=False)
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-
-
-def _marked(text: str) -> str:
-    """Escape a sentence; what stands in backticks becomes code, and a number keeps its per cent sign."""
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
-    return re.sub(r"(\d) %(?! interval)", "\\1\N{NO-BREAK SPACE}%", text)
-
-
-def _list(sentences: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{_marked(sentence)}</li>' for sentence in sentences)}</ul>"
+        said += figure_html(contest.drawn, picture, name=contest.drawn.name)
+    return said + (items(contest.notes) if contest.notes else "")
 
 
 def _provenance(manifest: dict) -> str:

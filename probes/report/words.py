@@ -1,5 +1,6 @@
 """The answer in plain words: what moved each model, by how much, how sure. Words never say more than the numbers."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from probes.report.factors import format_spreads, here, label_effect, label_gaps, shots_gains
 from probes.report.findings import Finding, findings
-from probes.report.leading import elsewhere, lead, others
+from probes.report.leading import elsewhere, lead, mode_words, others, shots_words
 from probes.report.section import Material, Sentence, listed
 from probes.report.sections.catalogue import SECTIONS, sentences_of
 from probes.report.selection import Setting, at, headline_mode, length_words, main_setting, split_models
@@ -141,18 +142,17 @@ def _labels(metrics: pd.DataFrame, model: str, setting: Setting, chance: float |
     if mode is None:
         return ""
     effect = effect_of(rows[rows["label_mode"] == mode].iloc[0], "labels")
-    text = f"Replacing gold labels by those of mode “{mode}”: " if mode != "random" else "Right labels: "
-    replaced = "replacing gold labels by random ones" if mode == "random" else "this"
-    where = f" at {effect.num_shots} shots"
-    text += _moved(effect, up=f"{replaced} cost {model}", down=f"{replaced} gained {model}", where=where)
+    words = mode_words(mode)
+    text = f"{words[0].upper()}{words[1:]} against gold labels, {shots_words(effect.num_shots)}{_where(setting)}: "
+    text += _moved(effect, model, sign=-1)
     text += _twin(label_gaps(metrics, model, setting, "gold_probability", setting.num_shots), mode, effect)
     others = [effect_of(row, str(row["label_mode"])) for _, row in rows.iterrows() if row["label_mode"] != mode]
-    clear = [f"{e.factor} {_cost(e)}" for e in others if e.clear and e.known]
-    unclear = [e.factor for e in others if e.known and not e.clear]
+    clear = [f"{mode_words(e.factor)} {_lost(e)}" for e in others if e.clear and e.known]
+    unclear = [mode_words(e.factor) for e in others if e.known and not e.clear]
     if clear:
-        text += f" Other ways of making labels with a clear effect: {listed(clear)}."
+        text += f" Other labels with a clear effect there: {listed(clear)}."
     if unclear:
-        text += f" No clear effect: {listed(unclear)}."
+        text += f" No clear effect there: {listed(unclear)}."
     slope = here(at(metrics, "label_correctness_slope", model=model, score="accuracy"), setting)
     slope = slope[slope["num_shots"] == setting.num_shots]
     if not slope.empty and (found := effect_of(slope.iloc[0], "slope")).known:
@@ -171,7 +171,7 @@ def _demonstrations(metrics: pd.DataFrame, model: str, setting: Setting, chance:
     effect = effect_of(row, "demonstrations")
     fewest = str(row["contrast"]).split(" − ")[-1].removesuffix(" shots")
     text = f"{effect.num_shots} shots against {'none' if fewest == '0' else fewest}, gold labels{_where(setting)}: "
-    text += _moved(effect, up=f"{model} gained", down=f"{model} lost")
+    text += _moved(effect, model)
     lengths = at(metrics, "shots_gain", model=model, score="accuracy", label_mode="gold", format=setting.format)
     most = lengths.sort_values("num_shots").groupby("example_length").tail(1).sort_values("example_length")
     if len(most) > 1:
@@ -221,7 +221,8 @@ def _bayes(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | 
     effect = effect_of(rows.iloc[0], "bayes")
     if not effect.known:
         return f"The gap to exact Bayes has no interval{_because(effect)}."
-    text = f"Against exact Bayes it {'loses' if effect.estimate >= 0 else 'gains'} {points(effect.size[0])} points"
+    size = points(effect.size[0])
+    text = f"Against exact Bayes it {_verb(-effect.estimate, 'gains', 'loses', 'differs by')} {size} points"
     text += f" at {setting.num_shots} shots ({interval_words(*effect.size[1:])})"
     text += "." if effect.clear else ": no clear gap."
     kl = here(at(metrics, "bayes_kl", model=model, label_mode="gold"), setting)
@@ -241,31 +242,48 @@ def _headline_row(rows: pd.DataFrame, setting: Setting) -> pd.Series | None:
     return rows[rows["num_shots"] == shots].iloc[0]
 
 
-def _moved(effect: Effect, *, up: str, down: str, where: str = "") -> str:
-    """Say how far accuracy moved; `up` opens the sentence where the estimate is 0 or more, `down` where it is less."""
+def _moved(effect: Effect, model: str, *, sign: int = 1) -> str:
+    """Say how far accuracy moved, and which way; `sign` −1 turns the effect around."""
+    if math.isnan(effect.estimate):
+        return f"by how much the accuracy of {model} changed is not known{_because(effect)}."
     size, low, high = effect.size
-    text = f"{up if effect.estimate >= 0 else down} {points(size)} points of accuracy{where}"
+    text = f"{model} {_verb(sign * effect.estimate, 'gained', 'lost', 'changed by')} {points(size)} points of accuracy"
     if not effect.known:
         return f"{text}, without an interval{_because(effect)}."
     return f"{text} ({interval_words(low, high)}){'' if effect.clear else ': no clear effect'}{_because(effect)}."
 
 
-def _cost(effect: Effect) -> str:
+def _verb(change: float, up: str, down: str, flat: str) -> str:
+    """Which way a number went; what is written as 0.0 went no way."""
+    if points(change) in ("0.0", "missing"):
+        return flat
+    return up if change > 0 else down
+
+
+def _lost(effect: Effect) -> str:
     size, low, high = effect.size
-    return f"{'cost' if effect.estimate >= 0 else 'gained'} {points(size)} ({points(low)} to {points(high)})"
+    return (
+        f"{_verb(-effect.estimate, 'gained', 'lost', 'changed it by')} {points(size)} ({points(low)} to {points(high)})"
+    )
 
 
 def _twin(rows: pd.DataFrame, mode: str, effect: Effect) -> str:
-    """Say what the continuous twin says, which has no steps."""
+    """Say what the continuous twin did, which has no steps; "too" is said only where both are clear and go one way."""
     rows = rows[rows["label_mode"] == mode]
     if rows.empty or not (twin := effect_of(rows.iloc[0], "twin")).known or not effect.known:
         return ""
-    numbers = f"{points(-twin.estimate, signed=True)} points ({interval_words(-twin.high, -twin.low)})"
-    if twin.clear == effect.clear:
-        same = not twin.clear or (twin.estimate > 0) == (effect.estimate > 0)
-        return f" The gold label's probability {'agrees, changing by' if same else 'goes the other way, by'} {numbers}."
-    state = "does change, by" if twin.clear else "shows no clear effect:"
-    return f" The gold label's probability, which has no steps, {state} {numbers}."
+    change = -twin.estimate
+    numbers = f"{points(change, signed=True)} points ({interval_words(-twin.high, -twin.low)})"
+    subject = " The gold label's probability"
+    if not twin.clear:
+        either = " either" if not effect.clear else ""
+        return f"{subject} changed by {numbers}: no clear effect{either}."
+    size, low, high = twin.size
+    numbers = f"{points(size)} points ({interval_words(low, high)})"
+    if not effect.clear:
+        return f"{subject}, which has no steps, did {_verb(change, 'rise', 'fall', 'change')}, by {numbers}."
+    same = (twin.estimate > 0) == (effect.estimate > 0)
+    return f"{subject} {_verb(change, 'rose', 'fell', 'moved')} {'too' if same else 'instead'}, by {numbers}."
 
 
 def _because(effect: Effect) -> str:
