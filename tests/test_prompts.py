@@ -15,11 +15,13 @@ from icl.prompts.alike import reading_key
 from icl.prompts.audit import twin_notices
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.demonstrations import Demonstrations, draw_episodes, find_query
+from icl.prompts.endings import begin_one_another
 from icl.prompts.formats import FORMATS, get_format
-from icl.prompts.label_modes import LABEL_MODES, RANDOM_WORDS, SYMBOLS, parse_label_mode, relabel, shown_words
+from icl.prompts.label_modes import LABEL_MODES, label_words, parse_label_mode, relabel, shown_words
 from icl.prompts.ood import draw_ood
 from icl.prompts.render import CONTENT_FREE, content_free, label_prior, render, render_channel
 from icl.prompts.seeds import Seeds, stream
+from icl.prompts.stand_ins import RANDOM_WORDS, SYMBOLS
 from icl.tasks.corpus import Corpus
 from icl.tasks.task import Example, Task
 
@@ -101,9 +103,6 @@ def test_random_words_stand_in_demonstrations_only(colours, method):
     assert not {label for label in SPACE if f"A: {label}" in strange.text}
     assert strange.demonstrations.num_wrong_shown is None
     assert [p.text for p in gold.parts if p.kind == "input"] == [p.text for p in strange.parts if p.kind == "input"]
-    many = tuple(f"label {i:03d}" for i in range(40))
-    with pytest.raises(UserError, match="'random_words' has 33 words, but the task has 40 labels"):
-        shown_words(parse_label_mode("random_words"), dict(zip(many, many)), rng=np.random.default_rng(0))
 
 
 def test_random_labels_are_uniform_and_marginal_ones_follow_the_pool():
@@ -311,10 +310,42 @@ def test_symbols_rename_demonstrations_and_candidates_alike(colours):
             assert [c.text for c in prompt.candidates] == [f" {symbol}" for symbol in SYMBOLS[:3]]
 
 
-def test_more_labels_than_symbols_are_refused():
+def many_labels(count: int) -> dict[str, str]:
+    return {label: label for label in (f"label {i:03d}" for i in range(count))}
+
+
+def test_there_are_words_for_150_labels_and_none_begins_another():
+    for words in (SYMBOLS, RANDOM_WORDS):
+        assert len(words) >= 200
+        assert len(set(words)) == len(words)
+        assert begin_one_another(words) == []
+        assert all(word.isascii() and word.islower() and word.isalpha() for word in words)
+    labels = many_labels(150)
+    assert list(label_words(parse_label_mode("symbols"), tuple(labels)).values()) == list(SYMBOLS[:150])
+    drawn = shown_words(parse_label_mode("random_words"), labels, rng=np.random.default_rng(0))
+    assert len(set(drawn.values())) == 150
+    assert set(drawn.values()) <= set(RANDOM_WORDS)
+
+
+def test_more_labels_than_words_are_refused():
+    with pytest.raises(UserError, match="'random_words' has 208 words, but the task has 300 labels"):
+        shown_words(parse_label_mode("random_words"), many_labels(300), rng=np.random.default_rng(0))
+    with pytest.raises(UserError, match="'symbols' has 200 words, but the task has 300 labels"):
+        label_words(parse_label_mode("symbols"), tuple(many_labels(300)))
+
+
+def test_words_of_earlier_runs_stay_what_they_were():
+    """As drawn when there were ten symbols and 33 nouns."""
+    assert SYMBOLS[:10] == ("foo", "bar", "qux", "zig", "lop", "wem", "dax", "tuv", "mip", "kez")
+    drawn = shown_words(parse_label_mode("random_words"), dict.fromkeys(SPACE, ""), rng=np.random.default_rng(0))
+    assert tuple(drawn.values()) == ("candle", "kettle", "yogurt")
+
+
+@pytest.mark.parametrize("mode", ["symbols", "random_words"])
+def test_other_words_for_ginc_are_refused(mode):
     task = GincTask(family=default_family(), example_length=3)
-    with pytest.raises(UserError, match="'symbols' has 10 words, but the task has 50 labels"):
-        build_prompts(task, conditions("symbols", shots=(2,), formats=("ginc",)), selection())
+    with pytest.raises(UserError, match=f"label mode '{mode}' writes words, but GINC has tokens only; leave it out"):
+        build_prompts(task, conditions(mode, shots=(2,), formats=("ginc",)), selection())
 
 
 def test_a_ginc_prompt_is_the_papers_token_sequence():

@@ -277,6 +277,8 @@ def _rotated(query: Example, places: int) -> Example:
 def _check(condition: Condition, task: Task | GincTask, format: Format, selection: Selection) -> None:
     """Refuse a condition that does not fit the task."""
     choices = isinstance(task, Task) and task.is_multiple_choice
+    if isinstance(task, GincTask) and condition.label_mode.name in ("symbols", "random_words"):
+        raise UserError(f"label mode '{condition.label_mode}' writes words, but GINC has tokens only; leave it out.")
     if not choices:
         check_words(format, label_words(condition.label_mode, task.answers), task.name, method=condition.method)
     if condition.method == "channel" and isinstance(task, GincTask):

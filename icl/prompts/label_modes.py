@@ -8,12 +8,11 @@ import numpy as np
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.demonstrations import Demonstrations
+from icl.prompts.stand_ins import FIRST_RANDOM_WORDS, RANDOM_WORDS, SYMBOLS
 
 __all__ = [
     "LABEL_MODES",
     "LABEL_MODE_MEANINGS",
-    "RANDOM_WORDS",
-    "SYMBOLS",
     "LabelMode",
     "fits_choices",
     "label_words",
@@ -21,16 +20,6 @@ __all__ = [
     "relabel",
     "shown_words",
 ]
-
-SYMBOLS = ("foo", "bar", "qux", "zig", "lop", "wem", "dax", "tuv", "mip", "kez")
-"""Words that stand for labels in mode `symbols`; none is a prefix of another."""
-
-RANDOM_WORDS = (
-    *("apple", "bridge", "candle", "desert", "engine", "feather", "garden", "hammer", "island", "jacket", "kettle"),
-    *("lantern", "marble", "needle", "orchard", "pencil", "quarry", "ribbon", "saddle", "timber", "umbrella", "velvet"),
-    *("window", "yogurt", "zebra", "anchor", "basket", "carpet", "drawer", "elbow", "funnel", "goose", "harbour"),
-)
-"""Common nouns that stand in demonstrations in mode `random_words`; none is a prefix of another."""
 
 type Labels = tuple[str, ...]
 
@@ -284,8 +273,12 @@ def shown_words(label_mode: LabelMode, words: Mapping[str, str], *, rng: np.rand
     """
     if label_mode.name != "random_words":
         return dict(words)
-    free = [word for word in RANDOM_WORDS if word not in {written.lower() for written in words.values()}]
-    if len(words) > len(free):
+    taken = {written.lower() for written in words.values()}
+    for some in (RANDOM_WORDS[:FIRST_RANDOM_WORDS], RANDOM_WORDS):
+        free = [word for word in some if word not in taken]
+        if len(words) <= len(free):
+            break
+    else:
         raise UserError(
             f"label mode 'random_words' has {len(free)} words, but the task has {len(words)} labels; leave this mode "
             "out."
