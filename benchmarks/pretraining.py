@@ -18,8 +18,9 @@ from transformers.utils import logging
 import probes.pretrain.train as training
 from icl.ginc.family import GincFamily, default_family
 from probes.pretrain.documents import training_batches, training_windows, validation_documents
-from probes.pretrain.models import bfloat16_pays, build_model
+from probes.pretrain.models import build_model
 from probes.pretrain.options import PretrainOptions
+from probes.scorers.huggingface_precision import has_fast
 
 type Curve = list[tuple[int, float, float]]
 """Tokens, CPU seconds of training alone, validation loss."""
@@ -32,7 +33,7 @@ def main() -> None:
     family = default_family()
     options = PretrainOptions(tokens=tokens, windows=((1.0, window),), device="cpu")
     logging.disable_progress_bar()
-    bfloat16 = bfloat16_pays(torch.device("cpu"))
+    bfloat16 = has_fast(torch.bfloat16, torch.device("cpu"))
     runs = {"icl": _ours(family, options)}
     for name, half in (("Trainer, bfloat16", True), ("Trainer, float32", False)):
         if bfloat16 or not half:
@@ -120,7 +121,7 @@ def _trainer(family: GincFamily, options: PretrainOptions, *, bfloat16: bool) ->
             if state.global_step % max(1, len(schedule) // 50) and state.global_step < len(schedule):
                 return
             now = time.process_time()
-            loss = training._validation_loss(model, validation, options)
+            loss = training._validation_loss(model, validation, training.find_dtype(options, validation.device))
             tokens = state.global_step * schedule[0][0] * schedule[0][1]
             curve.append((tokens, now - clock["began"] - spent, loss))
             spent += time.process_time() - now

@@ -37,6 +37,7 @@ def test_answers_come_back_as_they_were_kept(tiny_lm, empty_cache):
         assert cache.look_up(["a"]) == {}
 
 
+@pytest.mark.filterwarnings("ignore:this device")  # one without instructions for bfloat16 says so
 def test_another_precision_or_tokenizer_is_another_key(tiny_lm, empty_cache):
     keys = set()
     for options in ({}, {"dtype": "bfloat16"}):

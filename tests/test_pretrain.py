@@ -1,12 +1,14 @@
 """Pretraining learns, repeats itself, goes on after a kill as if nothing had happened; its checkpoints score."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+import probes.pretrain.train as training
 from icl.errors import UserError
 from icl.ginc.exact import infer
 from icl.ginc.family import default_family, load_family, sample_family
@@ -20,6 +22,7 @@ from probes.pretrain.models import build_model, hidden_matrices, use_fast_attent
 from probes.pretrain.options import ARCHITECTURES, DOCUMENTS, PretrainOptions
 from probes.pretrain.train import pretrain
 from probes.runs.folder import RunFolder
+from probes.scorers import huggingface_precision
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.huggingface_source import shipped_models
 
@@ -113,6 +116,33 @@ def test_a_killed_training_goes_on_to_the_same_weights(architecture, tmp_path):
     next((tmp_path / "unfinished").glob("*.safetensors")).write_bytes(b"damaged")
     with pytest.raises(UserError, match="cannot be read .* delete the folder and start anew"):
         pretrain(default_family(), options, folder=tmp_path)
+
+
+@pytest.mark.parametrize("has_bfloat16", [False, True])
+def test_a_training_that_is_resumed_on_another_processor_keeps_its_precision(has_bfloat16, tmp_path, monkeypatch):
+    def on_a_processor(with_bfloat16: bool) -> None:
+        fast = (torch.float32, torch.bfloat16)[: 1 + with_bfloat16]
+        for module in (training, huggingface_precision):
+            monkeypatch.setattr(module, "has_fast", lambda dtype, device: dtype in fast)
+
+    def kill(point):
+        if point.tokens > options.tokens / 2:  # a state was saved at the points before
+            raise KeyboardInterrupt
+
+    began_in = ("float32", "bfloat16")[has_bfloat16]
+    options = replace(TINY, tokens=8_000)
+    whole, record = pretrain(default_family(), replace(options, dtype="float32"))
+    assert record["dtype"] == "float32"
+    on_a_processor(has_bfloat16)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(default_family(), options, progress=kill, folder=tmp_path, save_every=0.0)
+    on_a_processor(not has_bfloat16)
+    slow = pytest.warns(UserWarning, match="no instructions for bfloat16, .* many times slower than float32")
+    with slow if has_bfloat16 else nullcontext():
+        resumed, record = pretrain(default_family(), options, folder=tmp_path)
+    assert record["dtype"] == began_in
+    if not has_bfloat16:
+        same_weights(whole, resumed)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])

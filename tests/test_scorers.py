@@ -25,6 +25,7 @@ from icl.prompts.render import Part, render
 from icl.prompts.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.task import Example
+from probes.scorers import huggingface_precision
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.controls import CONTROLS
 from probes.scorers.huggingface import HuggingFaceScorer
@@ -152,11 +153,41 @@ def test_channel_scores_are_those_of_the_input_behind_each_label(tiny_lm):
     np.testing.assert_allclose(scores, plain_scores(tiny_lm, prompts), atol=1e-4, rtol=0)
 
 
+@pytest.mark.filterwarnings("ignore:this device")  # one without instructions for bfloat16 says so
 def test_reduced_precision_is_measured_against_float32(tiny_lm, prompts):
     found = HuggingFaceScorer(str(tiny_lm), dtype="bfloat16").precision_check(prompts[:5])
     assert found["prompts"] == 5
     assert 0 < found["mean_difference_nats"] <= found["largest_difference_nats"] < 5
     assert HuggingFaceScorer(str(tiny_lm)).precision_check(prompts[:5]) == {}
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_precision_that_is_slow_here_is_said_so(tiny_lm, dtype, monkeypatch):
+    monkeypatch.setattr(huggingface_precision, "_onednn_takes", lambda dtype: False)
+    with pytest.warns(UserWarning, match=rf"^this device \(cpu\) has no instructions for {dtype}, .* --dtype float32"):
+        HuggingFaceScorer(str(tiny_lm), dtype=dtype, device="cpu")
+    HuggingFaceScorer(str(tiny_lm), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("units", "fast"),
+    [
+        ({"avx2": True}, ()),
+        ({"avx2": True, "avx512_f": True}, ()),  # oneDNN takes bfloat16 there, but converts it
+        ({"avx512_bf16": True}, (torch.bfloat16,)),
+        ({"avx512_bf16": True, "avx512_fp16": True}, (torch.bfloat16, torch.float16)),
+        ({"amx_tile": True}, (torch.bfloat16,)),
+    ],
+)
+def test_only_a_processor_with_instructions_for_it_has_a_fast_precision(units, fast, monkeypatch):
+    monkeypatch.setattr(huggingface_precision, "_onednn_takes", lambda dtype: True)
+    monkeypatch.setattr(huggingface_precision.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
+    cpu = torch.device("cpu")
+    known = (torch.float32, torch.bfloat16, torch.float16)
+    assert [huggingface_precision.has_fast(dtype, cpu) for dtype in known] == [
+        dtype in (torch.float32, *fast) for dtype in known
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from icl.ginc.family import GincFamily
 from probes.pretrain.lstm import LstmConfig, LstmForCausalLM
 from probes.pretrain.options import PretrainOptions
 
-__all__ = ["bfloat16_pays", "build_model", "hidden_matrices", "use_fast_attention", "use_plain_attention"]
+__all__ = ["build_model", "hidden_matrices", "use_fast_attention", "use_plain_attention"]
 
 _FLOAT32_ATTENTION = "causal_float32"
 
@@ -67,16 +67,6 @@ def hidden_matrices(model: PreTrainedModel) -> list[torch.nn.Parameter]:
     outside = {id(p) for p in (*model.get_input_embeddings().parameters(), *model.lm_head.parameters())}
     named = model.named_parameters()
     return [p for name, p in named if p.ndim == 2 and id(p) not in outside and "wpe" not in name]
-
-
-def bfloat16_pays(device: torch.device) -> bool:
-    """Say whether a device multiplies bfloat16 matrices faster than float32 ones."""
-    if device.type == "cpu":
-        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    if device.type != "cuda":
-        return False
-    with torch.cuda.device(device):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def use_fast_attention(model: PreTrainedModel, device: torch.device) -> None:

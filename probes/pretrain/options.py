@@ -56,7 +56,8 @@ class PretrainOptions:
     device : str
         Where to train: "auto", "cpu", "cuda", …
     dtype : str
-        Of the matrix products; weights stay float32. "auto" takes bfloat16 where the device has instructions for it.
+        Of the matrix products; weights stay float32. "auto" takes bfloat16 where the device has instructions for it; a
+        training that is resumed keeps what it began with.
     """
 
     architecture: str = "llama"

@@ -14,12 +14,13 @@ from transformers import PreTrainedModel
 from icl.errors import UserError
 from icl.ginc.family import GincFamily
 from probes.pretrain.documents import bayes_loss, training_batches, training_windows, validation_documents
-from probes.pretrain.models import bfloat16_pays, build_model, hidden_matrices, use_fast_attention, use_plain_attention
+from probes.pretrain.models import build_model, hidden_matrices, use_fast_attention, use_plain_attention
 from probes.pretrain.options import PretrainOptions
 from probes.pretrain.unfinished import read_unfinished, write_unfinished
+from probes.scorers.huggingface_precision import has_fast, warn_of_slow
 from probes.scorers.huggingface_source import find_device
 
-__all__ = ["TrainingPoint", "pretrain"]
+__all__ = ["TrainingPoint", "find_dtype", "pretrain"]
 
 _POINTS = 50
 """Points of the loss curve."""
@@ -63,8 +64,8 @@ def pretrain(
     Returns
     -------
     model, record
-        The record holds options, loss curve, and the validation loss of exact Bayes on the same documents, below
-        which no model can come but by chance.
+        The record holds options, precision, loss curve, and the validation loss of exact Bayes on the same documents,
+        below which no model can come but by chance.
 
     Raises
     ------
@@ -79,6 +80,8 @@ def pretrain(
     resumed = read_unfinished(folder, model, optimisers, family, options) if folder else None
     curve = [] if resumed is None else [TrainingPoint(**point) for point in resumed.curve]
     step = 0 if resumed is None else resumed.step
+    dtype = (resumed and resumed.dtype) or find_dtype(options, device)
+    warn_of_slow(dtype, device)
     schedule = training_windows(options)
     validation = validation_documents(family, options)
     use_fast_attention(model, device)
@@ -88,7 +91,7 @@ def pretrain(
     seconds_before = curve[-1].seconds if curve else 0.0
     for windows in training_batches(family, options, first_step=step):
         _set_rate(optimisers, _rate(step, len(schedule), options))
-        recent.append(_train_step(model, optimisers, torch.as_tensor(windows, device=device), options))
+        recent.append(_train_step(model, optimisers, torch.as_tensor(windows, device=device), dtype))
         step += 1
         if step % points and step < len(schedule):
             continue
@@ -96,7 +99,7 @@ def pretrain(
             tokens=sum(count * length for count, length in schedule[:step]),
             seconds=round(seconds_before + time.perf_counter() - began, 1),
             train_loss=round(float(torch.stack(recent).mean()), 4),
-            validation_loss=round(_validation_loss(model, torch.as_tensor(validation, device=device), options), 4),
+            validation_loss=round(_validation_loss(model, torch.as_tensor(validation, device=device), dtype), 4),
         )
         recent = []
         if not math.isfinite(point.validation_loss):
@@ -108,11 +111,12 @@ def pretrain(
         if progress:
             progress(point)
         if folder and time.perf_counter() - saved >= save_every:
-            write_unfinished(folder, model, optimisers, family, options, step=step, curve=curve)
+            write_unfinished(folder, model, optimisers, family, options, dtype=dtype, step=step, curve=curve)
             saved = time.perf_counter()
     use_plain_attention(model)
     return model.eval(), {
         "options": asdict(options),
+        "dtype": str(dtype).removeprefix("torch."),
         "family": family.fingerprint,
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": curve[-1].seconds,
@@ -123,11 +127,18 @@ def pretrain(
     }
 
 
+def find_dtype(options: PretrainOptions, device: torch.device) -> torch.dtype:
+    """Choose the precision of matrix products for a new training."""
+    if options.dtype == "auto":
+        return torch.bfloat16 if has_fast(torch.bfloat16, device) else torch.float32
+    return getattr(torch, options.dtype)
+
+
 def _train_step(
-    model: PreTrainedModel, optimisers: list[torch.optim.Optimizer], windows: Tensor, options: PretrainOptions
+    model: PreTrainedModel, optimisers: list[torch.optim.Optimizer], windows: Tensor, dtype: torch.dtype
 ) -> Tensor:
     """Take one step and return its loss, a scalar on the device."""
-    loss = _loss(model, windows, options)
+    loss = _loss(model, windows, dtype)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimiser in optimisers:
@@ -160,19 +171,17 @@ def _set_rate(optimisers: list[torch.optim.Optimizer], share: float) -> None:
             group["lr"] = group["peak_rate"] * share
 
 
-def _loss(model: PreTrainedModel, windows: Tensor, options: PretrainOptions) -> Tensor:
+def _loss(model: PreTrainedModel, windows: Tensor, dtype: torch.dtype) -> Tensor:
     """Mean cross-entropy in nats of every token behind the first column."""
     windows = windows.long()
-    device = windows.device
-    bfloat16 = options.dtype == "bfloat16" or (options.dtype == "auto" and bfloat16_pays(device))
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16):
+    with torch.autocast(windows.device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
         logits = model(input_ids=windows[:, :-1], use_cache=False).logits
     return cross_entropy(logits.flatten(0, 1).float(), windows[:, 1:].flatten())
 
 
 @torch.inference_mode()
-def _validation_loss(model: PreTrainedModel, windows: Tensor, options: PretrainOptions) -> float:
+def _validation_loss(model: PreTrainedModel, windows: Tensor, dtype: torch.dtype) -> float:
     model.eval()
-    losses = [_loss(model, part, options) for part in windows.split(_VALIDATION_BATCH)]
+    losses = [_loss(model, part, dtype) for part in windows.split(_VALIDATION_BATCH)]
     model.train()
     return float(torch.stack(losses).mean())

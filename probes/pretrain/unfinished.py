@@ -25,13 +25,15 @@ UNFINISHED = "unfinished"
 """Folder inside the checkpoint's, there only while training lasts."""
 
 _PROGRESS = "progress.json"
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """How far a training came."""
+    """How far a training came, and in which precision; None in states of versions that did not write it down."""
 
     step: int
+    dtype: torch.dtype | None
     curve: list[dict]
 
 
@@ -42,6 +44,7 @@ def write_unfinished(
     family: GincFamily,
     options: PretrainOptions,
     *,
+    dtype: torch.dtype,
     step: int,
     curve: "list[TrainingPoint]",
 ) -> None:
@@ -57,6 +60,7 @@ def write_unfinished(
     progress = {
         "options": asdict(options),
         "family": family.fingerprint,
+        "dtype": str(dtype).removeprefix("torch."),
         "step": step,
         "state": state_file.name,
         "curve": [asdict(point) for point in curve],
@@ -98,6 +102,7 @@ def read_unfinished(
                 f"{folder} holds an unfinished training with another {', '.join(differing)}; repeat its command, or "
                 "choose another --out."
             )
+        dtype = _DTYPES.get(progress.get("dtype"))
         model.load_state_dict(_below("model.", tensors))
         for number, optimiser in enumerate(optimisers):
             _load_optimiser(optimiser, _below(f"optimiser.{number}.", tensors))
@@ -108,7 +113,7 @@ def read_unfinished(
             f"the unfinished training in {folder} cannot be read ({str(error).splitlines()[0]}); delete the folder and "
             "start anew, or choose another --out."
         ) from error
-    return Unfinished(step=progress["step"], curve=progress["curve"])
+    return Unfinished(step=progress["step"], dtype=dtype, curve=progress["curve"])
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -25,6 +25,7 @@ from probes.scorers.huggingface_attention import use_branching_attention
 from probes.scorers.huggingface_check import checked_length, why_read_whole
 from probes.scorers.huggingface_labels import check_labels, control_notices
 from probes.scorers.huggingface_memory import free_memory, pass_limits
+from probes.scorers.huggingface_precision import warn_of_slow
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
 from probes.scorers.huggingface_tokens import TokenisedCandidate, cut_lines, most_tokens, tokenise, tokenizer_digest
@@ -96,6 +97,7 @@ class HuggingFaceScorer(Scorer):
         self.chat = chat
         self._dtype = _dtype(dtype)
         self._device = find_device(device)
+        warn_of_slow(self._dtype, self._device)
         self._options = {"revision": self.source.revision, "trust_remote_code": trust_remote_code}
         self._why_whole: str | None = None
         self._checked_length = 0
