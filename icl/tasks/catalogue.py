@@ -11,7 +11,7 @@ from icl.tasks.min2022 import MIN_PREFIX, load_min_task
 from icl.tasks.min2022_sets import MIN_SETS
 from icl.tasks.task import Task
 
-__all__ = ["load_task"]
+__all__ = ["load_task", "names_file"]
 
 
 def load_task(
@@ -50,7 +50,7 @@ def load_task(
     if name.startswith(MIN_PREFIX):
         set_name, _, template = name.partition("@")
         return load_min_task(set_name, template=template or "minimal")
-    is_file = _looks_like_file(name)
+    is_file = names_file(name)
     if is_file or "/" in name:
         return (load_file if is_file else load_hub)(
             name,
@@ -63,10 +63,15 @@ def load_task(
     raise unknown_name("task", name, [*BUILTIN_TASKS, *also_known, *meant])
 
 
-def _looks_like_file(name: str) -> bool:
-    """Tell a path from a Hub name: it exists, ends like a data file, or is written as no Hub name can be."""
+def names_file(name: str, folder: Path = Path()) -> bool:
+    """Tell a path, seen from `folder`, from other names of tasks.
+
+    It exists, ends like a data file, or is written as no data set on the Hub can be.
+    """
     path = Path(name)
-    if name and path.expanduser().exists():
+    if name in BUILTIN_TASKS or name.startswith(MIN_PREFIX):
+        return False
+    if name and (folder / path.expanduser()).exists():
         return True
     if path.suffix.lower() in {*READERS, *OTHER_DATA_ENDINGS}:
         return True

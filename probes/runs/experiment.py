@@ -1,5 +1,6 @@
 """What was asked: an experiment as a record, and as a TOML file."""
 
+import json
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -7,8 +8,13 @@ from typing import Any
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.render import METHODS
+from icl.tasks.text import unreadable
+from probes.runs import located
 
-__all__ = ["Experiment", "read_experiment", "write_experiment"]
+__all__ = ["Experiment", "changed_entries", "is_portable", "read_experiment", "write_experiment"]
+
+_NOTE = "# Relative paths are taken from this file's folder."
+"""First line of experiment files that the lab writes; those without it in a run folder are of an earlier lab."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,9 @@ class Experiment:
         ε of exact Bayes.
     dtype, device, revision, chat, trust_remote_code
         Passed to the Hugging Face scorer.
+    digests : tuple of str, or None
+        ``NAME#DIGEST`` of the files that task, corpus and family must be; None takes them as they are. Set in the
+        record of a run, so that another file of the same name is never asked in its place.
     """
 
     models: tuple[str, ...]
@@ -94,14 +103,21 @@ class Experiment:
     revision: str | None = None
     chat: bool = False
     trust_remote_code: bool = False
+    digests: tuple[str, ...] | None = None
 
     def __post_init__(self):
         for name in ("queries", "demonstration_sets"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}.")
         for field in fields(self):
-            if getattr(self, field.name) == ():
+            value = getattr(self, field.name)
+            if value == ():
                 raise UserError(f"{field.name} is empty; name at least one, or leave it out for the default.")
+            for text in value if isinstance(value, tuple) else (value,):
+                if isinstance(text, str) and (fault := unreadable(text)):
+                    raise UserError(
+                        f"{field.name} {text!a} holds {fault}; rename the file or folder, or write it otherwise."
+                    )
         for name, least in (("label_draws", 1), ("option_orders", 1), ("orders", 0), ("budget", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -127,16 +143,20 @@ class Experiment:
 
 
 def read_experiment(path: Path) -> Experiment:
-    """Read an experiment from TOML; lists become tuples.
+    """Read an experiment from TOML; lists become tuples, and paths lead from the working folder.
+
+    In the file relative paths are taken from its own folder.
 
     Raises
     ------
     UserError
-        If the file is missing or no TOML, a key is unknown, a needed one is missing, or a value has the wrong type.
+        If the file is missing or no TOML, a key is unknown, a needed one is missing, or a value has the wrong type; or
+        if a path leads nowhere from the file's folder but would from the working folder.
     """
     path = Path(path)
     try:
-        given = tomllib.loads(path.read_text())
+        text = path.read_text(encoding="utf-8-sig")
+        given = tomllib.loads(text)
     except OSError as error:
         raise UserError(f"experiment {path} cannot be read ({error.strerror}); name a .toml file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -153,17 +173,47 @@ def read_experiment(path: Path) -> Experiment:
     for name, value in values.items():
         if not _fits(value, known[name]):
             raise UserError(f"{name} in experiment {path.name} must be {_spell(known[name])}, got {given[name]!r}.")
-    return Experiment(**values)
+    return Experiment(**_from_file(values, path, text))
+
+
+def is_portable(path: Path) -> bool:
+    """Tell whether an experiment file in a run folder names files from its own folder: earlier labs did not."""
+    return path.read_text(encoding="utf-8-sig").startswith(_NOTE)
+
+
+def changed_entries(before: Experiment, after: Experiment) -> list[str]:
+    """Name the entries that differ; a file that is named from different folders is the same."""
+    old, new = (located.absolute(asdict(experiment)) for experiment in (before, after))
+    return [name for name in old if old[name] != new[name] and name != "digests"]
+
+
+def _from_file(values: dict[str, Any], path: Path, text: str) -> dict[str, Any]:
+    """Take paths as a file means them."""
+    source = _recorded_source(path.parent)
+    if source is None or text.startswith(_NOTE):
+        return located.from_folder(values, path, strict=not text.startswith(_NOTE))
+    # Earlier labs wrote paths as they were given, from the working folder; the digest says whether it is still that.
+    return values | ({"digests": (source.removeprefix("file:"),)} if source.startswith("file:") else {})
+
+
+def _recorded_source(folder: Path) -> str | None:
+    """Say where the task of a run came from, by its manifest; None where there is none."""
+    try:
+        return str(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["source"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def write_experiment(experiment: Experiment, path: Path) -> None:
-    """Write an experiment as TOML, leaving out what is None."""
+    """Write an experiment as TOML, leaving out what is None; relative paths lead from the file's folder."""
     import tomli_w
 
-    values = {name: value for name, value in asdict(experiment).items() if value is not None}
+    given = asdict(experiment)
+    given = located.to_folder(given, path.parent) | {"digests": located.find_digests(given)}
+    values = {name: value for name, value in given.items() if value is not None}
     if experiment.curve:
         del values["queries"]
-    path.write_text(tomli_w.dumps(values))
+    path.write_text(f"{_NOTE}\n{tomli_w.dumps(values)}", encoding="utf-8")
 
 
 def _fits(value: object, kind: object) -> bool:

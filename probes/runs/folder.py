@@ -17,7 +17,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,8 @@ import pandas as pd
 
 from icl.errors import UserError
 from icl.scores import SCORE_COLUMNS, validate_scores
-from probes.runs.experiment import Experiment, read_experiment, write_experiment
+from probes.runs import located
+from probes.runs.experiment import Experiment, changed_entries, is_portable, read_experiment, write_experiment
 
 __all__ = ["RunFolder", "create_run", "open_run", "write_tree", "write_whole"]
 
@@ -256,13 +257,17 @@ def create_run(path: Path, experiment: Experiment) -> RunFolder:
         raise UserError(f"{path} is a file; name a folder for --out.")
     if (path / "experiment.toml").exists():
         before = read_experiment(path / "experiment.toml")
-        if before != experiment:
-            changed = [n for n in Experiment.__slots__ if getattr(before, n) != getattr(experiment, n)]
+        if changed := changed_entries(before, experiment):
             name = changed[0]
             raise UserError(
                 f"{path} holds another experiment ({name} was {_show(getattr(before, name))}, now "
                 f"{_show(getattr(experiment, name))}); choose another --out, or repeat the first command to resume it."
             )
+        located.check_digests(
+            asdict(experiment), before.digests or (), remedy=f"choose another --out than {path}, or put the file back"
+        )
+        if not is_portable(path / "experiment.toml"):
+            _write(experiment, path)
         return RunFolder(path)
     if path.exists() and any(path.iterdir()):
         raise UserError(f"{path} is not empty and is no run folder (no experiment.toml); choose another --out.")
@@ -270,10 +275,14 @@ def create_run(path: Path, experiment: Experiment) -> RunFolder:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{path} cannot be made ({error.strerror}); choose another --out.") from error
+    _write(experiment, path)
+    return RunFolder(path)
+
+
+def _write(experiment: Experiment, path: Path) -> None:
     unfinished = path / f"experiment.toml.{os.getpid()}"
     write_experiment(experiment, unfinished)
     unfinished.replace(path / "experiment.toml")
-    return RunFolder(path)
 
 
 def open_run(path: Path) -> RunFolder:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from icl.errors import UserError
@@ -23,14 +23,12 @@ from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
 from probes.pool import shared_rows
 from probes.runs.experiment import Experiment
+from probes.runs.located import GINC, check_digests
 from probes.runs.search import Search, make_search
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.scorer import Scorer
 
 __all__ = ["GINC", "Plan", "Resources", "load_named_task", "make_plan", "make_seeds", "notices_of"]
-
-GINC = "ginc"
-
 
 _SENSIBLE = {"memory": 4, "batch_tokens": 1024, "concurrency": 8, "timeout": 60}
 
@@ -126,14 +124,18 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     UserError
         Whatever is wrong with names, files, counts or lengths, before anything is scored.
     """
+    if experiment.digests:
+        remedy = "put that file back, or take `digests` out of the experiment file to ask this one"
+        check_digests(asdict(experiment), experiment.digests, remedy=remedy)
     task = load_named_task(experiment)
     seeds = make_seeds(experiment)
+    corpus = load_corpus(experiment.corpus) if experiment.corpus else None
     selection = Selection(
         num_queries=experiment.queries,
         num_demonstration_sets=experiment.demonstration_sets,
         seeds=seeds,
         curve=experiment.curve,
-        corpus=load_corpus(experiment.corpus) if experiment.corpus else None,
+        corpus=corpus,
     )
     prompts: list[Prompt] = []
     for example_length, asked_for in _conditions(experiment, task, seeds).items():
@@ -161,7 +163,8 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     if not experiment.skip_too_long:
         for scorer in scorers:
             _refuse_too_long(scorer, prompts, skipped[scorer.name])
-    return replace(plan, skipped=skipped, notices=notices_of(task, prompts, scorers))
+    notices = (*(corpus.notes if corpus else ()), *notices_of(task, prompts, scorers))
+    return replace(plan, skipped=skipped, notices=notices)
 
 
 def notices_of(task: Task | GincTask, prompts: Sequence[Prompt], scorers: Sequence[Scorer]) -> tuple[str, ...]:
