@@ -276,13 +276,6 @@ def test_unknown_models_are_refused(name, message):
         find_model(name)
 
 
-def test_a_hub_model_without_network_is_one_sentence():
-    with pytest.raises(
-        UserError, match=r"model 'nobody/nothing' could not be loaded \(.*\); check the name and the net"
-    ):
-        HuggingFaceScorer("nobody/nothing")
-
-
 def test_folders_that_hold_no_safe_model_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"config\.json is missing"):

@@ -1,8 +1,8 @@
 """From a model's name to its scorer."""
 
 import math
+import os
 import re
-from pathlib import Path
 from typing import Any
 
 from icl.answers import CHANNEL
@@ -65,7 +65,7 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
         _refuse("vLLM", options, ("chat",))
         taken = _taken(options, "revision", "dtype", "trust_remote_code")
         return VllmScorer(model.removeprefix(_VLLM), **taken)
-    if not Path(model).exists():
+    if not os.path.exists(model):
         refuse_misspelt_address(model)
     with detail("importing PyTorch and Transformers"):
         from probes.scorers.huggingface import HuggingFaceScorer

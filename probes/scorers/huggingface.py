@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers import logging as transformers_logging
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -23,6 +24,7 @@ from icl.tasks.task import Task
 from probes.pretrain.lstm import register_lstm
 from probes.scorers.huggingface_attention import use_branching_attention
 from probes.scorers.huggingface_check import checked_length, why_read_whole
+from probes.scorers.huggingface_failures import LOADING_ERRORS, hub_is_reachable, loading_error
 from probes.scorers.huggingface_labels import check_labels, control_notices
 from probes.scorers.huggingface_memory import free_memory, pass_limits
 from probes.scorers.huggingface_precision import warn_of_slow
@@ -287,20 +289,13 @@ class HuggingFaceScorer(Scorer):
         return getattr(self._config, "_commit_hash", None)
 
     def _load(self, loader, what: str, **options):
+        offline = not (self.source.is_local or hub_is_reachable())
         try:
-            return loader.from_pretrained(self.source.location, **self._options, **options)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-            reason = reason if not reason.endswith(":") else type(error).__name__
-            if what == "tokenizer" and self.source.is_local:
-                raise UserError(
-                    f"model '{self.name}' comes without a tokenizer that can be read ({reason}); save the one it was "
-                    "trained with into its folder, with tokenizer.save_pretrained(…)."
-                ) from error
-            raise UserError(
-                f"model '{self.name}' could not be loaded ({what}: {reason}); check the name and the network, or name "
-                "a local folder or .gguf file."
-            ) from error
+            return loader.from_pretrained(
+                self.source.location, **self._options, **options, **({"local_files_only": True} if offline else {})
+            )
+        except (*LOADING_ERRORS, SafetensorError) as error:
+            raise loading_error(self.source, what, error) from error
 
     def _check_causal(self) -> None:
         """Refuse what the configuration says is no causal language model; `why_read_whole` looks at what it does."""

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,9 @@ __all__ = ["FAMILY_FILE", "ModelSource", "describe_shipped", "find_device", "fin
 
 FAMILY_FILE = "family.npz"
 """The GINC family that a checkpoint was trained on, beside its weights."""
+
+_ALIKE = 0.8
+"""How alike a name is to a known one, from 0 to 1, where it is taken for that one misspelt."""
 
 _SHIPPED = Path(__file__).parents[1] / "pretrain" / "shipped"
 
@@ -72,23 +77,32 @@ def find_model(name: str, *, revision: str | None = None) -> ModelSource:
     UserError
         If there is no such model, file or package.
     """
+    from probes.scorers.controls import CONTROLS
+
     shipped = shipped_models()
+    known = [*shipped, "oracle", *CONTROLS]
     if name in shipped:
         return ModelSource(name=name, location=str(shipped[name]), weights_hash=_hash_weights(shipped[name]))
-    path = Path(name).expanduser()
-    if path.suffix == ".gguf":
-        if not path.is_file():
+    try:
+        path = Path(name).expanduser()
+        is_file, is_folder = path.is_file(), bool(name) and path.is_dir()
+    except (OSError, RuntimeError) as error:  # too long for a path, or the home of nobody
+        raise unknown_name("model", name, known) from error
+    if path.suffix.lower() == ".gguf":
+        if not is_file:
             raise UserError(f"there is no file {name}; --model takes the path of a .gguf file.")
         with detail(f"converting {path.name} (once)"):
             return ModelSource(name=path.stem, location=str(_from_gguf(path)), weights_hash=_hash_file(path))
-    if path.is_dir():
+    if is_folder:
         if not (path / "config.json").exists():
-            raise UserError(f"folder {name} holds no model: config.json is missing; name a folder of Transformers.")
+            converted = sorted(path.glob("*.gguf"))
+            instead = f"name its file {converted[0]}" if converted else "name a folder of Transformers"
+            raise UserError(f"folder {name} holds no model: config.json is missing; {instead}.")
         return ModelSource(name=path.resolve().name, location=str(path), weights_hash=_hash_weights(path))
-    if "/" not in name or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        from probes.scorers.controls import CONTROLS
-
-        raise unknown_name("model", name, [*shipped, "oracle", *CONTROLS])
+    if is_file:
+        raise UserError(f"{name} is a file, no model; name the folder that holds it and a config.json.")
+    if not name or name.startswith((".", "/", "~")) or name.count("/") > 1 or _is_misspelt(name, known):
+        raise unknown_name("model", name, known)
     return ModelSource(name=name, location=name, revision=revision)
 
 
@@ -111,6 +125,11 @@ def find_device(name: str) -> "torch.device":
         raise UserError(f"device '{name}' cannot be used here ({_first_line(error)}); try --device auto.") from error
 
 
+def _is_misspelt(name: str, known: Iterable[str]) -> bool:
+    """Say whether a name without an owner is meant for a known one: the Hub has such names too, such as gpt2."""
+    return "/" not in name and bool(get_close_matches(name, known, n=1, cutoff=_ALIKE))
+
+
 def _hash_weights(folder: Path) -> str:
     """Hash every safetensors file of a folder; refuse a folder that has pickled weights only."""
     files = sorted(folder.glob("*.safetensors"))
@@ -126,8 +145,13 @@ def _hash_weights(folder: Path) -> str:
 
 
 def _hash_file(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); make it readable, or name another model."
+        ) from error
 
 
 def _from_gguf(path: Path) -> Path:
