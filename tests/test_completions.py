@@ -139,13 +139,15 @@ def test_a_token_that_spans_the_boundary_is_the_labels(prompts):
 )
 def test_what_passes_is_waited_out(faults, prompts):
     with serving("vllm") as server:
-        scorer = CompletionsScorer(server.url, timeout=0.3)
+        silent = never_answers in faults
+        scorer = CompletionsScorer(server.url, timeout=1.0 if silent else 60.0)
         scorer.check(prompts)
         before = scorer.reading()["retries"]
         server.faults.extend(faults)
         began = time.monotonic()
         np.testing.assert_allclose(scorer(prompts), expected(prompts), rtol=1e-9)
-        assert scorer.reading()["retries"] - before == len(faults)
+        retries = scorer.reading()["retries"] - before
+        assert retries >= 1 if silent else retries == len(faults)  # a busy machine may be silent as well
         if faults[0] not in (hangs_up, never_answers) and len(faults) == 1:
             assert time.monotonic() - began >= 0.05  # as the server asked
 
@@ -184,7 +186,7 @@ def test_a_connection_that_fails_for_good_is_one_sentence(fault, message, prompt
     with serving("vllm") as server:
         server.faults.extend([fault] * 20)
         with pytest.raises(UserError, match=rf"{message}.*the same command goes on where this one stopped"):
-            CompletionsScorer(server.url, timeout=0.1, retries=2).check(prompts)
+            CompletionsScorer(server.url, timeout=0.1 if fault is never_answers else 60.0, retries=2).check(prompts)
 
 
 @pytest.mark.parametrize(
