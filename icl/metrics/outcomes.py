@@ -8,7 +8,7 @@ from icl.scores import PROMPT_KEYS as _KEYS
 
 PROMPT_KEYS = list(_KEYS)
 
-__all__ = ["PROMPT_KEYS", "SCORES", "prompt_outcomes", "total_variation"]
+__all__ = ["PROMPT_KEYS", "SCORES", "known_answers", "prompt_outcomes", "total_variation"]
 
 SCORES: dict[str, str] = {
     "accuracy": "share",
@@ -21,7 +21,11 @@ SCORES: dict[str, str] = {
 
 def prompt_outcomes(scores: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:
     """Keep the prompts of `icl.answers.answer_table` of which `need` is known, one of `SCORES`."""
-    answers = answer_table(scores)
+    return known_answers(answer_table(scores), need=need)
+
+
+def known_answers(answers: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:
+    """Keep the answers of which `need` is known, one of `SCORES`."""
     return answers[answers[need].notna()].reset_index(drop=True)
 
 

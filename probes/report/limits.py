@@ -67,7 +67,8 @@ def _not_ok(scores: pd.DataFrame) -> list[str]:
     rest = f"; and {len(counted) - 8} other reasons" if len(counted) > 8 else ""
     return [
         f"{len(bad):,} of {len(scores):,} candidates ({100 * len(bad) / len(scores):.1f} %) were not scored: "
-        f"{'; '.join(parts)}{rest}. Every prompt with such a candidate is left out of the metrics."
+        f"{'; '.join(parts)}{rest}. A prompt is left out of accuracy where such a candidate could have been its "
+        "prediction, and of probabilities where it could have changed them."
     ]
 
 

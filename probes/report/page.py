@@ -10,14 +10,16 @@ from typing import Any
 
 import pandas as pd
 
+from icl.answers import answer_table
 from icl.metrics.normalise import normalisation_of, normalise
-from icl.metrics.outcomes import prompt_outcomes
+from icl.metrics.outcomes import known_answers
 from probes.comparison.stored import StoredComparison, read_comparison
 from probes.found_power import FoundPower, power_of_run
 from probes.headlines import told
 from probes.progress import phase
 from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import draw_all
+from probes.report.dropped import dropped_html
 from probes.report.effects_table import effects_html
 from probes.report.limits import limits
 from probes.report.markup import figure_html, items, marked, written_table
@@ -77,7 +79,7 @@ def write_report(folder: RunFolder) -> Path:
         )
         or "<p>No two conditions of this run can be compared in a figure.</p>",
         comparison="" if compared is None else _comparison(compared, store),
-        limits=items(limits(scores, metrics, account, manifest)),
+        limits=items(limits(scores, metrics, account, manifest)) + dropped_html(material.answers),
         table=table_html(main_table(asked_rows(metrics, material.probes))),
         table_note=escape(f"metrics.parquet holds all {len(everything):,} rows."),
         experiment=escape((folder.path / "experiment.toml").read_text()),
@@ -92,11 +94,13 @@ def write_report(folder: RunFolder) -> Path:
 def read_material(folder: RunFolder) -> Material:
     """Read what a run folder holds of all its models."""
     metrics, scores = folder.metrics(), folder.scores()
-    outcomes = prompt_outcomes(normalise(scores, normalisation_of(metrics)))
+    found = answer_table(normalise(scores, normalisation_of(metrics)))
+    outcomes = known_answers(found)
     return Material(
         model="",
         metrics=metrics,
         outcomes=outcomes,
+        answers=found,
         scores=scores,
         chance=_chance(outcomes),
         probes=folder.experiment.probes,

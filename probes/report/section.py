@@ -79,6 +79,8 @@ class Material:
         Its rows of the metrics table, all conditions.
     outcomes : DataFrame or None
         Its prompt outcomes.
+    answers : DataFrame or None
+        Its answers, prompts without one included, see `icl.answers.answer_table`.
     scores : DataFrame or None
         Its rows of the score table, the candidates of a prompt in the order in which they were listed.
     chance : float or None
@@ -95,6 +97,7 @@ class Material:
     model: str
     metrics: pd.DataFrame
     outcomes: pd.DataFrame | None = None
+    answers: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
     chance: float | None = None
     probes: tuple[str, ...] = ()
@@ -103,7 +106,7 @@ class Material:
 
     def of(self, model: str) -> "Material":
         """Keep what is known of one model."""
-        mine = {name: getattr(self, name) for name in ("metrics", "outcomes", "scores")}
+        mine = {name: getattr(self, name) for name in ("metrics", "outcomes", "answers", "scores")}
         mine = {name: None if table is None else table[table["model"] == model] for name, table in mine.items()}
         tree = self.variance
         if tree is not None and tree.attrs["model"] != model:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from probes.report.dropped import dropped_sentence
 from probes.report.factors import format_spreads, here, label_effect, label_gaps, shots_gains
 from probes.report.findings import Finding, findings
 from probes.report.leading import elsewhere, lead, mode_words, others, shots_words
@@ -29,6 +30,8 @@ class Answer:
         One a topic.
     found : tuple of Finding
         Every effect on accuracy, in the order in which they are told.
+    dropped : str
+        How many prompts have no answer, where and why; empty where all have one.
     elsewhere, others : str
         Clear effects of other conditions, and how many of them are clear; empty where there are none.
     """
@@ -37,13 +40,14 @@ class Answer:
     headline: str
     sentences: tuple[Sentence, ...]
     found: tuple[Finding, ...] = ()
+    dropped: str = ""
     elsewhere: str = ""
     others: str = ""
 
     @property
     def leading(self) -> tuple[str, ...]:
         """The sentences that stand first, on the page as on the terminal."""
-        return tuple(filter(None, (self.headline, self.elsewhere, self.others)))
+        return tuple(filter(None, (self.headline, self.dropped, self.elsewhere, self.others)))
 
 
 _BEHIND: dict[str, tuple[str, ...]] = {
@@ -91,6 +95,7 @@ def _answer(metrics: pd.DataFrame, model: str, chance: float | None, material: M
         headline=headline or _instead(model, leads, bool(said), elsewhere(found)),
         sentences=tuple(said),
         found=found,
+        dropped=dropped_sentence(material.answers),
         elsewhere=elsewhere(found),
         others=others(found),
     )

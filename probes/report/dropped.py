@@ -1,0 +1,79 @@
+"""Prompts that have no answer and are in no number: how many of which conditions, and why."""
+
+from html import escape
+
+import pandas as pd
+
+from icl.answers import left_out
+from probes.report.markup import marked
+from probes.report.selection import length_words
+
+__all__ = ["dropped_html", "dropped_sentence"]
+
+_NAMES = ("model", "condition", "left out of accuracy", "of probabilities", "prompts", "reason")
+
+_SHOWN = 60
+"""Rows of the table at most."""
+
+
+def dropped_sentence(answers: pd.DataFrame | None) -> str:
+    """Say how many prompts have no answer, where most of them are, and why; empty where all have one.
+
+    Parameters
+    ----------
+    answers
+        Of one model, from `icl.answers.answer_table`.
+    """
+    if answers is None or answers.empty:
+        return ""
+    if len(gone := left_out(answers)):
+        rest = "every number is of the others, which need not be like them"
+        return f"Left out: {_count(gone, answers, 'prompts')}; {rest}."
+    if len(gone := left_out(answers, need="gold_probability")):
+        return f"Probabilities are not known of {_count(gone, answers, 'prompts')}; accuracy is of all prompts."
+    return ""
+
+
+def dropped_html(answers: pd.DataFrame | None) -> str:
+    """Write a table of the conditions that lack prompts; empty where none does."""
+    if answers is None or answers.empty:
+        return ""
+    right, sure = (left_out(answers, need=need) for need in ("accuracy", "gold_probability"))
+    keys = [name for name in right.columns if name not in ("num_left_out", "num_prompts", "reason")]
+    both = sure.merge(right, on=[*keys, "num_prompts"], how="outer", suffixes=("", "_right"))
+    if both.empty:
+        return ""
+    both = both.assign(reason=both["reason_right"].fillna(both["reason"]))
+    both = both.fillna({"num_left_out": 0, "num_left_out_right": 0}).sort_values(["model", "num_shots"], kind="stable")
+    body = "".join(_row(row) for row in both.head(_SHOWN).to_dict("records"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in _NAMES)
+    more = f"<p>And {len(both) - _SHOWN} more conditions.</p>" if len(both) > _SHOWN else ""
+    table = f'<table class="stacked"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}'
+    return f'<h3 id="left-out">Prompts left out, by condition</h3>{table}'
+
+
+def _count(gone: pd.DataFrame, answers: pd.DataFrame, noun: str) -> str:
+    """Count over all conditions, and name the one that lacks most."""
+    lost, asked = int(gone["num_left_out"].sum()), len(answers)
+    share = gone["num_left_out"] / gone["num_prompts"]
+    worst = gone.loc[share.idxmax()]
+    many = f"{lost:,} of {asked:,} {noun} ({100 * lost / asked:.0f} %)" if lost * 200 >= asked else f"{lost:,} {noun}"
+    where = f"{int(worst['num_left_out']):,} of {int(worst['num_prompts']):,} with {_condition(worst)}"
+    if len(gone) > 1:
+        where = f"in {len(gone)} conditions, most of all {where}"
+    return f"{many}, {where} ({worst['reason']})"
+
+
+def _condition(row: pd.Series | dict) -> str:
+    mode, shots = str(row["label_mode"]), int(row["num_shots"])
+    labels = "no demonstrations" if mode == "zero_shot" else f"{mode} labels"
+    inputs = {"ood": "other inputs", "none": "no inputs"}.get(str(row["input_mode"]), "") if shots else ""
+    parts = [labels, inputs, f"format {row['format']}", length_words(row["example_length"])]
+    return ", ".join([*filter(None, parts), *([f"{shots} shot{'s' if shots != 1 else ''}"] if shots else [])])
+
+
+def _row(row: dict) -> str:
+    counts = (f"{int(row[name]):,}" for name in ("num_left_out_right", "num_left_out", "num_prompts"))
+    cells = (escape(str(row["model"])), escape(_condition(row)), *counts, marked(str(row["reason"])))
+    written = "".join(f'<td data-name="{name}">{text}</td>' for name, text in zip(_NAMES, cells))
+    return f"<tr>{written}</tr>"
