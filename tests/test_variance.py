@@ -1,6 +1,7 @@
 """The crossed model against its dense density, the analysis of variance, and data whose components are known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -96,6 +97,11 @@ def test_log_odds_are_zero_at_chance_and_cut(rng):
         (lambda t: t.assign(num_shots=0), {}, "no prompt shows demonstrations"),
         (lambda t: t.drop(columns="gold_probability"), {}, r"columns \['gold_probability'\] of the outcomes"),
         (lambda t: t.assign(gold_probability=0.5), {}, "all 960 scores are 0, so no variance can be split"),
+        (lambda t: t.assign(gold_probability=np.nan), {}, "no prompt with demonstrations has the score gold_probability"),
+        (lambda t: t.assign(gold_probability=62.5), {}, r"a share in \[0, 1\], got 62.5 in 960 of 960 rows"),
+        (lambda t: t.assign(num_candidates=1), {}, "two or more candidates, got 1"),
+        (lambda t: t.assign(accuracy=0.625), {"score": "accuracy"}, "1 or 0 for each prompt, got 0.625 in 960 of 960"),
+        (lambda t: t.assign(accuracy=100.0), {"score": "accuracy"}, "1 or 0 for each prompt, got 100 in 960 of 960"),
         (lambda t: t, {"score": "accuray"}, "no score 'accuray'. .* Did you mean 'accuracy'"),
         (lambda t: t, {"chains": 1}, "at least 2 chains, 4 draws and 1 tuning draw, got 1"),
     ],
@@ -103,6 +109,15 @@ def test_log_odds_are_zero_at_chance_and_cut(rng):
 def test_outcomes_that_cannot_be_split_are_refused(rng, change, ask, message):
     with pytest.raises(UserError, match=message):
         fit_variance(change(outcomes(rng=rng)), seed=0, **ask)
+
+
+def test_prompts_that_were_not_scored_are_left_out(rng):
+    table = outcomes(rng=rng)
+    gone = rng.random(len(table)) < 0.2
+    design = design_of(table.assign(gold_probability=table["gold_probability"].mask(gone)))
+    np.testing.assert_array_equal(design.values, design_of(table[~gone]).values)
+    with pytest.raises(UserError, match="1 of 960 scores are missing"):
+        replace(design_of(table), values=np.r_[np.nan, np.zeros(959)])
 
 
 # ---------------------------------------------------------------- the density

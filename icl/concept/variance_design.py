@@ -65,6 +65,19 @@ class VarianceDesign:
     levels: dict[str, Integer[ndarray, " num_outcomes"]]
     absent: dict[str, str]
 
+    def __post_init__(self) -> None:
+        """Refuse scores that are not what their name says."""
+        if not np.isfinite(self.values).all():
+            raise UserError(
+                f"{(~np.isfinite(self.values)).sum()} of {len(self.values)} scores are missing or infinite; leave "
+                "those prompts out."
+            )
+        if self.score == "accuracy" and (bad := (self.values != 0) & (self.values != 1)).any():
+            raise UserError(
+                f"accuracy is 1 or 0 for each prompt, got {self.values[bad][0]:g} in {bad.sum()} of {len(bad)} rows; "
+                "give one row per prompt, or split gold_log_odds, which takes probabilities."
+            )
+
     @property
     def num_levels(self) -> dict[str, int]:
         """Number of levels of each factor."""
@@ -74,10 +87,13 @@ class VarianceDesign:
 def design_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceDesign:
     """Lay out the prompts with demonstrations; zero-shot prompts have no factor but the query and are left out.
 
+    Prompts without the score, those that could not be scored, are left out too.
+
     Raises
     ------
     UserError
-        If the outcomes are of several models or tasks, or nothing about their prompts varied.
+        If the outcomes are of several models or tasks, no prompt has the score, nothing about their prompts varied, or
+        a score is none: accuracies other than 0 and 1, probabilities outside [0, 1].
     """
     if score not in VARIANCE_SCORES:
         raise unknown_name("score", score, VARIANCE_SCORES)
@@ -95,6 +111,9 @@ def design_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceD
         raise UserError(
             "no prompt shows demonstrations, so there is nothing to split; run the probe with shots above 0."
         )
+    rows = rows[rows[own].notna().all(axis=1)]
+    if rows.empty:
+        raise UserError(f"no prompt with demonstrations has the score {own[0]}, so there is nothing to split.")
     levels, reasons = _levels(rows)
     if not set(levels) & set(PROMPT_FACTORS):
         raise UserError(
@@ -115,11 +134,17 @@ def design_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceD
 def _values(rows: pd.DataFrame, score: str) -> Float[ndarray, " num_outcomes"]:
     if score == "accuracy":
         return rows["accuracy"].to_numpy(dtype=float)
-    p = rows["gold_probability"].to_numpy(dtype=float)
+    p, candidates = (rows[name].to_numpy(dtype=float) for name in ("gold_probability", "num_candidates"))
+    if (bad := (p < 0) | (p > 1)).any():
+        raise UserError(
+            f"gold_probability is a share in [0, 1], got {p[bad][0]:g} in {bad.sum()} of {len(p)} rows; give "
+            "probabilities, not percentages or logarithms."
+        )
+    if (candidates < 2).any():
+        raise UserError(f"log-odds need two or more candidates, got {candidates.min():g}; correct num_candidates.")
     with np.errstate(divide="ignore"):
         log_odds = np.log(p) - np.log1p(-p)
-    chance = -np.log(rows["num_candidates"].to_numpy(dtype=float) - 1)
-    return np.clip(log_odds - chance, -MAX_LOG_ODDS, MAX_LOG_ODDS)
+    return np.clip(log_odds + np.log(candidates - 1), -MAX_LOG_ODDS, MAX_LOG_ODDS)
 
 
 def _levels(rows: pd.DataFrame) -> tuple[dict[str, ndarray], dict[str, str]]:
