@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from icl.concept.diagnose import Diagnosis
 
-__all__ = ["counts_of", "decompose_run", "fit", "fit_run", "one_model"]
+__all__ = ["decompose_run", "fit", "fit_run", "one_model", "shared_normalisation"]
 
 
 def fit(options: Namespace) -> int:
@@ -77,6 +77,7 @@ def fit_run(
         Commands that are named as next ones where the fit converged.
     """
     from icl.concept.accounts import ACCOUNTS
+    from icl.concept.counts import counts_from_scores
     from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
     from icl.concept.fit import fit as fit_account
     from icl.concept.sensitivity import leaning
@@ -84,16 +85,16 @@ def fit_run(
     if account not in ACCOUNTS:
         raise unknown_name("account", account, (*ACCOUNTS, EVIDENCE))
     law = ACCOUNTS[account]
-    counts = counts_of(folders, normalisation)
+    how = shared_normalisation(folders, normalisation)
+    counts = pd.concat([counts_from_scores(folder.scores(), how) for folder in folders], ignore_index=True)
     if not as_json:
-        used = {normalisation or normalisation_of(folder.metrics()) for folder in folders}
-        compared = "" if used == {DEFAULT_NORMALISATION} else f", labels compared by '{' and '.join(sorted(used))}'"
+        compared = "" if how == DEFAULT_NORMALISATION else f", labels compared by '{how}'"
         print_lines([f"Fitting {law.title} to {len(counts)} cells{compared}: {law.says}."])
     effort = {"draws": draws, "tune": tune, "chains": chains}
     with stages("draw") as tell:
         tree = fit_account(counts, law, observe=observe, **effort, seed=seed, progress=tell)
         diagnosis = diagnose(tree)
-        tree.attrs["normalisation"] = normalisation or normalisation_of(folders[0].metrics())
+        tree.attrs["normalisation"] = how
         tree.attrs["converged"] = int(diagnosis.converged)
         table = _table(tree)
         sentences = [*diagnosis.sentences, *_unseen(tree), leaning(tree)]
@@ -146,12 +147,12 @@ def decompose_run(
     from icl.concept.evidence.fit import fit_evidence
     from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 
-    used = [normalisation or normalisation_of(folder.metrics()) for folder in folders]
-    tables = [count_cells(folder.scores(), name) for folder, name in zip(folders, used)]
+    how = shared_normalisation(folders, normalisation)
+    tables = [count_cells(folder.scores(), how) for folder in folders]
     if model is not None:
         tables = [one_model(table, folder, model) for table, folder in zip(tables, folders)]
     cells = validate_evidence_cells(pd.concat(tables, ignore_index=True))
-    cells.attrs["normalisation"] = used[0]
+    cells.attrs["normalisation"] = how
     permutes = cells["label_mode"].str.startswith(("flipped", "permuted", "flip_after")).any()
     concepts = concepts or (3 if permutes else 2)
     if not as_json:
@@ -235,14 +236,24 @@ def one_model(table: pd.DataFrame, folder: RunFolder, model: str | None) -> pd.D
     return table if model is None else table[table["model"] == model]
 
 
-def counts_of(folders: Sequence[RunFolder], normalisation: str | None = None) -> pd.DataFrame:
-    """Count the right answers of runs, each compared as its metrics are where no normalisation is named."""
-    from icl.concept.counts import counts_from_scores
+def shared_normalisation(folders: Sequence[RunFolder], asked: str | None = None) -> str:
+    """How candidates are compared in a fit: as asked, or else as in the metrics of all its runs.
 
-    tables = [
-        counts_from_scores(folder.scores(), normalisation or normalisation_of(folder.metrics())) for folder in folders
-    ]
-    return pd.concat(tables, ignore_index=True)
+    Raises
+    ------
+    UserError
+        If none is named and the runs' metrics differ in it.
+    """
+    if asked is not None:
+        return asked
+    used = {str(folder.path): normalisation_of(folder.metrics()) for folder in folders}
+    if len(set(used.values())) > 1:
+        said = ", ".join(f"{path} by '{how}'" for path, how in used.items())
+        raise UserError(
+            f"the metrics of these runs compare labels in different ways ({said}), and one fit takes one; name it with "
+            f"--normalisation, such as --normalisation {DEFAULT_NORMALISATION}."
+        )
+    return next(iter(used.values()))
 
 
 def _table(tree: "xarray.DataTree") -> pd.DataFrame:

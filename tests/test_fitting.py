@@ -103,6 +103,20 @@ def test_what_cannot_be_fitted_is_said(runs, flags, sentence, capsys):
     assert sentence in said
 
 
+@pytest.mark.parametrize("account", ["power", "evidence"])
+def test_runs_whose_labels_are_compared_in_different_ways_need_one_way(runs, account, tmp_path, capsys):
+    per_token, out = tmp_path / "per token", tmp_path / "fit.nc"
+    shutil.copytree(runs[1], per_token)
+    assert main(["measure", str(per_token), "--normalisation", "per-token"]) == 0
+    asked = ["fit", runs[0], "--with", str(per_token), "--out", str(out), "--account", account, *FEW]
+    capsys.readouterr()
+    assert main(asked) == 2
+    assert f"({runs[0]} by 'sum', {per_token} by 'per-token'), and one fit takes one" in capsys.readouterr().err
+    assert main([*asked, "--normalisation", "per-token"]) == 3
+    with xr.open_datatree(out) as tree:
+        assert tree.attrs["normalisation"] == "per-token"
+
+
 @pytest.mark.slow
 def test_evidence_is_decomposed_and_drawn(runs, capsys):
     assert main(["fit", runs[0], "--account", "evidence", "--draws", "1500", "--tune", "1000"]) == 0
