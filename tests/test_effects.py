@@ -133,6 +133,7 @@ def gain_by_hand(outcomes, score: str) -> float:
     return float(np.mean(gains))
 
 
+@pytest.mark.slow
 def test_orders_that_do_not_differ_gain_nothing_by_being_picked(rng):
     """Where one label is right every time, the order that errs most by chance has the largest entropy."""
     gains, same = [], []

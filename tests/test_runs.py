@@ -73,7 +73,11 @@ def in_order(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.sort_values(keys).reset_index(drop=True)
 
 
-@pytest.mark.parametrize("kill_after", [0, 1, 7, 17, 30])
+def slow(value):
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("kill_after", [slow(0), 1, slow(7), 17, slow(30)])
 def test_a_killed_run_ends_in_the_same_table(tmp_path, monkeypatch, kill_after):
     monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 7)
     undisturbed = create_run(tmp_path / "run", SMALL)
@@ -274,7 +278,7 @@ def test_rows_carry_all_provenance(tmp_path):
     assert manifest["versions"]["torch"]
 
 
-@pytest.mark.parametrize("kill_after", [5, 31, 60])
+@pytest.mark.parametrize("kill_after", [slow(5), 31, slow(60)])
 def test_companions_are_asked_once_and_survive_a_kill(tmp_path, monkeypatch, kill_after):
     """What calibration compares with stands in the rows, and is read back from them."""
     monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 7)

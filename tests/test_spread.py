@@ -74,7 +74,11 @@ def test_the_same_numbers_give_the_same_answer():
     assert spread_of_means(means, errors, 5.0) == spread_of_means(means, errors, 5.0)
 
 
-@pytest.mark.parametrize(("num_conditions", "deviation"), [(4, 0.3), (8, 0.02), (8, 1.0)])
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("num_conditions", "deviation"), [(4, 0.3), slow(8, 0.02), slow(8, 1.0)])
 def test_intervals_cover_where_a_bandit_chose_whom_to_ask(rng, num_conditions, deviation):
     covered = {"spread": 0, "these": 0, "all": 0}
     raw, inferred = [], []

@@ -36,7 +36,7 @@ def outcomes(*, queries=12, sets=5, orders=2, formats=4, labels=2, sd=TRUE_SD, r
 
 @pytest.fixture(scope="module")
 def tree() -> xr.DataTree:
-    return fit_variance(outcomes(rng=np.random.default_rng(2)), seed=1)
+    return fit_variance(outcomes(rng=np.random.default_rng(2)), seed=1, draws=400, tune=400)
 
 
 # ---------------------------------------------------------------- what varied
@@ -130,7 +130,7 @@ def test_the_density_is_that_of_the_dense_normal(rng):
     design = design_of(table)
     model = build_variance_model(design)
     (sd,) = model.free_RVs
-    density = model.compile_logp(jacobian=False)
+    density = model.compile_logp(jacobian=False, mode="FAST_COMPILE")
     y, onehot = design.values, {name: np.eye(codes.max() + 1)[codes] for name, codes in design.levels.items()}
     settings = np.eye(design.setting.max() + 1)[design.setting]
     own = y - settings @ (settings.T @ y / settings.sum(axis=0))
@@ -174,6 +174,7 @@ def test_shares_add_up_and_the_prompt_is_the_sum_of_its_parts(tree):
     assert whole == pytest.approx(1.0, abs=0.05)  # medians
 
 
+@pytest.mark.slow
 def test_balanced_data_give_the_estimates_of_the_analysis_of_variance(rng):
     table = outcomes(queries=40, sets=40, orders=1, formats=1, labels=1, rng=rng)
     shares = variance_shares(fit_variance(table, seed=3, draws=500)).set_index("factor")
@@ -184,6 +185,7 @@ def test_balanced_data_give_the_estimates_of_the_analysis_of_variance(rng):
     assert np.isnan(shares.loc["format", "sd"])
 
 
+@pytest.mark.slow
 def test_right_and_wrong_answers_can_be_split_too(rng):
     sd = TRUE_SD | {"query": 1.5, "residual": 0.0}
     fitted = fit_variance(outcomes(queries=24, orders=1, labels=1, sets=8, sd=sd, rng=rng), score="accuracy", seed=1)
