@@ -1,5 +1,6 @@
 """Prompts: what each label mode keeps and changes, what formats write, what pairing holds constant."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -297,6 +298,50 @@ def test_too_few_examples_are_refused(colours):
         build_prompts(rare, conditions("gold", shots=(8,)), selection())
 
 
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ((50, 16), ["--queries 44 works with 16 shots", "--shots 10 works with 50 queries"]),
+        ((64, 16), ["--queries 44 works with 16 shots"]),
+        ((10, 64), ["--shots 50 works with 10 queries"]),
+        ((70, 64), ["--queries 35 --shots 25 works"]),
+        ((1, 60), ["--shots 59 works with 1 query"]),
+        ((61, 0), ["--queries 60 works with 0 shots"]),
+    ],
+)
+def test_too_few_examples_name_numbers_that_work(colours, asked, named):
+    def draw(queries: int, shots: int):
+        return draw_episodes(
+            colours, num_queries=queries, num_demonstration_sets=3, num_demonstrations=shots, balance="as-drawn",
+            seeds=Seeds.same(0),
+        )  # fmt: skip
+
+    with pytest.raises(UserError) as caught:
+        draw(*asked)
+    assert str(caught.value).partition("; ")[2].removesuffix(".").split(" and ") == named
+
+
+@pytest.mark.parametrize("balance", ["balanced", "skewed(0.75)"])
+def test_numbers_that_are_named_work_for_scarce_labels_too(balance):
+    pool = tuple(Example(input=f"i{i}", label="b" if i % 8 == 0 else "a") for i in range(80))
+    task = Task(name="scarce", description="", label_space=("a", "b"), pool=pool, source="test")
+
+    def draw(queries: int, shots: int):
+        return draw_episodes(
+            task, num_queries=queries, num_demonstration_sets=4, num_demonstrations=shots, balance=balance,
+            seeds=Seeds.same(1),
+        )  # fmt: skip
+
+    with pytest.raises(UserError, match="too few examples labelled 'b' for 30") as caught:
+        draw(16, 30)
+    found = re.findall(r"--(queries|shots) (\d+) works", str(caught.value))
+    assert found
+    for name, count in found:
+        draw(*((int(count), 30) if name == "queries" else (16, int(count))))
+        with pytest.raises(UserError):
+            draw(*((int(count) + 1, 30) if name == "queries" else (16, int(count) + 1)))
+
+
 def test_symbols_rename_demonstrations_and_candidates_alike(colours):
     prompts = build_prompts(colours, conditions("symbols", "gold", shots=(3,), formats=("arrow",)), selection())
     plain = {(p.query_id, p.demonstrations.set_id): p for p in prompts if p.demonstrations.label_mode == "gold"}
@@ -453,9 +498,7 @@ def test_ginc_curves_ask_for_the_most_probable_token():
 
 def test_curves_beyond_the_pool_and_ginc_channels_are_refused(colours):
     curve = Selection(num_queries=1, num_demonstration_sets=1, seeds=Seeds.same(0), curve=True)
-    with pytest.raises(
-        UserError, match="has 60 examples, but a curve to 60 shots needs 61; ask for fewer with --shots"
-    ):
+    with pytest.raises(UserError, match="has 60 examples, but a curve to 60 shots needs 61; --shots 59 works"):
         build_prompts(colours, {Condition.of("gold", "qa", 60): ()}, curve)
     with pytest.raises(UserError, match="method 'channel' is for sentences"):
         build_prompts(

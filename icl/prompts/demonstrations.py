@@ -10,6 +10,7 @@ import numpy as np
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.alike import reading_key
+from icl.prompts.enough import TooFewRows, numbers_that_work
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.task import Example, Task
 
@@ -210,12 +211,31 @@ def draw_episodes(
     Raises
     ------
     UserError
-        If the pool cannot supply so many queries and demonstrations.
+        If the pool cannot supply so many queries and demonstrations; names numbers that work.
     """
-    queries, rest, twins = _split(task, num_queries, num_demonstrations, seeds)
-    share = parse_balance(balance)
+
+    def draw(queries: int, demonstrations: int) -> tuple[list[tuple[str, Example]], list[list[int]]]:
+        return _draw(task, queries, num_demonstration_sets, demonstrations, balance, seeds)
+
+    try:
+        queries, sets = draw(num_queries, num_demonstrations)
+    except TooFewRows as error:
+        raise UserError(f"{error}; {numbers_that_work(draw, num_queries, num_demonstrations)}.") from None
     prefix = "" if balance == "balanced" else f"{balance}-"
     episodes = []
+    for number, chosen in enumerate(sets):
+        demonstrations = _demonstrations(f"{prefix}set{number}", [task.pool[i] for i in chosen], balance)
+        episodes += [Episode(demonstrations=demonstrations, query=one, query_id=name) for name, one in queries]
+    return episodes
+
+
+def _draw(
+    task: Task, num_queries: int, num_demonstration_sets: int, num_demonstrations: int, balance: str, seeds: Seeds
+) -> tuple[list[tuple[str, Example]], list[list[int]]]:
+    """Draw queries, with their identities, and the rows of each demonstration set."""
+    queries, rest, twins = _split(task, num_queries, num_demonstrations, seeds)
+    share = parse_balance(balance)
+    sets = []
     for number in range(num_demonstration_sets):
         rng = stream(seeds.selection, "demonstrations", number)
         shuffled = [int(i) for i in rng.permutation(rest) if i not in twins]
@@ -224,9 +244,8 @@ def draw_episodes(
         else:
             wanted = _blocks(len(task.label_space), rng) if share is None else _skewed(task, number, share, rng)
             chosen = _take_labels(task, shuffled, num_demonstrations, wanted, balance)
-        demonstrations = _demonstrations(f"{prefix}set{number}", [task.pool[i] for i in chosen], balance)
-        episodes += [Episode(demonstrations=demonstrations, query=one, query_id=name) for name, one in queries]
-    return episodes
+        sets.append(chosen)
+    return queries, sets
 
 
 def draw_curves(
@@ -250,7 +269,7 @@ def draw_curves(
     if needed > len(task.pool):
         raise UserError(
             f"task '{task.name}' has {len(task.pool)} examples, but a curve to {num_demonstrations} shots needs "
-            f"{needed}; ask for fewer with --shots."
+            f"{needed}; --shots {len(task.pool) - 1} works."
         )
     drawn = []
     for number in range(num_demonstration_sets):
@@ -263,7 +282,7 @@ def draw_curves(
         else:
             raise UserError(
                 f"task '{task.name}' has {len(distinct)} examples that are no near twins of others, but a curve to "
-                f"{num_demonstrations} shots needs {needed}; ask for fewer with --shots."
+                f"{num_demonstrations} shots needs {needed}; --shots {len(distinct) - 1} works."
             )
         examples = [(f"pool{i}", task.pool[i]) for i in distinct.values()]
         shown = [example for _, example in examples[:-1]]
@@ -302,10 +321,7 @@ def _split(
         queries = [(f"pool{i}", task.pool[i]) for i in order[:num_queries].tolist()]
         return _without_twins(task, queries, order[num_queries:], num_demonstrations)
     if num_queries > len(task.query_pool):
-        raise UserError(
-            f"task '{task.name}' has {len(task.query_pool)} queries, but {num_queries} were asked for; ask for fewer "
-            "with --queries."
-        )
+        raise TooFewRows(f"task '{task.name}' has {len(task.query_pool)} queries, but {num_queries} were asked for")
     _enough(task.name, len(task.pool), num_demonstrations, 0, num_demonstrations)
     order = query_order(task, seeds)[:num_queries]
     queries = [(f"query{i}", task.query_pool[i]) for i in order.tolist()]
@@ -318,19 +334,17 @@ def _without_twins(
 ) -> tuple[list[tuple[str, Example]], np.ndarray, frozenset[int]]:
     twins = near_twins(task, queries) if num_demonstrations else frozenset()
     if num_demonstrations > len(rest) - len(twins):
-        raise UserError(
+        raise TooFewRows(
             f"task '{task.name}' has {len(rest)} examples beside {len(queries)} queries, but {len(twins)} of them are "
-            f"near twins of queries and {num_demonstrations} shots are asked for; ask for fewer with --queries or "
-            "--shots."
+            f"near twins of queries and {num_demonstrations} shots are asked for"
         )
     return queries, rest, twins
 
 
 def _enough(name: str, have: int, needed: int, num_queries: int, num_demonstrations: int) -> None:
     if needed > have:
-        raise UserError(
-            f"task '{name}' has {have} examples, but {num_queries} queries and {num_demonstrations} shots need "
-            f"{needed}; ask for fewer with --queries or --shots."
+        raise TooFewRows(
+            f"task '{name}' has {have} examples, but {num_queries} queries and {num_demonstrations} shots need {needed}"
         )
 
 
@@ -373,15 +387,16 @@ def _skewed(task: Task, number: int, share: float, rng: np.random.Generator) -> 
 def _take_labels(
     task: Task, shuffled: list[int], count: int, wanted: Callable[[int], list[int]], balance: str
 ) -> list[int]:
-    waiting = {label: [i for i in shuffled if task.pool[i].label == label] for label in task.label_space}
+    waiting: dict[str, list[int]] = {label: [] for label in task.label_space}
+    for i in shuffled:
+        waiting[task.pool[i].label].append(i)
     chosen: list[int] = []
     for index in wanted(count):
         label = task.label_space[index]
         if not waiting[label]:
-            raise UserError(
+            raise TooFewRows(
                 f"task '{task.name}' has too few examples labelled {label!r} for {count} {balance} demonstrations "
-                "beside the queries; ask for fewer with --shots or --queries, or draw them as they come with "
-                "--balance as-drawn."
+                "beside the queries (--balance as-drawn takes them as they come)"
             )
         chosen.append(waiting[label].pop())
     return chosen
