@@ -1,6 +1,7 @@
 """From the flags of `probe run` and `probe plan` to an experiment and what it may use."""
 
 from argparse import Namespace
+from dataclasses import replace
 from typing import Any
 
 from icl.errors import UserError
@@ -9,27 +10,26 @@ from probes.runs.plan import Resources
 
 __all__ = ["experiment_of", "resources_of"]
 
-_FLAGS = {"models": "--model", "probes": "--probe", "calibrate": "--no-calibration"}
-"""Entries of an experiment whose flag has another name."""
-
 
 def experiment_of(options: Namespace) -> Experiment:
-    """Read the experiment from its file, or from the flags."""
+    """Read the experiment from its file, flags taking the place of entries, or from the flags alone."""
     flags: dict[str, Any] = {
         name: getattr(options, name) for name in Experiment.__slots__ if getattr(options, name, None) is not None
     }
+    if "models" in flags:
+        flags["models"] = tuple(flags["models"])
     if options.experiment is not None:
-        if flags:
-            name = next(iter(flags))
-            flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
-            raise UserError(f"{flag} does not go with an experiment file; write {name} into {options.experiment}.")
-        return read_experiment(options.experiment)
-    if flags.get("curve") and "queries" in flags:
+        experiment = read_experiment(options.experiment)
+        if flags.keys() & {"task", "corpus", "family"}:
+            flags["digests"] = None  # they are of the files that the experiment names
+    if "queries" in flags and (flags.get("curve") or (options.experiment is not None and experiment.curve)):
         raise UserError("--queries does not go with --curve, where demonstrations are asked; use --demonstration-sets.")
+    if options.experiment is not None:
+        return replace(experiment, **flags)
     for flag, name in (("--model", "models"), ("--task", "task")):
         if name not in flags:
             raise UserError(f"{flag} is missing; name one (`probe list {name.rstrip('s')}s`), or an experiment file.")
-    return Experiment(**flags | {"models": tuple(flags["models"])})
+    return Experiment(**flags)
 
 
 def resources_of(options: Namespace) -> Resources:

@@ -181,7 +181,9 @@ def _add_task(parser: argparse.ArgumentParser, *, required: bool = True) -> None
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("experiment", nargs="?", type=Path, help="experiment file (.toml) instead of the flags below")
+    parser.add_argument(
+        "experiment", nargs="?", type=Path, help="experiment file (.toml); flags take the place of its entries"
+    )
     _add_task(parser, required=False)
     parser.add_argument(
         "--model",

@@ -114,7 +114,6 @@ def test_python_m_probes_is_probe():
             "belongs to --task ginc",
         ),
         (["run", "--model", "uniform", "--task", "ginc", "--family", "f.npz", "--out", "x"], "no GINC family at f.npz"),
-        (["run", "e.toml", "--task", "parity", "--out", "x"], "--task does not go with an experiment file"),
         (["run", "e.toml", "--out", "x"], "experiment e.toml cannot be read"),
         (["fit", "nowhere"], "nowhere is no run folder"),
         (["report", "nowhere"], "nowhere is no run folder"),

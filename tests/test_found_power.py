@@ -2,13 +2,13 @@
 
 import shlex
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from icl.metrics.power import POWER, TYPICAL, VarianceComponents, components, minimum_detectable_effect, power_of
+from probes.asked import experiment_of
 from probes.cli import _parser
 from probes.found_power import found_power, power_of_run
 from probes.report.page import read_material
@@ -138,6 +138,10 @@ def test_a_run_says_it_of_the_models_that_it_reports(tmp_path):
     folder = run_experiment(experiment, tmp_path / "run")
     power = power_of_run(folder, read_material(folder))
     assert "between label modes, mapping-learner" in power.sentences()[0]
-    assert power.command(Path("runs/x")).startswith("probe run runs/x/experiment.toml --queries")
+    words = shlex.split(power.command(folder.path))
+    asked = experiment_of(_parser().parse_args(words[1:]))
+    size = {"queries": asked.queries, "demonstration_sets": asked.demonstration_sets}
+    assert asked.demonstration_sets * asked.queries > experiment.demonstration_sets * experiment.queries
+    assert replace(asked, digests=None) == replace(experiment, **size)
     single = run_experiment(replace(experiment, label_modes=("gold",)), tmp_path / "single")
     assert power_of_run(single, read_material(single)) is None
