@@ -2,12 +2,15 @@
 
 import socket
 import sys
+from dataclasses import replace
 
 import pytest
 from toy_server import fails, sends, serving
 
 from icl.errors import UserError
 from icl.tasks.builtin import BUILTIN_TASKS
+from probes.runs.experiment import Experiment
+from probes.runs.folder import create_run
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.completions import CompletionsScorer
 from probes.scorers.server_address import is_loopback, read_address, refuse_misspelt_address, without_credentials
@@ -253,3 +256,14 @@ def test_a_root_without_its_version_is_advised():
         server.faults.extend([sends({"detail": "Not Found"}, 404)] * 20)
         with pytest.raises(UserError, match=rf"is its root {server.url}\?"):
             scorer.check([])
+
+
+def test_a_servers_password_is_kept_in_no_file_and_shown_in_no_message(tmp_path):
+    url = "http://me:secret@127.0.0.1:8000/v1#toy"
+    experiment = Experiment(models=(url,), task="sentiment", probes=("shots",))
+    create_run(tmp_path / "run", experiment)
+    assert "secret" not in (tmp_path / "run" / "experiment.toml").read_text(encoding="utf-8")
+    create_run(tmp_path / "run", experiment)  # the same experiment
+    with pytest.raises(UserError, match=r"models was http://127\.0\.0\.1:8000/v1#toy, now") as caught:
+        create_run(tmp_path / "run", replace(experiment, models=("http://me:secret@h/v1",)))
+    assert "secret" not in str(caught.value)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_completions import expected, prompts_of
-from toy_server import serving
+from toy_server import likelier_colour, serving
 
+from icl.answers import answer_table, left_out
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run
@@ -16,7 +17,7 @@ from probes.runs.plan import make_plan
 from probes.scorers.completions import CompletionsScorer
 from probes.scorers.completions_labels import Continuation, follow, sum_label
 from probes.scorers.completions_logprobs import Position, Told, read_positions
-from probes.scorers.completions_raw import SampledError
+from probes.scorers.completions_raw import Sample, SampledError, why_not_own
 
 
 @pytest.fixture
@@ -51,6 +52,29 @@ def test_a_label_that_is_not_told_lies_below_its_bound(dialect, prompts):
                 assert answer.logprob == pytest.approx(value)
                 assert math.isnan(answer.logprob_below)
     assert bounded or dialect in ("llama.cpp", "green is null")
+
+
+def test_accuracy_counts_prompts_whose_other_label_is_not_told(tmp_path):
+    rows = [{"input": f"thing {i}", "label": ("red", "green")[i % 2]} for i in range(24)]
+    (tmp_path / "colours.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with serving("one colour") as server:
+        experiment = Experiment(
+            models=(server.url,),
+            task=str(tmp_path / "colours.jsonl"),
+            probes=("shots",),
+            formats=("arrow",),
+            shots=(0, 1),
+            queries=10,
+            demonstration_sets=1,
+        )
+        plan = make_plan(experiment)
+        folder = create_run(tmp_path / "run", experiment)
+        execute(folder, plan)
+    answers = answer_table(folder.scores()).set_index("prompt_id")
+    right = {p.prompt_id: likelier_colour(p.text) == f" {p.gold_label}" for p in plan.prompts}
+    assert 0 < sum(right.values()) < len(right)
+    assert {name: bool(answers.loc[name, "accuracy"] == 1) for name in right} == right
+    assert not left_out(answers.reset_index()).size
 
 
 def test_a_token_told_beside_the_likeliest_bounds_no_other():
@@ -202,6 +226,15 @@ def test_an_echo_of_the_models_own_numbers_is_used_whatever_is_generated(prompts
 def test_tokens_that_are_impossible_behind_every_text_are_believed(prompts):
     with serving("padded") as server:
         np.testing.assert_allclose(checked(server, prompts)(prompts), expected(prompts), rtol=1e-9)
+
+
+def test_tokens_too_unlikely_for_a_float_are_believed():
+    def sample(last: bytes, lowest: float) -> Sample:
+        told = Told({b" a": -0.7, b" b": -0.8, last: lowest}, lowest, masked=frozenset({b" c" + last}))
+        return Sample(told, told)
+
+    assert not why_not_own([sample(b" d", -85.0), sample(b" e", -80.0)], 4)
+    assert "some tokens are impossible" in why_not_own([sample(b" d", -5.0), sample(b" e", -4.0)], 4)
 
 
 @pytest.mark.parametrize("dialect", ["greedy", "greedy, null", "logits"])

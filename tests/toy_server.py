@@ -4,6 +4,7 @@ import json
 import math
 import string
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -214,6 +215,19 @@ def sometimes(change: Callable[[Top, dict], Top]) -> Callable[[Top, dict], Top]:
     return lambda top, body: change(top, body) if len(body["prompt"]) % 2 else top
 
 
+def likelier_colour(prompt: str) -> str:
+    """The one of two colours that the dialect "one colour" tells; the other is not among the likeliest."""
+    return " red" if zlib.crc32(prompt.encode()) % 2 else " green"
+
+
+def one_colour(body: dict, tokens: list[str]) -> tuple[int, dict]:
+    """Five of the likeliest tokens, one of two colours last among them: the other lies below it."""
+    if body["logprobs"] > 5:
+        return 400, {"error": {"message": "logprobs must be at most 5"}}
+    tops = [{" bl": -0.9, "x": -1.5, "y": -2.0, "z": -2.5, likelier_colour(body["prompt"]): -3.0}]
+    return 200, {"choices": [{"logprobs": {"tokens": [" bl"], "token_logprobs": [-0.9], "top_logprobs": tops}}]}
+
+
 def greedy_behind_echo(body: dict, tokens: list[str], *, whole: bool = False) -> tuple[int, dict]:
     """Echoes the model's own, but generates what temperature 0 leaves; `whole`: the echo is changed as well."""
     status, answer = openai(body, tokens)
@@ -273,6 +287,7 @@ DIALECTS = {
     "green is null": told(sometimes(valued({" green": None})), most=5000),
     "green is -inf": told(sometimes(valued({" green": -math.inf})), most=5000),
     "all -inf": told(sometimes(valued(dict.fromkeys(PIECES, -math.inf))), most=5000),
+    "one colour": one_colour,
     "greedy behind echo": greedy_behind_echo,
     "greedy, echo too": partial(greedy_behind_echo, whole=True),
     "locked": locked,

@@ -10,6 +10,7 @@ from icl.errors import UserError, unknown_name
 from icl.prompts.render import METHODS
 from icl.tasks.text import unreadable
 from probes.runs import located
+from probes.scorers.server_address import shown_model
 
 __all__ = ["Experiment", "changed_entries", "is_portable", "read_experiment", "write_experiment"]
 
@@ -183,7 +184,7 @@ def is_portable(path: Path) -> bool:
 
 def changed_entries(before: Experiment, after: Experiment) -> list[str]:
     """Name the entries that differ; a file that is named from different folders is the same."""
-    old, new = (located.absolute(asdict(experiment)) for experiment in (before, after))
+    old, new = (located.absolute(_recorded(experiment)) for experiment in (before, after))
     return [name for name in old if old[name] != new[name] and name != "digests"]
 
 
@@ -208,12 +209,17 @@ def write_experiment(experiment: Experiment, path: Path) -> None:
     """Write an experiment as TOML, leaving out what is None; relative paths lead from the file's folder."""
     import tomli_w
 
-    given = asdict(experiment)
+    given = _recorded(experiment)
     given = located.to_folder(given, path.parent) | {"digests": located.find_digests(given)}
     values = {name: value for name, value in given.items() if value is not None}
     if experiment.curve:
         del values["queries"]
     path.write_text(f"{_NOTE}\n{tomli_w.dumps(values)}", encoding="utf-8")
+
+
+def _recorded(experiment: Experiment) -> dict[str, Any]:
+    """Return the entries as they are written and compared: user and password of a server are kept in no file."""
+    return asdict(experiment) | {"models": tuple(map(shown_model, experiment.models))}
 
 
 def _fits(value: object, kind: object) -> bool:

@@ -27,6 +27,7 @@ from icl.errors import UserError
 from icl.scores import SCORE_COLUMNS, validate_scores
 from probes.runs import located
 from probes.runs.experiment import Experiment, changed_entries, is_portable, read_experiment, write_experiment
+from probes.scorers.server_address import shown_model
 
 __all__ = ["RunFolder", "create_run", "open_run", "write_tree", "write_whole"]
 
@@ -333,4 +334,10 @@ def _in_order(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _show(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else "the default" if value is None else str(value)
+    return (
+        ", ".join(shown_model(str(one)) for one in value)
+        if isinstance(value, tuple)
+        else "the default"
+        if value is None
+        else str(value)
+    )

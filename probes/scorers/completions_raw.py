@@ -25,6 +25,9 @@ _MOST_PROBABILITY = 1.05
 CERTAIN = -1e-6
 """Nats of a token that nothing competes with."""
 
+_UNDERFLOW = -60.0
+"""Nats of the least likely token told, below which others may well be too unlikely for a 32-bit float."""
+
 _COMPLETE = 1e-4
 """How far the told probabilities may stay below 1 where they are taken to be all."""
 
@@ -80,7 +83,7 @@ def why_not_own(samples: Sequence[Sample], num_asked: int) -> str:
     possible = {frozenset(told.top) for told in tables}
     if len(possible) == 1 and max(map(len, possible)) > 1:
         return ""
-    if any(told.masked for told in tables):
+    if any(told.masked and min(told.top.values()) > _UNDERFLOW for told in tables):
         return "it says that some tokens are impossible, behind each text others"
     cut = [told for told in tables if len(told.top) < num_asked]
     if cut and all(_total(told) > 1 - _COMPLETE for told in tables):

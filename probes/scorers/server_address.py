@@ -8,7 +8,14 @@ from urllib.parse import urlsplit
 
 from icl.errors import UserError
 
-__all__ = ["ServerAddress", "is_loopback", "read_address", "refuse_misspelt_address", "without_credentials"]
+__all__ = [
+    "ServerAddress",
+    "is_loopback",
+    "read_address",
+    "refuse_misspelt_address",
+    "shown_model",
+    "without_credentials",
+]
 
 _ENDPOINTS = re.compile(r"(/chat)?/completions$|/models$")
 """Ends of a URL that name one call of the API; its root stands before them."""
@@ -95,6 +102,11 @@ def without_credentials(url: str) -> str:
     elif "@" in model and not _has_host(address):
         address, hash_sign, model = model.rpartition("@")[2], "", ""  # the hash sign is the password's
     return f"{scheme}{separator}{address.partition('?')[0].rstrip('/')}{hash_sign}{model}"
+
+
+def shown_model(name: str) -> str:
+    """Return a model's name as it may be shown and recorded: a server's without its credentials."""
+    return without_credentials(name) if re.match("https?://", name, re.IGNORECASE) else name
 
 
 def is_loopback(host: str) -> bool:
