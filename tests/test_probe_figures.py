@@ -97,6 +97,9 @@ def prompt(probabilities: list[float], gold: int, **keys) -> list[dict]:
         | {
             "candidate": name,
             "logprob": np.log(probability),
+            "logprob_below": np.nan,
+            "prompt_id": repr(known),
+            "reason": "",
             "is_gold": place == gold,
             "is_mapped": pd.NA if mapped is None else place == mapped,
         }
