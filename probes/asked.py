@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from icl.errors import UserError
+from icl.prompts.formats import from_template
 from probes.runs.experiment import Experiment, read_experiment
 from probes.runs.plan import Resources
 
@@ -16,6 +17,9 @@ def experiment_of(options: Namespace) -> Experiment:
     flags: dict[str, Any] = {
         name: getattr(options, name) for name in Experiment.__slots__ if getattr(options, name, None) is not None
     }
+    if getattr(options, "template", None):
+        written = tuple(from_template(text).name for text in options.template)
+        flags["formats"] = (*flags.get("formats", ()), *written)
     if "models" in flags:
         flags["models"] = tuple(flags["models"])
     if options.experiment is not None:

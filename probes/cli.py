@@ -71,8 +71,45 @@ def _say(message: Warning | str, category: type[Warning], filename: str, lineno:
     say(text.rstrip("\n"))
 
 
+_ALSO = {
+    "--formats": "--format",
+    "--format": "--formats",
+    "--label-modes": "--label-mode",
+    "--label-mode": "--label-modes",
+    "--input-modes": "--input-mode",
+    "--input-mode": "--input-modes",
+    "--balances": "--balance",
+    "--balance": "--balances",
+    "--methods": "--method",
+    "--method": "--methods",
+    "--probe": "--probes",
+    "--normalisation": "--normalization",
+    "--colour": "--color",
+}
+"""Flag → its other spelling: one or several, British or American."""
+
+_METAVARS = {
+    int: "N",
+    float: "X",
+    Path: "PATH",
+    values.names: "A,B",
+    values.whole_numbers: "N,N",
+    values.count: "N",
+    values.orders: "N",
+}
+"""What a flag takes → its name in the help; others are called after the flag."""
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence."""
+
+    def add_argument(self, *names, **options):
+        """Take the other spellings of a flag as well, and name its value in one word."""
+        names += tuple(other for name in names if (other := _ALSO.get(name)))
+        takes_value = options.get("action", "store") in ("store", "append") and "choices" not in options
+        if takes_value and names[0].startswith("-") and "metavar" not in options:
+            options["metavar"] = _METAVARS.get(options.get("type", str)) or names[0].rpartition("-")[2].upper()
+        return super().add_argument(*names, **options)
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message.rstrip('.')}; see `{self.prog} --help`.")
@@ -168,6 +205,12 @@ def _add_task(parser: argparse.ArgumentParser, *, required: bool = True) -> None
     parser.add_argument("--input-column", default=None, help="column of the inputs (default: input)")
     parser.add_argument("--label-column", default=None, help="column of the labels (default: label)")
     parser.add_argument("--options-column", default=None, help="column of the options, for multiple choice")
+    parser.add_argument(
+        "--label-words", type=values.names, default=None, help="what labels are called in prompts, e.g. 1=bad,5=good"
+    )
+    parser.add_argument(
+        "--template", action="append", default=None, help="a format of your own: 'Review: {input}\\nMood: {label}'"
+    )
     parser.add_argument(
         "--label-is", default=None, help="what a label of multiple choice is: text, key, letter, index0 or index1"
     )

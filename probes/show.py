@@ -8,6 +8,7 @@ from dataclasses import asdict
 from icl.errors import UserError, unknown_name
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.demonstrations import EXACT_ORDERS
+from icl.prompts.formats import from_template
 from icl.prompts.render import METHODS, Candidate, Prompt
 from icl.tasks.corpus import load_corpus
 from probes.designs.catalogue import PROBES
@@ -32,7 +33,7 @@ def show(options: Namespace) -> None:
         raise unknown_name("method", options.method, METHODS)
     condition = Condition.of(
         options.label_mode,
-        options.format or grid.formats[0],
+        (from_template(options.template[-1]).name if options.template else options.format) or grid.formats[0],
         options.shots,
         options.method,
         input_mode=options.input_mode,

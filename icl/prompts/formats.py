@@ -10,7 +10,7 @@ from icl.prompts.numbering import NUMERALS
 from icl.tasks.min2022 import get_min_set
 from icl.tasks.min2022_sets import MIN_SETS
 
-__all__ = ["CASINGS", "FORMATS", "Casing", "Format", "get_format"]
+__all__ = ["CASINGS", "FORMATS", "TEMPLATE", "Casing", "Format", "from_template", "get_format"]
 
 type Casing = Literal["keep", "lower", "upper", "capitalised"]
 
@@ -171,6 +171,9 @@ _CATALOGUE = (
     ),
 )
 
+TEMPLATE = "template:"
+"""Begins the name of a format that the user wrote, see `from_template`."""
+
 MANUAL = "min-manual:"
 """Before a set's name: the manual template of Min et al. for it."""
 
@@ -181,7 +184,7 @@ FORMATS: dict[str, Format] = {format.name: format for format in _CATALOGUE}
 def get_format(name: str, *, world: str) -> Format:
     """Look up a format for sentences (``world="text"``) or GINC tokens (``world="ginc"``).
 
-    Beside the catalogue's names, ``g17`` is the format of that number in `icl.prompts.grammar.GRAMMAR`, and
+    Beside the catalogue's names, ``template:TEXT`` is that of `from_template`, ``g17`` is the format of that number in `icl.prompts.grammar.GRAMMAR`, and
     ``min-manual:glue-rte`` the manual template that Min et al. wrote for a set, for the task ``min:glue-rte@manual``.
 
     Raises
@@ -191,6 +194,8 @@ def get_format(name: str, *, world: str) -> Format:
     """
     from icl.prompts.grammar import GRAMMAR  # here, since it builds on this file
 
+    if name.startswith(TEMPLATE):
+        return from_template(name.removeprefix(TEMPLATE), world=world)
     if name.startswith(MANUAL):
         return _manual(name.removeprefix(MANUAL), world)
     numbered = re.fullmatch(r"g(0|[1-9][0-9]*)", name)
@@ -202,6 +207,39 @@ def get_format(name: str, *, world: str) -> Format:
     if format.world != world:
         raise UserError(f"format '{name}' is not for {world} tasks; use one of {', '.join(known)}.")
     return format
+
+
+def from_template(text: str, *, world: str = "text") -> Format:
+    """Make a format from a demonstration with ``{input}`` and ``{label}`` in their places.
+
+    ``"Review: {input}\\nMood: {label}"`` has the input prefix ``Review: ``, the field separator of a new line and the
+    label prefix ``Mood: ``. A new line may be written as ``\\n``. What stands behind the label ends a demonstration; where
+    nothing does, a blank line.
+
+    Raises
+    ------
+    UserError
+        If the two places are not there once each in this order, or the world is not one of sentences.
+    """
+    written = text.replace("\\n", "\n").replace("\\t", "\t")
+    fields = re.findall(r"\{[a-zA-Z_]*\}", written)
+    if fields != ["{input}", "{label}"]:
+        raise UserError(
+            f"a template holds {{input}} and then {{label}}, once each, got {text!r}; write for example "
+            "'Review: {input}\\nMood: {label}'."
+        )
+    if world != "text":
+        raise UserError(f"a template is for sentences, not for {world} tasks; leave out --template.")
+    before, rest = written.split("{input}")
+    between, after = rest.split("{label}")
+    lines, newline, prefix = between.rpartition("\n")
+    return Format(
+        name=TEMPLATE + written.replace("\n", "\\n").replace("\t", "\\t"),
+        input_prefix=before,
+        field_separator=lines + newline,
+        label_prefix=prefix,
+        demonstration_separator=after or "\n\n",
+    )
 
 
 def _manual(name: str, world: str) -> Format:

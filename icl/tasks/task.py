@@ -1,13 +1,13 @@
 """What is asked: labelled inputs with their answers, of one label space or to be chosen from options."""
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from icl.errors import UserError
+from icl.errors import UserError, unknown_name
 from icl.tasks.text import unreadable
 
-__all__ = ["Example", "Task"]
+__all__ = ["Example", "Task", "with_label_words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,3 +189,28 @@ def _check_inputs(task: Task) -> None:
             f"{len(shared)} inputs of task '{task.name}' stand both in its pool and in its query pool; take them out "
             "of one, or a demonstration may give the query's answer away."
         )
+
+
+def with_label_words(task: Task, words: Mapping[str, str]) -> Task:
+    """Rename labels of a task, in prompts and tables alike.
+
+    Raises
+    ------
+    UserError
+        If a label is not the task's, two labels would have one name, or the task is multiple choice.
+    """
+    if task.is_multiple_choice:
+        raise UserError(
+            f"label words are for classification, but task '{task.name}' is multiple choice; leave them out."
+        )
+    for label in words:
+        if label not in task.label_space:
+            raise unknown_name(f"label of task '{task.name}'", label, task.label_space)
+    renamed = tuple(words.get(label, label) for label in task.label_space)
+    if twice := sorted({label for label in renamed if renamed.count(label) > 1}):
+        raise UserError(f"two labels of task '{task.name}' would be called '{twice[0]}'; give each a word of its own.")
+
+    def rename(pool: tuple[Example, ...]) -> tuple[Example, ...]:
+        return tuple(replace(example, label=words.get(example.label, example.label)) for example in pool)
+
+    return replace(task, label_space=renamed, pool=rename(task.pool), query_pool=rename(task.query_pool))

@@ -37,6 +37,8 @@ class Experiment:
     orders, label_draws, option_orders : int, or None
         Override the grids of all probes: in how many orders demonstrations are asked (0 for all), how often labels are
         drawn, by how many places listed options are rotated.
+    label_words : tuple of str, or None
+        ``LABEL=WORD`` each: how labels are called, in prompts and tables; others keep their names.
     corpus : str or None
         File of the sentences of input mode "ood"; None is the built-in corpus.
     budget : int or None
@@ -84,6 +86,7 @@ class Experiment:
     option_orders: int | None = None
     options_column: str | None = None
     label_is: str | None = None
+    label_words: tuple[str, ...] | None = None
     corpus: str | None = None
     budget: int | None = None
     queries: int = 32
@@ -107,6 +110,9 @@ class Experiment:
     digests: tuple[str, ...] | None = None
 
     def __post_init__(self):
+        for written in self.label_words or ():
+            if not all(written.partition("=")):
+                raise UserError(f"label_words are written LABEL=WORD, got {written!r}; write for example 1=bad.")
         for name in ("queries", "demonstration_sets"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}.")

@@ -18,7 +18,7 @@ from icl.prompts.seeds import Seeds, stream
 from icl.tasks.catalogue import load_task
 from icl.tasks.corpus import load_corpus
 from icl.tasks.remarks import task_notices
-from icl.tasks.task import Task
+from icl.tasks.task import Task, with_label_words
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
 from probes.pool import shared_rows
@@ -243,12 +243,14 @@ def _refuse_too_long(scorer: Scorer, prompts: list[Prompt], skipped: dict[str, s
 def load_named_task(experiment: Experiment) -> Task | GincTask:
     """Load the task that an experiment names."""
     if experiment.task == GINC:
+        if experiment.label_words:
+            raise UserError("label_words rename the labels of sentences; GINC's are its tokens, leave them out.")
         family = load_family(Path(experiment.family)) if experiment.family else default_family()
         return GincTask(family=family, example_length=(experiment.example_lengths or (5,))[0])
     for option in ("family", "example_lengths"):
         if getattr(experiment, option) is not None:
             raise UserError(f"{option} belongs to --task ginc, got task '{experiment.task}'; leave it out.")
-    return load_task(
+    task = load_task(
         experiment.task,
         input_column=experiment.input_column,
         label_column=experiment.label_column,
@@ -256,6 +258,8 @@ def load_named_task(experiment: Experiment) -> Task | GincTask:
         label_is=experiment.label_is,
         also_known=(GINC,),
     )
+    words = [written.split("=", 1) for written in experiment.label_words or ()]
+    return with_label_words(task, {label: word for label, word in words}) if words else task
 
 
 def make_seeds(experiment: Experiment) -> Seeds:
