@@ -184,8 +184,9 @@ FORMATS: dict[str, Format] = {format.name: format for format in _CATALOGUE}
 def get_format(name: str, *, world: str) -> Format:
     """Look up a format for sentences (``world="text"``) or GINC tokens (``world="ginc"``).
 
-    Beside the catalogue's names, ``template:TEXT`` is that of `from_template`, ``g17`` is the format of that number in `icl.prompts.grammar.GRAMMAR`, and
-    ``min-manual:glue-rte`` the manual template that Min et al. wrote for a set, for the task ``min:glue-rte@manual``.
+    Beside the catalogue's names, ``template:TEXT`` is that of `from_template`; ``g17`` is the format of that number in
+    `icl.prompts.grammar.GRAMMAR`; ``min-manual:glue-rte`` is the manual template that Min et al. wrote for a set, for
+    the task ``min:glue-rte@manual``.
 
     Raises
     ------
@@ -213,8 +214,8 @@ def from_template(text: str, *, world: str = "text") -> Format:
     """Make a format from a demonstration with ``{input}`` and ``{label}`` in their places.
 
     ``"Review: {input}\\nMood: {label}"`` has the input prefix ``Review: ``, the field separator of a new line and the
-    label prefix ``Mood: ``. A new line may be written as ``\\n``. What stands behind the label ends a demonstration; where
-    nothing does, a blank line.
+    label prefix ``Mood: ``. A new line may be written as ``\\n``. What stands behind the label ends a demonstration;
+    where nothing does, a blank line.
 
     Raises
     ------
