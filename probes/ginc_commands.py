@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from icl.errors import UserError
+from probes.layout import print_lines
 from probes.progress import duration, phase
 
 __all__ = ["family", "ledger", "pretrain", "reproduce"]
@@ -39,7 +40,7 @@ def reproduce(options: Namespace) -> None:
         print(json.dumps([verdict.as_dict() for verdict in results.verdicts], indent=1, ensure_ascii=False))
         return
     print("\n".join(scorecard_lines(results)))
-    print(f"Tables and figures: {options.out}")
+    print_lines([f"Tables and figures: {options.out}"])
 
 
 def ledger(options: Namespace) -> None:
@@ -77,7 +78,7 @@ def ledger(options: Namespace) -> None:
         print(json.dumps({name: json.loads(getattr(results, name).to_json(orient="records")) for name in names}))
         return
     print("\n".join(ledger_lines(results, question)))
-    print(f"Tables and figures: {options.out}")
+    print_lines([f"Tables and figures: {options.out}"])
 
 
 def family(options: Namespace) -> None:
@@ -100,11 +101,12 @@ def family(options: Namespace) -> None:
         drawn.save(out)
     except OSError as error:
         raise UserError(f"{out} cannot be written ({error.strerror}); choose another --out.") from error
-    print(
+    said = (
         f"{out}: family {drawn.fingerprint} of {drawn.num_concepts} concepts, the first "
         f"{drawn.num_pretraining_concepts} in the pretraining mixture; {drawn.num_entities} × {drawn.num_properties} "
         f"states, {drawn.vocab_size} tokens."
     )
+    print_lines([said])
 
 
 def pretrain(options: Namespace) -> None:
@@ -126,7 +128,9 @@ def pretrain(options: Namespace) -> None:
         raise UserError(f"{out} is not empty; choose another --out, or delete it first.")
     family = load_family(options.family) if options.family else default_family()
     if goes_on:
-        print(f"{out} holds an unfinished training: it goes on from its last saved state, if it came to save one.")
+        print_lines(
+            [f"{out} holds an unfinished training: it goes on from its last saved state, if it came to save one."]
+        )
     _make_folder(state)
     with RunFolder(state).locked():
         with phase("training", unit="token") as told:
@@ -138,11 +142,12 @@ def pretrain(options: Namespace) -> None:
             model, record = train(family, training, progress=progress, folder=out)
         save_checkpoint(out, model, family, {"command": shlex.join(["probe", *sys.argv[1:]])} | record)
     last = record["curve"][-1]
-    print(
+    said = (
         f"{out}: {record['parameters']:,} parameters, {last['tokens']:,} tokens in "
         f"{duration(last['seconds'])}; validation loss {last['validation_loss']:.4f} nats a token, exact Bayes "
         f"{record['bayes_validation_loss']:.4f}."
     )
+    print_lines([said])
 
 
 def _make_folder(path: Path) -> None:

@@ -16,6 +16,7 @@ from icl.tasks.min2022 import MIN_PREFIX
 from icl.tasks.min2022_record import MinSet
 from icl.tasks.min2022_sets import MIN_SETS
 from probes.designs.catalogue import PROBES
+from probes.layout import entries
 from probes.runs.plan import GINC
 from probes.scorers.catalogue import ORACLE
 from probes.scorers.controls import CONTROLS
@@ -48,12 +49,10 @@ def list_(options: Namespace) -> None:
     if options.json:
         print(json.dumps(found, indent=1))
         return
-    for kind, entries in found.items():
+    for kind, named in found.items():
         if not options.what:
             print(f"\n{kind}")
-        width = max(map(len, entries))
-        for name, meaning in entries.items():
-            print(f"  {name:{width}}  {meaning}" if not options.what else f"{name:{width}}  {meaning}")
+        print("\n".join(entries(named, indent=0 if options.what else 2)))
 
 
 def _catalogue(kind: str) -> dict[str, str]:

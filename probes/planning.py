@@ -9,6 +9,7 @@ import pandas as pd
 
 from icl.prompts.render import Prompt
 from probes.asked import experiment_of, resources_of
+from probes.layout import print_lines, table_lines
 from probes.power import plan_power
 from probes.progress import duration, phase
 from probes.runs.plan import Plan, make_plan
@@ -43,22 +44,21 @@ def plan(options: Namespace) -> None:
         asked |= {"power": asdict(power)} if power else {}
         print(json.dumps(asked, indent=1))
         return
-    print(f"{planned.task.name}: {planned.task.description}")
-    print(f"{len(planned.prompts):,} prompts for each model:")
-    print(_grid(cells).to_string())
+    print_lines(
+        [f"{planned.task.name}: {planned.task.description}", f"{len(planned.prompts):,} prompts for each model:"]
+    )
+    print("\n".join(_grid(cells)))
+    said = []
     for name, (tokens, seconds) in costs.items():
-        print(f"{name}: {tokens:,} tokens to read, roughly {duration(seconds)}" if tokens else f"{name}: seconds")
-        for line in too_long[name].values():
-            print(f"  does not fit: {line}")
+        said.append(f"{name}: {tokens:,} tokens to read, roughly {duration(seconds)}" if tokens else f"{name}: seconds")
+        said += [f"  does not fit: {line}" for line in too_long[name].values()]
     if any(too_long.values()) and not experiment.skip_too_long:
-        print("`probe run` refuses what does not fit; leave it out with --skip-too-long.")
+        said.append("`probe run` refuses what does not fit; leave it out with --skip-too-long.")
     if planned.search:
-        print(f"Of the format search's prompts at most {planned.search.budget:,} are asked of a model.")
-    for notice in planned.notices:
-        print(f"Note: {notice}")
-    for line in power.lines() if power else ():
-        print(line)
-    print("Nothing was run; use `probe run` with the same flags and --out.")
+        said.append(f"Of the format search's prompts at most {planned.search.budget:,} are asked of a model.")
+    said += [f"Note: {notice}" for notice in planned.notices]
+    said += power.lines() if power else ()
+    print_lines([*said, "Nothing was run; use `probe run` with the same flags and --out."])
 
 
 _CELL = ("method", "label mode", "inputs", "balance", "format", "k", "shots")
@@ -88,8 +88,10 @@ def _too_long(planned: Plan, reasons: dict[str, str]) -> dict[tuple, str]:
     return lines
 
 
-def _grid(cells: Counter) -> pd.DataFrame:
+def _grid(cells: Counter) -> list[str]:
     """Lay the numbers of prompts out by condition and shots; of the rarer factors those that vary."""
     table = pd.Series(cells).rename_axis(list(_CELL)).rename("prompts").reset_index()
     keys = [name for name in _CELL[:-1] if name in ("label mode", "format") or table[name].nunique() > 1]
-    return table.pivot_table(index=keys, columns="shots", values="prompts", aggfunc="sum", fill_value=0, sort=False)
+    wide = table.pivot_table(index=keys, columns="shots", values="prompts", aggfunc="sum", fill_value=0, sort=False)
+    wide = wide.rename(columns=lambda shots: f"{shots} shots").reset_index()
+    return table_lines(wide, keys=len(keys))

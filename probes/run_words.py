@@ -11,7 +11,7 @@ from probes.report.section import Material
 from probes.report.selection import length_words, split_models
 from probes.report.verdict import points
 
-__all__ = ["run_lines"]
+__all__ = ["effect_lines", "run_lines"]
 
 _MOST_EFFECTS = 12
 """Lines of one model's table of effects."""
@@ -29,7 +29,7 @@ def run_lines(material: Material) -> Iterator[str]:
     for answer in answers:
         yield from paragraphs(["", *answer.leading], hang=2)
     for answer in answers:
-        yield from _effects(answer.model, answer.found)
+        yield from effect_lines(answer.model, answer.found)
         yield from _accuracies(material.metrics, answer.model)
         mine = material.metrics[material.metrics["model"] == answer.model]
         yield from paragraphs(headlines(mine, material.probes, beside=ON_ACCURACY), hang=4)
@@ -38,7 +38,7 @@ def run_lines(material: Material) -> Iterator[str]:
             yield from _accuracies(material.metrics, model, " (reference)")
 
 
-def _effects(model: str, found: Sequence[Finding]) -> Iterator[str]:
+def effect_lines(model: str, found: Sequence[Finding]) -> Iterator[str]:
     """A model's table of effects on accuracy, those that are clear first."""
     known = [one for one in found if one.known]
     if not known:
@@ -80,7 +80,8 @@ def _accuracies(metrics: pd.DataFrame, model: str, note: str = "") -> Iterator[s
     )
     keys = ["format", "example_length", "input_mode", "balance"]
     rows = rows.assign(**{name: rows[name].where(rows["num_shots"] > 0) for name in keys[2:]})
-    rows = rows.assign(**{name: rows.groupby(keys[:2])[name].transform("first").fillna("") for name in keys[2:]})
+    first = {name: rows.groupby(keys[:2])[name].transform("first") for name in keys[2:]}
+    rows = rows.assign(**{name: rows[name].fillna(first[name]).fillna("") for name in keys[2:]})
     same = factored(rows, keys[2:])[1]
     said, rows = factored(same, keys[:2])
     varied = [name for name in keys if name in rows]  # "task" inputs are the usual ones

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from probes.cli import main
+from probes.layout import text_width
 
 pytestmark = pytest.mark.filterwarnings("ignore:Numba will use object mode:UserWarning")
 
@@ -27,7 +28,7 @@ def runs(tmp_path_factory) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def test_a_rival_is_fitted_and_reported_without_signal(runs, capsys):
+def test_a_rival_is_fitted_and_reported_without_signal(runs, capsys, monkeypatch):
     capsys.readouterr()
     power = ["fit", runs[0], "--account", "power", *FEW]
     assert main([*power, "--strict"]) == 3  # 80 draws cannot agree well enough
@@ -41,8 +42,10 @@ def test_a_rival_is_fitted_and_reported_without_signal(runs, capsys):
     assert main(["report", runs[0]]) == 0
     assert "No number of the fit is quoted" in Path(runs[0], "report.html").read_text()
     capsys.readouterr()
+    monkeypatch.setenv("COLUMNS", "80")
     assert main([*power, "--anyway"]) == 3
     said = capsys.readouterr().out
+    assert all(text_width(line) <= 80 or runs[0] in line for line in said.splitlines())
     assert said.index("This fit did not converge") < said.index("end_logit (logit)")
     assert "(power-scaling" in said
     assert main([*power, "--json"]) == 3

@@ -7,8 +7,9 @@ import pandas as pd
 
 from icl.concept.uniformity import MAX_DIVERGENCE_SHARE, MAX_RHAT
 from probes.calibration.agreement import Agreement
+from probes.layout import paragraphs, table_lines
 
-__all__ = ["agreement_lines", "rank_correlation"]
+__all__ = ["agreement_lines", "not_converged", "rank_correlation"]
 
 _FAST = 3.0  # nats per demonstration
 
@@ -18,26 +19,36 @@ _WAYS = {
 }
 
 
-def agreement_lines(results: Agreement) -> Iterator[str]:
-    """Spell out fitted drifts beside exact ones, and fitted temperatures beside the true ones."""
+def agreement_lines(results: Agreement, *, anyway: bool = False) -> Iterator[str]:
+    """Spell out fitted drifts beside exact ones, and fitted temperatures beside the true ones.
+
+    Parameters
+    ----------
+    anyway
+        Show what was fitted by chains that do not agree as well.
+    """
+    poor = not_converged(results)
+    limits = f"R-hat > {MAX_RHAT} or > {MAX_DIVERGENCE_SHARE:.0%} divergent"
+    yield from paragraphs([f"Not converged ({limits}): {', '.join(poor) or 'none'}", ""])
     for answers, title in _WAYS.items():
         conditions = results.conditions[results.conditions["answers"] == answers]
         temperatures = results.temperatures[results.temperatures["answers"] == answers]
-        yield title
-        yield "Drift, nats per demonstration: τ × the ledger's (growth of log-odds acted on) → fitted (90 % interval)"
-        yield _drifts(conditions).to_string()
+        explained = "τ × the ledger's (growth of log-odds acted on) → fitted (90 % interval)"
+        yield from paragraphs([title, f"Drift, nats per demonstration: {explained}"])
+        yield from table_lines(_drifts(conditions, anyway).reset_index(names="predictor"))
         yield ""
         yield "Share τ of each nat of evidence that is used"
-        yield _temperatures(temperatures).to_string(index=False)
+        yield from table_lines(_temperatures(temperatures, anyway))
         yield ""
         known = conditions["true_temperature"].notna()
         slow = f"tempered Bayesians growing by less than {_FAST:g} nats at every k, so that one shot settles nothing"
-        yield from _correlations(slow, _slow(conditions[known]))
-        yield from _correlations("all tempered Bayesians", conditions[known])
-        yield from _correlations("trained models (τ implied by their distributions)", conditions[~known])
+        for whose, some in (
+            (slow, _slow(conditions[known])),
+            ("all tempered Bayesians", conditions[known]),
+            ("trained models (τ implied by their distributions)", conditions[~known]),
+        ):
+            yield from paragraphs(_correlations(whose, some))
         yield ""
-    poor = _not_converged(results)
-    yield f"Not converged (R-hat > {MAX_RHAT} or > {MAX_DIVERGENCE_SHARE:.0%} divergent): {', '.join(poor) or 'none'}"
 
 
 def rank_correlation(conditions: pd.DataFrame, of: str, against: str) -> float:
@@ -45,22 +56,32 @@ def rank_correlation(conditions: pd.DataFrame, of: str, against: str) -> float:
     return float(conditions[of].corr(conditions[against], method="spearman"))
 
 
-def _drifts(conditions: pd.DataFrame) -> pd.DataFrame:
+def _drifts(conditions: pd.DataFrame, anyway: bool) -> pd.DataFrame:
     ends = zip(*(conditions[name] for name in ("expected_drift", "acted_drift", "drift", "drift_lower", "drift_upper")))
-    cells = [f"{a:.2f} ({b:.2f}) → {middle:.2f} [{low:.2f}, {high:.2f}]" for a, b, middle, low, high in ends]
+    cells = [
+        f"{a:.2f} ({b:.2f}) → " + (f"{middle:.2f} [{low:.2f}, {high:.2f}]" if read or anyway else "not converged")
+        for (a, b, middle, low, high), read in zip(ends, ~_poor(conditions))
+    ]
     wide = conditions.assign(cell=cells).pivot(index="model", columns="example_length", values="cell")
     wide.columns = [f"k={length}" for length in wide.columns]
     return wide.loc[list(dict.fromkeys(conditions["model"]))].rename_axis(None)
 
 
-def _temperatures(temperatures: pd.DataFrame) -> pd.DataFrame:
+def _poor(table: pd.DataFrame) -> pd.Series:
+    """Which rows come from chains that do not agree."""
+    return (table["max_rhat"] > MAX_RHAT) | (table["divergence_share"] > MAX_DIVERGENCE_SHARE)
+
+
+def _temperatures(temperatures: pd.DataFrame, anyway: bool) -> pd.DataFrame:
     def interval(name: str) -> list[str]:
         ends = zip(*(temperatures[column] for column in (name, f"{name}_low", f"{name}_high")))
         return [f"{middle:.3f} [{low:.3f}, {high:.3f}]" for middle, low, high in ends]
 
     true = ["" if np.isnan(tau) else f"{tau:g}" for tau in temperatures["true_temperature"]]
     columns = {"predictor": temperatures["model"], "true τ": true, "implied by distributions": interval("implied")}
-    return pd.DataFrame(columns | {"fitted by tempered Bayes": interval("fitted")})
+    read = ~_poor(temperatures)
+    fitted = [span if may or anyway else "not converged" for span, may in zip(interval("fitted"), read)]
+    return pd.DataFrame(columns | {"fitted by tempered Bayes": fitted})
 
 
 def _correlations(whose: str, conditions: pd.DataFrame) -> Iterator[str]:
@@ -90,10 +111,10 @@ def _expected(conditions: pd.DataFrame, name: str) -> pd.Series:
     return conditions["expected_drift"] / conditions["exact_drift"] * conditions[f"exact_{name}"]
 
 
-def _not_converged(results: Agreement) -> list[str]:
+def not_converged(results: Agreement) -> list[str]:
+    """Name the fits whose chains do not agree."""
     found = []
     for account, table in (("drift–diffusion", results.conditions), ("tempered Bayes", results.temperatures)):
-        poor = table[(table["max_rhat"] > MAX_RHAT) | (table["divergence_share"] > MAX_DIVERGENCE_SHARE)]
-        pairs = poor[["model", "answers"]].drop_duplicates()
+        pairs = table.loc[_poor(table), ["model", "answers"]].drop_duplicates()
         found += [f"{account} on {model} ({answers})" for model, answers in pairs.itertuples(index=False)]
     return found

@@ -9,6 +9,8 @@ from icl.concept.accounts import ACCOUNTS, account_named
 from icl.concept.evidence import EVIDENCE
 from icl.concept.observation import observation_named
 from icl.errors import UserError
+from probes.fit_words import NOT_CONVERGED
+from probes.layout import print_lines
 from probes.progress import phase
 
 if TYPE_CHECKING:
@@ -29,8 +31,11 @@ _OF_SIMULATIONS = ("accounts", "simulations", "observe", "draws", "tune")
 _OF_LEDGER = ("models", "prompts", "family")
 
 
-def calibrate(options: Namespace) -> None:
-    """Fit accounts to what they simulate, or to predictors of known drift, and say whether the fits recover it."""
+def calibrate(options: Namespace) -> int:
+    """Fit accounts to what they simulate, or to predictors of known drift, and say whether the fits recover it.
+
+    Returns the exit status.
+    """
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
     if options.jobs < 1:
@@ -40,15 +45,16 @@ def calibrate(options: Namespace) -> None:
         if getattr(options, name) is not None:
             which = "does not go with --ledger" if options.ledger else "goes with --ledger only"
             raise UserError(f"--{name} {which}; leave one of them out.")
-    (_agree if options.ledger else _simulate)(options)
+    return NOT_CONVERGED if (_agree if options.ledger else _simulate)(options) else 0
 
 
-def _simulate(options: Namespace) -> None:
+def _simulate(options: Namespace) -> bool:
+    """Fit accounts to what they simulate; tell whether most fits of one did not converge."""
     from icl.concept.calibrate import SMALL_FIT
     from probes.calibration.run import run_trials
     from probes.calibration.store import open_folder
     from probes.calibration.trials import calibration_trials
-    from probes.calibration.words import calibration_lines
+    from probes.calibration.words import astray, calibration_lines
     from probes.report.calibration_figures import draw_calibration
 
     num_simulations = 300 if options.simulations is None else options.simulations
@@ -69,14 +75,16 @@ def _simulate(options: Namespace) -> None:
             trials, folder, num_simulations=num_simulations, seed=options.seed, effort=effort, progress=progress
         )
     _draw(folder, draw_calibration(ranks, summary))
-    _tell(options, summary, calibration_lines(ranks, summary))
+    _tell(options, summary, calibration_lines(ranks, summary, anyway=options.anyway))
+    return bool(astray(summary))
 
 
-def _agree(options: Namespace) -> None:
+def _agree(options: Namespace) -> bool:
+    """Fit predictors of known drift; tell whether a fit did not converge."""
     from icl.concept.sampler import Effort
     from icl.ginc.family import default_family, load_family
     from probes.calibration.agreement import AgreementQuestion, measure_agreement
-    from probes.calibration.agreement_words import agreement_lines
+    from probes.calibration.agreement_words import agreement_lines, not_converged
     from probes.calibration.store import open_agreement
     from probes.report.calibration_figures import draw_agreement
 
@@ -99,7 +107,8 @@ def _agree(options: Namespace) -> None:
     folder.write("temperatures", results.temperatures)
     folder.write("counts", results.counts)
     _draw(folder, draw_agreement(results.conditions))
-    _tell(options, results.conditions, agreement_lines(results))
+    _tell(options, results.conditions, agreement_lines(results, anyway=options.anyway))
+    return bool(not_converged(results))
 
 
 def _draw(folder: "CalibrationFolder", drawn: Iterable["Drawn"]) -> None:
@@ -115,7 +124,7 @@ def _tell(options: Namespace, table: "pd.DataFrame", lines: Iterable[str]) -> No
         print(table.to_json(orient="records", indent=1, force_ascii=False))
         return
     print("\n".join(lines))
-    print(f"Tables and figures: {options.out}")
+    print_lines([f"Tables and figures: {options.out}"])
 
 
 def _accounts(asked: tuple[str, ...] | None, observe: str) -> tuple[str, ...]:

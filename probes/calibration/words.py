@@ -6,25 +6,52 @@ import numpy as np
 import pandas as pd
 
 from icl.concept.uniformity import BAND, MAX_DIVERGENCE_SHARE, MAX_RHAT
+from probes.layout import entries, paragraphs, table_lines
 
-__all__ = ["calibration_lines", "design_table"]
+__all__ = ["MOSTLY", "astray", "calibration_lines", "design_table"]
+
+MOSTLY = 0.5
+"""Share of fits that have to converge for a design's ranks to be read."""
 
 
-def calibration_lines(ranks: pd.DataFrame, summary: pd.DataFrame) -> Iterator[str]:
-    """Spell out, design by design, whether true values lie among posterior draws as they should."""
+def astray(summary: pd.DataFrame) -> list[str]:
+    """Designs most of whose fits did not converge: their ranks judge the sampler, not the account."""
+    shares = summary.groupby("design", sort=False)["converged"].mean()
+    return [str(name) for name, share in shares.items() if share < MOSTLY]
+
+
+def calibration_lines(ranks: pd.DataFrame, summary: pd.DataFrame, *, anyway: bool = False) -> Iterator[str]:
+    """Spell out, design by design, whether true values lie among posterior draws as they should.
+
+    Parameters
+    ----------
+    anyway
+        Show designs most of whose fits did not converge as well.
+    """
+    if poor := astray(summary):
+        kept = "their rows follow, because of --anyway" if anyway else "their rows are withheld, --anyway prints them"
+        yield from paragraphs([f"Most fits did not converge: {', '.join(poor)}; {kept}. Raise --draws and --tune.", ""])
+    if not anyway:
+        ranks, summary = (table[~table["design"].isin(poor)] for table in (ranks, summary))
+    if summary.empty:
+        return
     num = int(summary["simulations"].max())
-    yield f"Simulation-based calibration: parameters drawn from the prior, data simulated, fitted again, {num} times"
-    yield design_table(ranks, summary).to_string(index=False)
+    how = "parameters drawn from the prior, data simulated, fitted again"
+    yield from paragraphs([f"Simulation-based calibration: {how}, {num} times"])
+    yield from table_lines(design_table(ranks, summary))
     yield ""
     chance, error = round(1 / (1 - BAND)), float(np.nanmax(summary["coverage_error"]))
-    yield f"outside    quantities whose ranks leave the {BAND:.0%} band of uniform ones; one in {chance} does by chance"
-    yield f"coverage   of 90 % intervals: least and most over quantities (standard error {error:.3f}), and their mean"
-    yield "recovery   rank correlation of true and fitted values: median and least over quantities"
-    yield f"converged  fits of R-hat ≤ {MAX_RHAT} and ≤ {MAX_DIVERGENCE_SHARE:.0%} of draws divergent; others stay"
-    yield "failed     fits without a result; draws: independent draws that a rank rests on"
+    legend = {
+        "outside": f"quantities whose ranks leave the {BAND:.0%} band of uniform ones; one in {chance} does by chance",
+        "coverage": f"of 90 % intervals: least and most over quantities (standard error {error:.3f}), and their mean",
+        "recovery": "rank correlation of true and fitted values: median and least over quantities",
+        "converged": f"fits of R-hat ≤ {MAX_RHAT} and ≤ {MAX_DIVERGENCE_SHARE:.0%} of draws divergent; others stay",
+        "failed": "fits without a result; draws: independent draws that a rank rests on",
+    }
+    yield from entries(legend)
     yield ""
-    yield from _outside(summary)
-    yield from _failures(ranks)
+    yield from paragraphs(_outside(summary))
+    yield from paragraphs(_failures(ranks))
 
 
 def design_table(ranks: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:

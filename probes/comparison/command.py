@@ -6,15 +6,17 @@ from argparse import Namespace
 from icl.errors import UserError
 from probes.comparison.source import counts_and_folder
 from probes.comparison.stored import records, store_comparison
-from probes.comparison.words import comparison_lines, extrapolation_lines
+from probes.comparison.words import comparison_lines, extrapolation_lines, unconverged, unconverged_words
+from probes.fit_words import NOT_CONVERGED
+from probes.layout import next_lines, print_lines
 from probes.progress import phase
 from probes.runs.versions import versions
 
 __all__ = ["compare"]
 
 
-def compare(options: Namespace) -> None:
-    """Compare accounts, write tables and figures, and print what came of it."""
+def compare(options: Namespace) -> int:
+    """Compare accounts, write tables and figures, and print what came of it; returns the exit status."""
     from icl.concept.compare import compare as compare_accounts
     from icl.concept.compare import designs_of
     from icl.concept.compiled import Compiled
@@ -40,10 +42,18 @@ def compare(options: Namespace) -> None:
         record = store_comparison(folder, compared, extended, counts=counts, asked=record)
         with phase("drawing figures"):
             write_comparison_figures(compared.table, compared.unit, extended, folder.path)
+    astray = unconverged(compared.table, *([] if extended is None else [extended.table]))
+    status = NOT_CONVERGED if astray else 0
     if options.json:
-        print(json.dumps({"comparison": records(compared.table)} | record, indent=1, ensure_ascii=False))
-        return
-    print("\n".join(comparison_lines(compared)))
+        as_data = {"converged": not astray, "comparison": records(compared.table)}
+        print(json.dumps(as_data | record, indent=1, ensure_ascii=False))
+        return status
+    if astray:
+        print_lines([unconverged_words(astray, anyway=options.anyway), ""])
+    print("\n".join(comparison_lines(compared, anyway=options.anyway)))
     if extended is not None:
-        print("\n" + "\n".join(extrapolation_lines(extended)))
-    print(f"Tables and figures: {folder.path}")
+        print("\n" + "\n".join(extrapolation_lines(extended, anyway=options.anyway)))
+    print_lines(["", f"Tables and figures: {folder.path}"])
+    if (folder.path / "experiment.toml").exists():
+        print("\n".join(next_lines("probe", "report", folder.path)))
+    return status

@@ -1,39 +1,71 @@
 """A comparison of accounts in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from icl.concept.compare import Comparison
 from icl.concept.extrapolate import CARRIED, Extrapolation
+from probes.layout import paragraphs, table_lines
 from probes.report.section import listed
 from probes.report.verdict import number
 
-__all__ = ["closest_words", "comparison_lines", "crps_gaps", "extrapolation_lines", "forecast_table", "ranking_table"]
+__all__ = [
+    "closest_words",
+    "comparison_lines",
+    "crps_gaps",
+    "extrapolation_lines",
+    "forecast_table",
+    "ranking_table",
+    "unconverged",
+    "unconverged_words",
+]
 
 _CELL = ["model", "task", "label_mode", "format", "example_length", "demonstration_set", "num_shots"]
 _SURE = 2.0
 """Standard errors: a smaller difference in CRPS tells no order."""
 
 
-def comparison_lines(compared: Comparison) -> Iterator[str]:
-    """Spell out the order of accounts, and what it rests on."""
-    yield f"Accounts by how well each predicts a {compared.unit} that it has not seen (nats, ± standard error)"
+def unconverged(*tables: pd.DataFrame) -> list[str]:
+    """Titles of the accounts whose fit did not converge in any of these tables."""
+    found = [table.loc[table["converged"].eq(False).fillna(False).astype(bool), "title"] for table in tables]
+    return list(dict.fromkeys(title for titles in found for title in titles))
+
+
+def unconverged_words(titles: Sequence[str], *, anyway: bool) -> str:
+    """Say which fits did not converge, and where their numbers are."""
+    kept = "their numbers follow, because of --anyway" if anyway else "their rows are withheld, --anyway prints them"
+    return f"Did not converge: {', '.join(titles)}; {kept}. Raise --draws and --tune."
+
+
+def comparison_lines(compared: Comparison, *, anyway: bool = False) -> Iterator[str]:
+    """Spell out the order of accounts, and what it rests on.
+
+    Parameters
+    ----------
+    anyway
+        Show the rows of accounts that did not converge as well.
+    """
+    title = f"Accounts by how well each predicts a {compared.unit} that it has not seen (nats, ± standard error)"
+    yield from paragraphs([title])
     table = compared.table[compared.table["elpd"].notna()]
+    table = table if anyway else table[table["converged"].fillna(False).astype(bool)]
     costs = {"parameters": table["p_loo"].round(1), "refits": table["num_refits"], "seconds": table["seconds"].round()}
-    yield ranking_table(table).assign(**costs).to_string(index=False)
-    yield from compared.sentences
+    if len(table):
+        yield from table_lines(ranking_table(table).assign(**costs), keys=2)
+    yield from paragraphs(compared.sentences)
 
 
-def extrapolation_lines(extended: Extrapolation) -> Iterator[str]:
-    """Spell out how far each account carries."""
-    yield f"Fitted to at most {extended.shots} shots, scored on the cells with more ({extended.unit})"
+def extrapolation_lines(extended: Extrapolation, *, anyway: bool = False) -> Iterator[str]:
+    """Spell out how far each account carries; `anyway` as in `comparison_lines`."""
+    title = f"Fitted to at most {extended.shots} shots, scored on the cells with more ({extended.unit})"
+    yield from paragraphs([title])
     table = extended.table[extended.table["crps"].notna()]
-    yield forecast_table(extended, table).to_string(index=False)
-    yield from extended.sentences
-    if closest := closest_words(extended):
-        yield closest
+    if not anyway:
+        table = table[table["converged"].fillna(True).astype(bool)]  # carrying forward needs no chains
+    yield from table_lines(forecast_table(extended, table))
+    yield from paragraphs([*extended.sentences, *filter(None, [closest_words(extended)])])
 
 
 def ranking_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from probes.layout import paragraphs, table_lines
 from probes.ledger.measure import LedgerQuestion, LedgerResults
 
 __all__ = ["ledger_lines"]
@@ -11,19 +12,21 @@ __all__ = ["ledger_lines"]
 
 def ledger_lines(results: LedgerResults, question: LedgerQuestion) -> Iterator[str]:
     """Spell out books, implied concepts, temperatures and forecasts."""
-    yield "The ledger: nats per demonstration for the right concept against the hardest competitor"
-    yield f"(exact, transitions smoothed by ε = {question.smoothing:g}; {question.prompts} prompts for each k)"
-    yield _books(results.books).to_string(index=False)
+    how = f"(exact, transitions smoothed by ε = {question.smoothing:g}; {question.prompts} prompts for each k)"
+    title = "The ledger: nats per demonstration for the right concept against the hardest competitor"
+    yield from paragraphs([title, how])
+    yield from table_lines(_books(results.books))
     yield ""
     few, many = min(question.shots), max(question.shots)
-    yield f"Weight of the right concept at n = {few} and {many}: exact posterior, and what each model acts on"
-    yield _concepts(results.behaviour, few, many).to_string()
+    title = f"Weight of the right concept at n = {few} and {many}: exact posterior, and what each model acts on"
+    yield from paragraphs([title])
+    yield from table_lines(_concepts(results.behaviour, few, many))
     yield ""
-    yield "Tempered Bayes: the share τ of each nat of evidence that a model uses (90 % interval)"
-    yield _temperatures(results.temperatures).to_string(na_rep="")
+    yield from paragraphs(["Tempered Bayes: the share τ of each nat of evidence that a model uses (90 % interval)"])
+    yield from table_lines(_temperatures(results.temperatures).reset_index(names="model"))
     yield ""
-    yield "Success forecast from the ledger, on prompts that it was not fitted to"
-    yield _scores(results.scores).to_string(index=False)
+    yield from paragraphs(["Success forecast from the ledger, on prompts that it was not fitted to"])
+    yield from table_lines(_scores(results.scores))
 
 
 def _books(books: pd.DataFrame) -> pd.DataFrame:
@@ -45,8 +48,8 @@ def _concepts(behaviour: pd.DataFrame, few: int, many: int) -> pd.DataFrame:
     shown = pd.concat([exact, rows[rows["model"] != "oracle"]])
     wide = shown.pivot(index="model", columns=["example_length", "num_shots"], values="implied")
     wide = wide.loc[list(dict.fromkeys(shown["model"]))]
-    wide.columns = pd.MultiIndex.from_tuples([(f"k={k}", f"n={n}") for k, n in wide.columns])
-    return wide.round(3).rename_axis(None)
+    wide.columns = [f"k={k} n={n}" for k, n in wide.columns]
+    return wide.map("{:.3f}".format).reset_index()
 
 
 def _scores(scores: pd.DataFrame) -> pd.DataFrame:
