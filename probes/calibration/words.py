@@ -31,9 +31,11 @@ def calibration_lines(ranks: pd.DataFrame, summary: pd.DataFrame, *, anyway: boo
     if poor := astray(summary):
         kept = "their rows follow, because of --anyway" if anyway else "their rows are withheld, --anyway prints them"
         yield from paragraphs([f"Most fits did not converge: {', '.join(poor)}; {kept}. Raise --draws and --tune.", ""])
+    failures = paragraphs(_failures(ranks))
     if not anyway:
         ranks, summary = (table[~table["design"].isin(poor)] for table in (ranks, summary))
     if summary.empty:
+        yield from failures
         return
     num = int(summary["simulations"].max())
     how = "parameters drawn from the prior, data simulated, fitted again"
@@ -51,7 +53,7 @@ def calibration_lines(ranks: pd.DataFrame, summary: pd.DataFrame, *, anyway: boo
     yield from entries(legend)
     yield ""
     yield from paragraphs(_outside(summary))
-    yield from paragraphs(_failures(ranks))
+    yield from failures
 
 
 def design_table(ranks: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:

@@ -83,7 +83,7 @@ def read_comparison(folder: RunFolder, scores: pd.DataFrame, metrics: pd.DataFra
         return _judged(folder, record, scores, metrics)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{folder.path / 'comparison.json'} is damaged ({error}); run `probe compare {folder.path}` again."
+            f"{folder.path / 'comparison.json'} is damaged ({error}); run `probe compare {folder.quoted}` again."
         ) from error
 
 

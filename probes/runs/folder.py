@@ -15,6 +15,7 @@ figures/, report.html
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -37,6 +38,11 @@ class RunFolder:
     """A run folder by its path; every read is checked."""
 
     path: Path
+
+    @property
+    def quoted(self) -> str:
+        """The path as a shell takes it, for commands in messages."""
+        return shlex.quote(str(self.path))
 
     @property
     def experiment(self) -> Experiment:
@@ -135,7 +141,7 @@ class RunFolder:
 
     def posterior(self):
         """Read the fitted account into memory, an `xarray.DataTree`."""
-        return self._read("posterior.nc", _read_tree, f"run `probe fit {self.path}`")
+        return self._read("posterior.nc", _read_tree, f"run `probe fit {self.quoted}`")
 
     def write_posterior(self, tree) -> None:
         """Replace the fitted account."""
@@ -148,7 +154,7 @@ class RunFolder:
 
     def evidence(self):
         """Read the evidence decomposition into memory, an `xarray.DataTree`."""
-        return self._read("evidence.nc", _read_tree, f"run `probe fit {self.path} --account evidence`")
+        return self._read("evidence.nc", _read_tree, f"run `probe fit {self.quoted} --account evidence`")
 
     def write_evidence(self, tree) -> None:
         """Replace the evidence decomposition."""
@@ -161,7 +167,7 @@ class RunFolder:
 
     def variance(self):
         """Read the split of the variance into memory, an `xarray.DataTree`."""
-        return self._read("variance.nc", _read_tree, f"run `probe variance {self.path}`")
+        return self._read("variance.nc", _read_tree, f"run `probe variance {self.quoted}`")
 
     def write_variance(self, tree) -> None:
         """Replace the split of the variance."""
@@ -174,15 +180,15 @@ class RunFolder:
 
     def comparison(self) -> pd.DataFrame:
         """Read the comparison of accounts."""
-        return self._read("comparison.parquet", pd.read_parquet, f"run `probe compare {self.path}`")
+        return self._read("comparison.parquet", pd.read_parquet, f"run `probe compare {self.quoted}`")
 
     def comparison_record(self) -> dict:
         """Read how accounts were compared, and what that says."""
-        return self._read("comparison.json", _read_record, f"run `probe compare {self.path}`")
+        return self._read("comparison.json", _read_record, f"run `probe compare {self.quoted}`")
 
     def extrapolation(self) -> pd.DataFrame:
         """Read what accounts predicted of each cell, shots held out."""
-        remedy = f"run `probe compare {self.path} --extrapolate-from N`"
+        remedy = f"run `probe compare {self.quoted} --extrapolate-from N`"
         return self._read("extrapolation.parquet", pd.read_parquet, remedy)
 
     def write_comparison(self, record: dict, comparison: pd.DataFrame, extrapolation: pd.DataFrame | None) -> None:
@@ -212,7 +218,7 @@ class RunFolder:
             path = self.path / name
             if not path.exists() or _checksum(path.read_bytes()) != checksum:
                 raise UserError(
-                    f"{path} is not the table that comparison.json speaks of; run `probe compare {self.path}` again."
+                    f"{path} is not the table that comparison.json speaks of; run `probe compare {self.quoted}` again."
                 )
 
     def _read(self, name: str, reader, remedy: str):
@@ -297,7 +303,8 @@ def open_run(path: Path) -> RunFolder:
     path = Path(path)
     if not (path / "experiment.toml").exists():
         raise UserError(
-            f"{path} is no run folder (no experiment.toml); make one with `probe run … --out {path}` or `probe demo`."
+            f"{path} is no run folder (no experiment.toml); make one with `probe run … --out "
+            f"{shlex.quote(str(path))}` or `probe demo`."
         )
     return RunFolder(path)
 
