@@ -122,7 +122,7 @@ def test_what_is_kept_is_distinct_and_not_blank(tmp_path_factory, lines):
         ("c.csv", b"text,text\nx,y\n", "'c.csv' has more than one column 'text'"),
         ("c.jsonl", b'{"text": "a"}\n{"text": ["b"]}', "row 2 of 'c.jsonl' has a list in column 'text'"),
         ("c.jsonl", b"{", "line 1 of 'c.jsonl' is not JSON"),
-        ("c.pdf", b"x", r"has the ending '.pdf', not .txt, .csv, .jsonl, .parquet; save it as one of these"),
+        ("c.pdf", b"x", r"has the ending '.pdf', not .txt, .csv, .tsv, .jsonl, .parquet; save it as one of these"),
         ("corpus", b"x", "'corpus' has no ending"),
     ],
 )
@@ -136,7 +136,7 @@ def test_missing_files_are_refused(tmp_path):
     (tmp_path / "corpus.txt").write_text("x")
     with pytest.raises(UserError, match=r"there is no file '.*corpsu.txt'; did you mean '.*corpus.txt'"):
         load_corpus(tmp_path / "corpsu.txt")
-    with pytest.raises(UserError, match="is a folder; name one .txt, .csv, .jsonl, .parquet file in it"):
+    with pytest.raises(UserError, match="is a folder; name one .txt, .csv, .tsv, .jsonl, .parquet file in it"):
         load_corpus(tmp_path)
 
 

@@ -237,14 +237,16 @@ def test_missing_file_names_the_nearest(tmp_path, records):
 
 
 def test_unknown_ending(tmp_path):
-    with pytest.raises(UserError, match=r"'a\.xlsx' has the ending '\.xlsx', not \.csv, \.jsonl, \.parquet; save it"):
+    with pytest.raises(
+        UserError, match=r"'a\.xlsx' has the ending '\.xlsx', not \.csv, \.tsv, \.jsonl, \.parquet; save it"
+    ):
         load_file(write_text(tmp_path, "a.xlsx", "x"))
     with pytest.raises(UserError, match=r"'a' has no ending, so it could be anything; save it as \.csv"):
         load_file(write_text(tmp_path, "a", "x"))
 
 
 def test_folder_instead_of_file(tmp_path):
-    with pytest.raises(UserError, match=r"is a folder; name one \.csv, \.jsonl, \.parquet file in it"):
+    with pytest.raises(UserError, match=r"is a folder; name one \.csv, \.tsv, \.jsonl, \.parquet file in it"):
         load_file(tmp_path)
 
 
@@ -350,7 +352,9 @@ def test_file_that_is_not_what_its_ending_says(tmp_path, records):
 
 
 def test_csv_errors_have_their_line(tmp_path):
-    with pytest.raises(UserError, match=r"line 3 of 'a\.csv' has 3 fields where the header has 2; put text"):
+    with pytest.raises(
+        UserError, match=r"line 3 of 'a\.csv' has 3 fields separated by commas where the header has 2; put text"
+    ):
         load_file(write_text(tmp_path, "a.csv", "input,label\na,x\nb, c,y\n"))
     with pytest.raises(UserError, match=r"the quote that opens in line 3 of 'a\.csv' is never closed; close it"):
         load_file(write_text(tmp_path, "a.csv", 'input,label\na,x\n"b,y\n'))

@@ -324,6 +324,8 @@ def test_a_way_that_is_chosen_but_fits_not_is_refused():
         ([([1.0, 2.0, 0.0], 1), ([0, 1, 2], 1)], "text or --label-is index0"),
         ([(["1.0", "2.0", "0.0"], 1), (["0.0", "1.0", "2.0"], 1)], "text or --label-is index0"),
         ([(["p", "q", "r"], 1), (["p", "q", "r"], 2)], "index0 or --label-is index1"),
+        ([(["True", "False"], 1), (["False", "True"], 0)], "text or --label-is index0"),  # 1 is true, or a position
+        ([(["yes", "no"], 1), (["no", "yes"], 0)], "text or --label-is index0"),
         # A text that is not among the options in one row: most likely an error there, no position.
         ([([4, 2, 1], 1), ([1, 0, 2], 0), ([2, 0, 1], 2), ([5, 6, 7], 1)], "index0 or --label-is text"),
         # The row's own keys come before positions, not before texts.
@@ -347,6 +349,9 @@ def test_readings_that_disagree_are_refused(records, ways):
         ([(["no", "yes"], "Yes"), (["yes", "no"], "NO")], ["yes", "no"]),  # a text in another case
         ([([1.0, 2.5], "1"), ([2.50, 1], "2.5")], ["1", "2.5"]),  # numbers spelt otherwise
         ([([True, False], True), ([False, True], False)], ["True", "False"]),
+        ([(["yes", "no"], True), (["no", "yes"], False)], ["yes", "no"]),
+        ([(["no", "yes"], 1), (["no", "yes"], 0)], ["yes", "no"]),
+        ([(["p", "q", "r"], "(C)"), (["p", "q", "r"], "b.")], "rq"),
         ([(["I", "II", "III"], "II"), (["III", "I", "II"], "I")], ["II", "I"]),
         ([(["B) red", "A) blue"], "A"), (["A) one", "B) two"], "B")], ["A) blue", "B) two"]),  # their own marks
         ([({"text": ["p", "q"], "label": ["1", "2"]}, "1"), ({"text": ["p", "q"], "label": ["0", "1"]}, "1")], "pq"),
@@ -363,6 +368,7 @@ def test_readings_that_agree_or_stand_alone_are_taken(records, right):
         [(["p", "q", "r"], 0), (["p", "q", "r"], 3)],  # from 0 in one row, from 1 in the other
         [(["p", "q", "r"], "p"), (["p", "q", "r"], 1)],  # a text and a position
         [(["p", "q"], "true"), (["p", "q"], "false")],
+        [(["1,000", "2,000"], 1000), (["2,000", "1,000"], 2000)],
         [(["p", "q"], "II"), (["p", "q"], "I")],
         [(["Us", "US"], "us"), (["p", "q"], "p")],  # in another case it could be either
         [(["p", "q"], -1), (["p", "q"], 1)],

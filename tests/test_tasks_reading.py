@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icl.errors import UserError
+from icl.prompts.remarks import task_notices
 from icl.tasks.corpus import Corpus, load_corpus
 from icl.tasks.files import load_file
-from icl.tasks.remarks import task_notices
 from icl.tasks.rows import Rows, task_from_rows
 from icl.tasks.separated import read_separated
 from icl.tasks.task import Example, Task
@@ -93,12 +93,28 @@ def test_decimal_commas_and_thousands_stay_as_they_are_between_semicolons(tmp_pa
 def test_rows_of_other_lengths_are_said_with_the_separator_of_the_header(tmp_path):
     refused(tmp_path, "a.csv", "input,label\na,x\nb, c,y\n", "line 3 of 'a.csv' has 3 fields .* text that has commas")
     refused(tmp_path, "a.csv", "input;label\na;x\n\nb; c;y\n", "line 4 of 'a.csv' has 3 fields .* that has semicolons")
-    refused(tmp_path, "a.csv", "input\tlabel\na\n", "line 2 of 'a.csv' has 1 fields .* text that has tabs")
+    refused(tmp_path, "a.csv", "input\tlabel\na\n", "line 2 of 'a.csv' has 1 field separated by tabs .* complete")
     refused(tmp_path, "a.csv", "text;mood\na, b;x\n", "has no column 'input', only 'text', 'mood'")
 
 
 def test_lines_of_separators_only_are_blank(tmp_path):
     assert pairs(read(tmp_path, "a.csv", "input,label\na,x\n,,,\n   \nb,y\n")) == [("a", "x"), ("b", "y")]
+
+
+def test_separators_that_end_every_row_add_no_field(tmp_path):
+    assert pairs(read(tmp_path, "a.csv", "input,label\n,,,\na,x,\nb,y,\n")) == [("a", "x"), ("b", "y")]
+    refused(tmp_path, "a.csv", "input,label\na,x,\nb, c,y\n", "line 3 of 'a.csv' has 3 fields")
+    refused(tmp_path, "a.csv", "input,label\na,x,\nb,y\n", "line 3 of 'a.csv' has 2 fields")
+
+
+def test_tsv_files_and_a_separator_line_that_is_wrong(tmp_path):
+    task = read(tmp_path, "a.tsv", "input\tlabel\na\tx\nb\ty\n")
+    assert (pairs(task), task.notes) == ([("a", "x"), ("b", "y")], ())
+    assert pairs(read(tmp_path, "a.csv", "sep=;\ninput,label\na,x\nb,y\n")) == [("a", "x"), ("b", "y")]
+
+
+def test_json_lines_under_another_ending_are_named(tmp_path):
+    refused(tmp_path, "a.csv", '{"input": "a", "label": "x"}\n', "'a.csv' holds JSON, .*give it the ending .jsonl")
 
 
 def test_a_header_alone_is_an_empty_file(tmp_path):
@@ -311,7 +327,8 @@ def test_labels_that_differ_in_case_spaces_or_quotes_are_said():
         "Labels 'Positive' (1), 'positive' (2), '\"positive\"' (1) differ only in case, spaces or sig"
     )
     assert "very  good" in task_notices(labelled("very good", "very  good"))[0]
-    assert task_notices(labelled("positive", "negative", "neutral")) == []
+    assert "1.0" in task_notices(labelled("1", "1.0", "2"))[0]
+    assert task_notices(labelled("positive", "negative", "neutral", "1", "10", "<", ">")) == []
 
 
 def test_labels_that_all_stand_in_quotes_are_said():

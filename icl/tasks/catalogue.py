@@ -79,5 +79,5 @@ def names_file(name: str, folder: Path = Path()) -> bool:
     return has_path_shape or ("/" not in name and path.suffix != "")
 
 
-OTHER_DATA_ENDINGS = (".json", ".tsv", ".txt", ".xls", ".xlsx", ".arrow", ".gz", ".zip", ".ndjson")
+OTHER_DATA_ENDINGS = (".json", ".txt", ".xls", ".xlsx", ".arrow", ".gz", ".zip", ".ndjson")
 """Endings that `load_file` refuses with a better message than the Hub would give."""

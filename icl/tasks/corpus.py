@@ -106,7 +106,7 @@ def load_corpus(path: str | Path, *, text_column: str = "text") -> Corpus:
 def _column(origin: str, table: Table, wanted: str) -> list[str]:
     if wanted not in table.names:
         near = get_close_matches(wanted, table.names, n=1, cutoff=0.5)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
         have = ", ".join(map(repr, table.names)) or "none"
         raise UserError(
             f"{origin} has no column '{wanted}', only {have}; rename the one with the sentences to '{wanted}'{hint}."

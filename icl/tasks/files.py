@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from difflib import get_close_matches
 from hashlib import sha256
@@ -30,8 +31,8 @@ def load_file(
     Parameters
     ----------
     path
-        A ``.jsonl``, ``.csv`` or ``.parquet`` file. A ``.csv`` file is UTF-8 text with a header, separated by commas,
-        semicolons, tabs or bars (see `icl.tasks.separated`).
+        A ``.jsonl``, ``.csv``, ``.tsv`` or ``.parquet`` file. A ``.csv`` or ``.tsv`` file is UTF-8 text with a header,
+        separated by commas, semicolons, tabs or bars (see `icl.tasks.separated`).
     input_column, label_column
         Names of the columns to read.
     options_column
@@ -90,7 +91,7 @@ def read_content(path: Path, *, endings: Collection[str], wanted: str) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"'{path}' could not be read: {error.strerror}; check the file and its permissions.") from None
-    if not content.strip():
+    if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise UserError(f"'{path.name}' is empty; give it {wanted}.")
     return content
 
@@ -152,7 +153,8 @@ def _parse_object(line: str) -> dict[str, object]:
     except ValueError:  # Python reads no number of more than 4,300 digits
         raise ValueError("holds a number that is too long to read") from None
     if not isinstance(record, _Pairs):
-        raise ValueError(f"is a JSON {type(record).__name__}, not an object")
+        kind = "null" if record is None else type(record).__name__
+        raise ValueError(f"is a JSON {kind}, not an object")
     found = dict(record.plain())
     if len(found) < len(record):
         names = [key for key, _ in record]
@@ -184,7 +186,12 @@ def _is_one_document(text: str) -> bool:
 
 
 def _read_csv(name: str, content: bytes, wanted: Sequence[str]) -> Table:
-    return read_separated(name, decode(name, content), wanted)
+    text = decode(name, content)
+    if re.match(r"\s*\[?\s*\{\s*\"", text):
+        raise UserError(
+            f"'{name}' holds JSON, not separated text; give it the ending .jsonl, with one object on each line."
+        )
+    return read_separated(name, text, wanted)
 
 
 def _read_parquet(name: str, content: bytes, wanted: Sequence[str]) -> Table:
@@ -214,6 +221,7 @@ def _read_parquet(name: str, content: bytes, wanted: Sequence[str]) -> Table:
 
 READERS: dict[str, Callable[[str, bytes, Sequence[str]], Table]] = {
     ".csv": _read_csv,
+    ".tsv": _read_csv,
     ".jsonl": _read_json_lines,
     ".parquet": _read_parquet,
 }

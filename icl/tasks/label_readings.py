@@ -34,10 +34,14 @@ def _by_text(label: str, options: Options) -> int | None:
 
 
 def _plain(text: str) -> str:
-    """Reduce a text to what stays the same in another case, spacing or spelling of a number (1, 1.0)."""
+    """Reduce a text to what stays the same in another case, spacing or spelling of a number or truth value."""
+    text = _TRUTH.get(text.casefold(), text)
     if re.fullmatch(r"[-+]?\d{1,15}(\.\d{1,15})?", text):
         return repr(float(text))
     return " ".join(text.casefold().split())
+
+
+_TRUTH = {"true": "1", "false": "0", "yes": "1", "no": "0"}
 
 
 def _by_key(label: str, options: Options) -> int | None:
@@ -45,8 +49,9 @@ def _by_key(label: str, options: Options) -> int | None:
 
 
 def _by_letter(label: str, options: Options) -> int | None:
-    position = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(label.upper()) if len(label) == 1 else -1
-    return position if 0 <= position < len(options.texts) else None
+    found = re.fullmatch(r"\(?([A-Za-z])[).:]?", label)
+    position = ord(found[1].upper()) - ord("A") if found else len(options.texts)
+    return position if position < len(options.texts) else None
 
 
 def _from_zero(label: str, options: Options) -> int | None:

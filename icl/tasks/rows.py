@@ -114,7 +114,7 @@ def check_columns(
     for option, column in wanted.items():
         if column not in columns:
             near = get_close_matches(column, columns, n=1, cutoff=0.5)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
             have = ", ".join(map(repr, columns)) or "none"
             raise UserError(f"{origin} has no column '{column}', only {have}; pass one of these to {option}{hint}.")
         if list(columns).count(column) > 1:

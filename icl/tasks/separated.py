@@ -62,7 +62,8 @@ def read_separated(name: str, text: str, wanted: Sequence[str]) -> Table:
         If no reading has as many fields in every row as in the header.
     """
     begin = _SEP_LINE.match(text)
-    separators = [begin[1].replace("\\t", "\t")] if begin else list(_SEPARATORS)
+    named = [begin[1].replace("\\t", "\t")] if begin else []
+    separators = list(dict.fromkeys([*named, *_SEPARATORS]))
     readings = list(_with_header(text, separators, wanted, begin.end() if begin else 0))
     errors: list[_Broken] = []
     for reading in readings or _without_header(text, separators, begin.end() if begin else 0):
@@ -135,19 +136,30 @@ def _cut_all(text: str, reading: _Reading) -> tuple[list[list[str]], list[int]]:
     """Cut a file into rows of as many fields as its header; and the line that each begins on."""
     rows: list[list[str]] = []
     lines: list[int] = []
+    width = 0  # of the rows below the header: some programs end every row with a separator
     for fields, line in _rows(text, reading):
-        if rows and len(fields) != len(rows[0]):
-            if not any(field.strip() for field in fields):
-                continue  # a line of spaces or separators only
-            raise _Broken(
-                f"line {line} of <name> has {len(fields)} fields where the header has {len(rows[0])}; put text that "
-                f"has {_SEPARATORS.get(reading.separator, repr(reading.separator))} between double quotes"
-            )
-        rows.append(fields)
+        has_text, beyond = any(map(str.strip, fields)), len(fields) - len(rows[0]) if rows else 0
+        is_padded = beyond > 0 and not any(map(str.strip, fields[-beyond:]))
+        if len(rows) == 1 and has_text and is_padded:
+            width = len(fields)
+        if rows and beyond and not has_text and len(fields) != width:
+            continue  # a line of spaces or separators only
+        if rows and (len(fields) != (width or len(rows[0])) or (beyond and not is_padded)):
+            raise _Broken(_wrong_width(fields, line, len(rows[0]), reading))
+        rows.append(fields[: len(rows[0])] if rows else fields)
         lines.append(line)
     if not rows:
         raise _Broken("<name> has no header; write the names of its columns in the first line")
     return rows, lines
+
+
+def _wrong_width(fields: list[str], line: int, wanted: int, reading: _Reading) -> str:
+    called = _SEPARATORS.get(reading.separator, repr(reading.separator))
+    remedy = (
+        f"put text that has {called} between double quotes" if len(fields) > wanted else "complete it or take it out"
+    )
+    has = f"{len(fields)} field{'s' * (len(fields) != 1)}"
+    return f"line {line} of <name> has {has} separated by {called} where the header has {wanted}; {remedy}"
 
 
 def _rows(text: str, reading: _Reading) -> Iterator[tuple[list[str], int]]:
@@ -214,7 +226,7 @@ def _table(
     """Lay rows out by columns, and say how they were read."""
     names = tuple(field.strip() for field in rows[0])
     notes = []
-    if len(names) > 1 and reading.separator != ",":
+    if len(names) > 1 and reading.separator != {".tsv": "\t"}.get(name[-4:].lower(), ","):
         called = _SEPARATORS.get(reading.separator, repr(reading.separator))
         notes.append(f"'{name}' is read as separated by {called}.")
     above = [line for line in lines_of(text[: reading.start]) if line.strip() and not _SEP_LINE.match(line + "\n")]

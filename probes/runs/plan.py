@@ -13,11 +13,11 @@ from icl.metrics.table import FORMAT_SEARCH
 from icl.prompts.audit import ending_notices, format_notices, twin_notices
 from icl.prompts.build import Condition, Selection, build_prompts, formats_for
 from icl.prompts.grammar import GRAMMAR
+from icl.prompts.remarks import task_notices
 from icl.prompts.render import Prompt, content_free, label_prior
 from icl.prompts.seeds import Seeds, stream
 from icl.tasks.catalogue import load_task
 from icl.tasks.corpus import load_corpus
-from icl.tasks.remarks import task_notices
 from icl.tasks.task import Task, with_label_words
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions

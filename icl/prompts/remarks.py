@@ -1,10 +1,10 @@
 """What there is to say about a task's texts: labels that hardly differ, characters that nobody sees."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from icl.prompts.alike import reading_key
 from icl.tasks.task import Task
 from icl.tasks.text import odd_characters
 
@@ -80,14 +80,13 @@ def _odd(what: str, texts: Sequence[str]) -> list[str]:
 
 
 def _alike(texts: Iterable[str]) -> list[list[str]]:
-    """Group texts that are the same but for case, spaces, signs at their ends and the form of their characters."""
+    """Group texts that are the same but for what `icl.prompts.alike` leaves out, or spell the same number."""
     groups: dict[str, list[str]] = {}
     for text in texts:
-        groups.setdefault(_bare(text), []).append(text)
+        groups.setdefault(_key(text), []).append(text)
     return list(groups.values())
 
 
-def _bare(text: str) -> str:
-    shown = unicodedata.normalize("NFKC", text).casefold()
-    bare = " ".join(re.sub(rf"^[\s{_QUOTES}]+|[\s{_QUOTES}.]+$", "", shown).split())
-    return bare or text
+def _key(text: str) -> str:
+    """Reduce an answer to what it has in common with those that a reader may take for the same; 1 is 1.0."""
+    return repr(float(text)) if re.fullmatch(r"[-+]?\d{1,15}(\.\d{1,15})?", text) else reading_key(text)
