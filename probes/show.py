@@ -51,7 +51,7 @@ def show(options: Namespace) -> None:
         )
     prompt = prompts[options.order]
     scorers = _scorers(options.model, task, prompt, chat=options.chat)
-    notices = notices_of(task, [prompt], scorers)
+    notices = (*(corpus.notes if corpus else ()), *notices_of(task, [prompt], scorers))
     if options.json:
         print(json.dumps({**_as_data(prompt), "notices": notices}, indent=1))
         return
