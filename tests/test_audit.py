@@ -85,9 +85,18 @@ def test_inputs_and_prompts_that_hold_marks_are_counted(holding, method):
     assert 0 < len(held) < len(inputs)
     assert 0 < touched < len(mine)
     said = format_notices(prompts, formats_for(holding, ("qa", "pipe")))
-    begin = f"Format 'qa': {len(held)} of {len(inputs)} inputs hold text that the format itself writes ('a:'), in "
-    assert said[0].startswith(begin + f"{touched} of {len(mine)} prompts")
+    begin = f"Format 'qa': {len(held)} of {len(inputs) + 2} inputs and labels hold text that the format itself writes "
+    assert said[0].startswith(begin + f"('a:'), in {touched} of {len(mine)} prompts")
     assert len(said) == 2  # a line break separates demonstrations of "pipe"
+
+
+def test_labels_that_hold_marks_are_counted_too():
+    pool = tuple(Example(input=f"thing {i}", label=("news: world", "sport")[i % 2]) for i in range(20))
+    task = Task(name="t", description="", label_space=("news: world", "sport"), pool=pool, source="test")
+    selection = Selection(num_queries=3, num_demonstration_sets=1, seeds=Seeds.same(0))
+    conditions = {Condition.of("gold", format, 2): ("p",) for format in ("colon", "qa")}
+    (said,) = format_notices(build_prompts(task, conditions, selection), formats_for(task, ("colon", "qa")))
+    assert said.startswith("Format 'colon': 1 of 7 inputs and labels hold text that the format itself writes (':')")
 
 
 def test_show_plan_run_and_report_say_the_notices(tmp_path, capsys):
@@ -97,7 +106,7 @@ def test_show_plan_run_and_report_say_the_notices(tmp_path, capsys):
     grid = [*asked, "--model", "uniform", "--formats", "qa", "--shots", "0,2", "--queries", "4"]
     begin = "Note: Format 'qa': "
     main(["show", *asked, "--format", "qa", "--shots", "2"])
-    assert f"{begin}3 of 3 inputs hold" in capsys.readouterr().err
+    assert f"{begin}3 of 5 inputs and labels hold" in capsys.readouterr().err
     main(["show", *asked, "--format", "qa", "--shots", "2", "--json"])
     assert len(json.loads(capsys.readouterr().out)["notices"]) == 1
     main(["plan", *grid])
@@ -107,4 +116,6 @@ def test_show_plan_run_and_report_say_the_notices(tmp_path, capsys):
     main(["run", *grid, "--out", str(tmp_path / "run")])
     assert begin in capsys.readouterr().out
     main(["report", str(tmp_path / "run")])
-    assert "hold text that the format itself writes" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "inputs and labels hold text that the format itself writes" in (tmp_path / "run" / "report.html").read_text(
+        encoding="utf-8"
+    )

@@ -219,14 +219,27 @@ def test_options_that_begin_one_another_are_scored_with_their_end_where_they_do(
         clash = {candidate.label for candidate in prompt.candidates} == {"1", "10"} and prompt.format == "options"
         assert {candidate.end for candidate in prompt.candidates} == ({"\n\n"} if clash else {""})
     (said,) = ending_notices(prompts)
-    assert said.startswith(r"Some labels begin one another ('1' and '10'), so each is scored with what")
+    assert said.startswith(r"Some labels begin one another ('1' and '10'), so each is scored with its end")
 
 
 def test_the_end_counts_among_tokens_and_bytes(tmp_path, tiny_lm):
     rows = [{"input": f"thing {i}", "label": i % 10 + 1} for i in range(60)]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    asked = ["--task", str(tmp_path / "t.jsonl"), "--model", str(tiny_lm), "--formats", "qa", "--shots", "0,2"]
-    main(["run", *asked, "--queries", "3", "--demonstration-sets", "1", "--out", str(tmp_path / "run")])
+    asked = ["--task", str(tmp_path / "t.jsonl"), "--model", str(tiny_lm), "--probe", "shots", "--shots", "0,2"]
+    main(
+        [
+            "run",
+            *asked,
+            "--formats",
+            "qa",
+            "--queries",
+            "3",
+            "--demonstration-sets",
+            "1",
+            "--out",
+            str(tmp_path / "run"),
+        ]
+    )
     run = open_run(tmp_path / "run")
     scores = run.scores()
     assert set(scores["status"]) == {"ok"}

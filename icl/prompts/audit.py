@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from icl.prompts.alike import reading_key
 from icl.prompts.demonstrations import find_query, near_twins
 from icl.prompts.endings import begin_one_another
 from icl.prompts.formats import Format
 from icl.prompts.marks import find_mark
-from icl.prompts.render import DATA_KINDS, Prompt
+from icl.prompts.render import DATA_KINDS, Candidate, Prompt
 from icl.tasks.task import Task
 
 __all__ = ["control_notice", "data_texts", "ending_notices", "find_control_like", "format_notices", "twin_notices"]
@@ -39,7 +40,7 @@ class _Held:
 
 
 def format_notices(prompts: Iterable[Prompt], formats: Mapping[str, Format]) -> list[str]:
-    """Count the inputs that hold text which their format itself writes, such as a line that begins with "A:".
+    """Count the inputs and labels that hold text which their format itself writes, as a line that begins with "A:".
 
     Parameters
     ----------
@@ -67,30 +68,35 @@ def format_notices(prompts: Iterable[Prompt], formats: Mapping[str, Format]) -> 
 
 def twin_notices(task: Task, prompts: Iterable[Prompt]) -> list[str]:
     """Count the near twins of queries that are left out of demonstrations, and those that are labelled differently."""
-    prompts = list(prompts)
-    said = []
     queries = {prompt.query_id for prompt in prompts if len(prompt.demonstrations) and not prompt.is_content_free}
     if twins := near_twins(task, [(name, find_query(task, name)) for name in queries]):
-        said.append(
+        left_out = [
             f"{len(twins):,} of the {len(task.pool):,} examples of task '{task.name}' are near twins of queries "
             f"({_ALIKE}), such as {quoted(task.pool[min(twins)].input)}; they are left out of the demonstrations, "
             "which would show the query with its answer."
-        )
+        ]
+    else:
+        left_out = []
+    return left_out + _torn_twins(task)
+
+
+def _torn_twins(task: Task) -> list[str]:
     groups: dict[tuple, dict[str, list[str]]] = {}
     for example in (*task.pool, *task.query_pool):
         alike = (reading_key(example.input), *sorted(map(reading_key, example.options)))
         groups.setdefault(alike, {}).setdefault(example.label, []).append(example.input)
     options = task.is_multiple_choice
-    if torn := [
+    torn = [
         group for group in groups.values() if len({reading_key(label) for label in group} if options else group) > 1
-    ]:
-        (label, (one, *_)), (other_label, (other, *_)) = list(torn[0].items())[:2]
-        count = sum(len(inputs) for group in torn for inputs in group.values())
-        said.append(
-            f"{count:,} examples of task '{task.name}' are near twins of others with another label ({_ALIKE}), such as "
-            f"{quoted(one)} ({label}) and {quoted(other)} ({other_label}); no model can tell these apart."
-        )
-    return said
+    ]
+    if not torn:
+        return []
+    (label, (one, *_)), (other_label, (other, *_)) = list(torn[0].items())[:2]
+    count = sum(len(inputs) for group in torn for inputs in group.values())
+    return [
+        f"{count:,} examples of task '{task.name}' are near twins of others with another label ({_ALIKE}), such as "
+        f"{quoted(one)} ({label}) and {quoted(other)} ({other_label}); check which label is right."
+    ]
 
 
 def ending_notices(prompts: Iterable[Prompt]) -> list[str]:
@@ -110,8 +116,8 @@ def ending_notices(prompts: Iterable[Prompt]) -> list[str]:
     more = f", and {len(pairs) - _NAMED:,} more" if len(pairs) > _NAMED else ""
     written = "; ".join(f"{end!r} in {', '.join(list(names)[:_NAMED])}" for end, names in list(ends.items())[:_NAMED])
     return [
-        f"Some labels begin one another ({named}{more}), so each is scored with what the format writes behind a label "
-        f"({written}); it counts among a candidate's tokens and bytes."
+        f"Some labels begin one another ({named}{more}), so each is scored with its end: what the format writes "
+        f"behind a label ({written}), or a chat template behind a reply. The end counts among its tokens and bytes."
     ]
 
 
@@ -153,14 +159,24 @@ def find_control_like(text: str) -> tuple[str, ...]:
 def _shown_texts(prompt: Prompt) -> set[str]:
     """All texts of a prompt that come from the task, the candidates among them."""
     texts = {part.text.strip() for part in prompt.parts if part.kind in DATA_KINDS}
-    return texts | {(candidate.given + candidate.word).strip() for candidate in prompt.candidates}
+    return texts | _candidate_texts(prompt.candidates)
+
+
+@lru_cache(maxsize=1 << 12)
+def _candidate_texts(candidates: tuple[Candidate, ...]) -> frozenset[str]:
+    return frozenset((candidate.given + candidate.word).strip() for candidate in candidates)
+
+
+@lru_cache(maxsize=1 << 12)
+def _words(candidates: tuple[Candidate, ...]) -> frozenset[str]:
+    return frozenset(candidate.word.strip(" ") for candidate in candidates)
 
 
 def data_texts(prompt: Prompt) -> set[str]:
-    """Return the texts of a prompt that come from the task's data: its inputs, and the options that are listed."""
+    """Return the texts of a prompt that come from the task's data: inputs, labels, and the options that are listed."""
     texts = {part.text for part in prompt.parts if part.kind == "input"}
-    if prompt.method == "channel":
-        texts |= {candidate.text.strip(" ") for candidate in prompt.candidates}
+    texts |= _words(prompt.candidates)
+    texts |= {part.text for part in prompt.parts if part.kind == "label"}
     if any(part.kind == "option" for part in prompt.parts):
         texts.update(*prompt.demonstrations.options, (candidate.label for candidate in prompt.candidates))
     return texts
@@ -169,9 +185,9 @@ def data_texts(prompt: Prompt) -> set[str]:
 def _sentence(name: str, held: _Held) -> str:
     mark = next(iter(held.holding.values()))
     return (
-        f"Format '{name}': {len(held.holding):,} of {len(held.texts):,} inputs hold text that the format itself writes "
-        f"({quoted(mark)}), in {held.touched:,} of {held.prompts:,} prompts, so a model may read a part of an input as "
-        "an answer or as another demonstration; use another of --formats, or edit the inputs."
+        f"Format '{name}': {len(held.holding):,} of {len(held.texts):,} inputs and labels hold text that the format "
+        f"itself writes ({quoted(mark)}), in {held.touched:,} of {held.prompts:,} prompts, so a model may read a part "
+        "of an input as an answer or as another demonstration; use another of --formats, or edit the inputs."
     )
 
 

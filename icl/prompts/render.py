@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from icl.prompts.demonstrations import Demonstrations
 from icl.prompts.endings import ending, refuse_alike
@@ -283,13 +283,14 @@ def _answer(format: Format, label: str, words: Mapping[str, str], options: tuple
     return format.write_label(words.get(label, label) if options else words[label])
 
 
-def _candidates(query: Example, format: Format, words: Mapping[str, str]) -> list[tuple[str, str]]:
+def _candidates(query: Example, format: Format, words: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Each label with how it is written as an answer to the query."""
     labels = query.options or tuple(words)
-    return [(label, _answer(format, label, words, query.options)) for label in labels]
+    return tuple((label, _answer(format, label, words, query.options)) for label in labels)
 
 
-def _ended(written: list[tuple[str, str]], space: str, format: Format, task: str) -> tuple[Candidate, ...]:
+@lru_cache(maxsize=1 << 12)
+def _ended(written: tuple[tuple[str, str], ...], space: str, format: Format, task: str) -> tuple[Candidate, ...]:
     """Candidates of a direct prompt, each with the end of its label where one of them begins another."""
     end, behind = ending(format, tuple(word for _, word in written), task)
     return tuple(Candidate(label, space + word + end, end=end, behind=behind) for label, word in written)

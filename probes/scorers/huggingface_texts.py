@@ -81,7 +81,7 @@ class _Writer:
         """Write the text as it is."""
         given = self._parts(prompt, lambda text: text)
         # Behind the label words of a channel, all candidates write the same: the format's own text.
-        shared = _same_end([candidate.given for candidate in prompt.candidates])
+        shared = _same_end([candidate.given for candidate in prompt.candidates]) if self._literal else 0
         return [
             Asked(
                 given + self._named(candidate.given, shared),
