@@ -55,8 +55,8 @@ def demo(options: Namespace) -> int:
     said = [f"The whole lab took {time.perf_counter() - began:.0f} s."]
     if not converged:
         said.append("The report leaves out the fit, which did not converge; the rest of it stands.")
-    print_lines([*said, "See what a model saw:"])
-    print("\n".join(next_lines("probe", "show", "--task", GINC)))
+    print_lines(said)
+    print("\n".join(command_lines("probe", "show", "--task", GINC, lead="See what a model saw:")))
     return 0 if converged else NOT_CONVERGED
 
 

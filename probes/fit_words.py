@@ -9,7 +9,6 @@ import pandas as pd
 
 from icl.concept.diagnose import Diagnosis
 from probes.layout import next_lines, paragraphs, table_lines
-from probes.report.selection import length_words
 
 if TYPE_CHECKING:
     import xarray
@@ -79,7 +78,7 @@ def _shared(levels: Sequence[str]) -> tuple[str, list[str]]:
 
 def _drifts(rows: pd.DataFrame) -> list[str]:
     """Conditions by format; what all of a format share, as its noise, stands beside its name."""
-    lengths = ("" if pd.isna(length) else length_words(length) for length in rows["example_length"])
+    lengths = ("" if pd.isna(length) else f"k={length:.0f}" for length in rows["example_length"])
     named = [", ".join(filter(None, pair)) for pair in zip(rows["label_mode"], lengths)]
     readable = pd.DataFrame({"labels": named, "signal": spans(rows, "signal"), "noise": spans(rows, "noise")})
     readable["drift"] = spans(rows, "drift")

@@ -18,8 +18,8 @@ __all__ = ["Phase", "Phases", "detail", "duration", "expect", "phase", "say", "s
 _REDRAWN = 0.2
 """Seconds between two states of the live line."""
 
-_SILENCE, _LONGEST_SILENCE, _SHARE = 4.5, 30.0, 1 / 12
-"""A log gets a line after 4.5 s; in a phase that has taken minutes, after a twelfth of its time, at most 30 s."""
+_SILENCE, _LONGEST_SILENCE, _SHARE = 4.5, 30.0, 1 / 40
+"""A log gets a line after 4.5 s; in a phase of more than three minutes after a fortieth of its time, at most 30 s."""
 
 _BAR = 20
 

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,16 @@ def test_every_command_has_help(capsys):
             run(command, "--help")
         assert stop.value.code == 0
         assert command in capsys.readouterr().out
+
+
+def test_help_and_readme_say_what_the_exit_status_means(capsys):
+    with pytest.raises(SystemExit):
+        run("--help")
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    for said in (capsys.readouterr().out, readme):
+        statuses = re.search(r"[Ee]xit status: (.*?)interrupted", " ".join(said.split()))[1]
+        assert re.findall(r"(?:^|; )(\d+) ", statuses) == ["0", "1", "2", "3", "130"]
+        assert "3 a fit did not converge" in statuses
 
 
 def test_commands_and_parser_agree():
