@@ -30,7 +30,9 @@ def ledger_lines(results: LedgerResults, question: LedgerQuestion) -> Iterator[s
 
 
 def _books(books: pd.DataFrame) -> pd.DataFrame:
-    table = books[["example_length", "signal", "start_noise", "delimiter_noise"]].round(2)
+    table = books[["example_length"]].copy()
+    for name in ("signal", "start_noise", "delimiter_noise"):
+        table[name] = books[name].map("{:.2f}".format)
     table = table.rename(columns={"example_length": "k", "start_noise": "start", "delimiter_noise": "delimiter"})
     ends = zip(books["drift"], books["drift_low"], books["drift_high"])
     table["drift"] = [f"{middle:.2f} [{low:.2f}, {high:.2f}]" for middle, low, high in ends]
@@ -53,7 +55,9 @@ def _concepts(behaviour: pd.DataFrame, few: int, many: int) -> pd.DataFrame:
 
 
 def _scores(scores: pd.DataFrame) -> pd.DataFrame:
-    table = scores[["model", "brier", "log_score", "calibration_error", "brier_of_mean"]].round(3)
+    table = scores[["model"]].copy()
+    for name in ("brier", "log_score", "calibration_error", "brier_of_mean"):
+        table[name] = scores[name].map("{:.3f}".format)
     ends = zip(scores["gain"], scores["gain_low"], scores["gain_high"])
     table["gain over the mean"] = [f"{middle:.3f} [{low:.3f}, {high:.3f}]" for middle, low, high in ends]
     return table
