@@ -29,6 +29,9 @@ _GAP = 2
 _TEXT = 24
 """A column of text is not wrapped narrower than this, unless it is given a line of its own."""
 
+_PIECES = re.compile(r"[^ -]+-*|-+")
+"""What a header is broken into."""
+
 _NUMBER = re.compile(r"[-+−–<>≤≥~]? ?[\d.∞·]")
 
 
@@ -167,7 +170,7 @@ class _Column:
     def __init__(self, header: str, cells: list[str]):
         self.header, self.cells = header, cells
         self.is_number = any(cells) and all(_NUMBER.match(cell) for cell in cells if cell)
-        self.narrowest = max(map(text_width, [*header.split(), ""]))
+        self.narrowest = max(map(text_width, [*_PIECES.findall(header), ""]))
         self.width = max([self.narrowest, *map(text_width, cells)])
         self.inset = 0
 
@@ -183,6 +186,15 @@ class _Column:
             for line in wrapped(text, width=width)
             for part in _broken(line, width)
         ]
+
+    def header_lines(self) -> list[str]:
+        """The header over the column; it may be broken behind hyphens as well."""
+        lines = [""]
+        for piece in re.findall(rf" *{_PIECES.pattern}", self.header):
+            if lines[-1] and text_width(lines[-1] + piece) > self.width:
+                lines.append("")
+            lines[-1] += piece if lines[-1] else piece.lstrip()
+        return [" " * self.inset + part for line in lines for part in _broken(line, self.width - self.inset)]
 
     def set(self, text: str) -> str:
         spaces = " " * (self.width - text_width(text))
@@ -226,24 +238,22 @@ def _blocks(head: list[_Column], values: list[_Column], width: int) -> Iterator[
 
 
 def _rows(columns: Sequence[_Column], sections: Sequence[str], width: int) -> Iterator[str]:
-    yield from _row(columns, [column.header for column in columns], at_bottom=True)
+    if any(column.header for column in columns):
+        yield from _set([column.header_lines() for column in columns], columns, at_bottom=True)
     before = ""
     for number in range(len(columns[0].cells)):
         if any(sections) and sections[number] != before:
             before = sections[number]
             yield from wrapped(before, hang=_GAP, width=width)
-        yield from _row(columns, [column.cells[number] for column in columns])
+        yield from _set([column.wrapped(column.cells[number]) for column in columns], columns)
 
 
-def _row(columns: Sequence[_Column], cells: list[str], *, at_bottom: bool = False) -> Iterator[str]:
-    parts = [column.wrapped(cell) for column, cell in zip(columns, cells)]
+def _set(parts: list[list[str]], columns: Sequence[_Column], *, at_bottom: bool = False) -> Iterator[str]:
+    """Set the lines of cells beside each other."""
     height = max(map(len, parts))
-    if height == 1 and not any(cells):
-        return
-    for part in parts:
-        missing = [""] * (height - len(part))
-        part[:] = missing + part if at_bottom else part + missing
-    for line in zip(*parts):
+    missing = [[""] * (height - len(part)) for part in parts]
+    filled = [empty + part if at_bottom else part + empty for part, empty in zip(parts, missing)]
+    for line in zip(*filled):
         yield (" " * _GAP).join(column.set(text) for column, text in zip(columns, line))
 
 
