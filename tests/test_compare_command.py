@@ -15,7 +15,14 @@ from icl.concept.extrapolate import CARRIED, Extrapolation
 from icl.errors import UserError
 from probes.comparison.command import compare
 from probes.comparison.stored import fingerprint
-from probes.comparison.words import closest_words, crps_gaps, forecast_table
+from probes.comparison.words import (
+    closest_words,
+    crps_gaps,
+    extrapolation_lines,
+    forecast_table,
+    unconverged,
+    unconverged_words,
+)
 from probes.concept_flags import add_compare
 from probes.runs.folder import RunFolder
 
@@ -112,6 +119,18 @@ def test_differences_in_crps_are_paired_by_cell_and_leave_out_what_did_not_conve
     assert written["behind the best"].tolist() == ["best", "0.75 ± 0.14", "2.17 ± 1.92", ""]
     assert written["account"].tolist()[-1] == "c law (not converged)"
     assert written["bias"].tolist()[0] == "−1.2"
+
+
+def test_accounts_that_did_not_converge_are_named_first_and_keep_their_rows_back() -> None:
+    found = extended({"a": [1.0, 2.0], CARRIED: [2.0, 2.5], "c": [0.5, 0.5]}, {"a": True, "c": False})
+    assert unconverged(found.table) == ["c law"]
+    assert unconverged(found.table.iloc[:2]) == []
+    assert unconverged_words(["c law"], anyway=False).startswith("Did not converge: c law; their rows are withheld")
+    shown = [line.split(" law")[0] for line in extrapolation_lines(found)]
+    assert "a" in shown
+    assert CARRIED in shown
+    assert "c" not in shown
+    assert "c" in [line.split(" law")[0] for line in extrapolation_lines(found, anyway=True)]
 
 
 def test_the_smallest_crps_is_called_best_only_where_it_can_be_told() -> None:
