@@ -11,11 +11,12 @@ import pandas as pd
 from icl.concept.evidence import EVIDENCE
 from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
+from probes import disk
 from probes.evidence_words import evidence_lines
 from probes.fit_words import NOT_CONVERGED, account_lines, unread_lines, written_lines
 from probes.layout import print_lines
 from probes.progress import stages
-from probes.runs.folder import RunFolder, open_run, write_tree
+from probes.runs.folder import RunFolder, open_run
 
 if TYPE_CHECKING:
     import xarray
@@ -102,7 +103,7 @@ def fit_run(
     if out is None:
         folders[0].write_posterior(tree)
     else:
-        write_tree(out, tree)
+        disk.write_tree(out, tree)
     written = out or folders[0].path / "posterior.nc"
     if as_json:
         print(table.assign(converged=diagnosis.converged).to_json(orient="records", indent=1))
@@ -177,7 +178,7 @@ def decompose_run(
     if out is None:
         folders[0].write_evidence(tree)
     else:
-        write_tree(out, tree)
+        disk.write_tree(out, tree)
     written = out or folders[0].path / "evidence.nc"
     if as_json:
         tables_of = {name: json.loads(table.to_json(orient="records")) for name, table in found.items()}

@@ -4,9 +4,9 @@ import json
 import shlex
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 from icl.errors import UserError
+from probes import disk
 from probes.layout import print_lines
 from probes.progress import duration, phase
 
@@ -96,11 +96,8 @@ def family(options: Namespace) -> None:
         raise UserError(f"--seed cannot be negative, got {seed}; use 0 or more.")
     is_own = not chosen and seed == DEFAULT_FAMILY_SEED
     drawn = default_family() if is_own else sample_family(rng=np.random.default_rng(seed), **chosen)
-    _make_folder(out.parent)
-    try:
-        drawn.save(out)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written ({error.strerror}); choose another --out.") from error
+    disk.make_folder(out.parent)
+    disk.write_whole(out, drawn.npz())
     said = (
         f"{out}: family {drawn.fingerprint} of {drawn.num_concepts} concepts, the first "
         f"{drawn.num_pretraining_concepts} in the pretraining mixture; {drawn.num_entities} × {drawn.num_properties} "
@@ -131,7 +128,7 @@ def pretrain(options: Namespace) -> None:
         print_lines(
             [f"{out} holds an unfinished training: it goes on from its last saved state, if it came to save one."]
         )
-    _make_folder(state)
+    disk.make_folder(state)
     with RunFolder(state).locked():
         with phase("training", unit="token") as told:
 
@@ -148,10 +145,3 @@ def pretrain(options: Namespace) -> None:
         f"{record['bayes_validation_loss']:.4f}."
     )
     print_lines([said])
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path} cannot be made ({error.strerror}); choose another --out.") from error

@@ -201,6 +201,6 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
     sample_family_of(3).save(tmp_path / "other.npz")
     refused(capsys, [*out, "--family", str(tmp_path / "other.npz")], "was trained on another GINC family")
     refused(capsys, [*out, "--example-lengths", "20"], "ask for fewer or shorter examples")
-    refused(capsys, ["--out", str(tmp_path / "other.npz" / "x")], "cannot be written to")
+    refused(capsys, ["--out", str(tmp_path / "other.npz" / "x")], "part of its path is a file")
     (tmp_path / "note.txt").write_text("mine")
     refused(capsys, ["--out", str(tmp_path)], "holds no ledger (no ledger.json)")

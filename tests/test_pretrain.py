@@ -219,14 +219,14 @@ def test_a_place_below_a_file_is_refused_before_any_work(arguments, tmp_path, ca
     (tmp_path / "file").touch()
     assert main([*arguments, str(tmp_path / "file" / "below" / "f.npz")]) == 2
     error = capsys.readouterr().err
-    assert "cannot be made (Not a directory); choose another --out" in error
+    assert "cannot be made (part of its path is a file); choose another place" in error
     assert error.count("\n") == 1
 
 
 def test_a_family_that_cannot_be_written_is_said_so(tmp_path, capsys):
     (tmp_path / "f.npz").mkdir()
     assert main(["family", "--out", str(tmp_path / "f.npz")]) == 2
-    assert "f.npz cannot be written (Is a directory); choose another --out" in capsys.readouterr().err
+    assert "f.npz is a folder; name a file that can be written" in capsys.readouterr().err
 
 
 def test_an_lstm_refuses_what_it_would_read_wrongly():

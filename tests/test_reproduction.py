@@ -398,7 +398,7 @@ def test_an_interruption_in_the_first_moments_is_resumed(tmp_path, model):
     out = tmp_path / "run"
     out.mkdir()
     (out / ".lock").touch()
-    (out / ".reproduction.json.123").write_text("{")
+    (out / ".unfinished-123-0").write_text("{")
     assert reproduce(Reproduction(models=(model,), prompts=3), out).record["state"] == "running"
     assert json.loads((out / "reproduction.json").read_text())["state"] == "finished"
 

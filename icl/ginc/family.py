@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -172,12 +173,18 @@ class GincFamily:
 
     def save(self, path: Path) -> None:
         """Write the arrays to an `.npz` file; `load_family` reads them back exactly."""
+        Path(path).write_bytes(self.npz())
+
+    def npz(self) -> bytes:
+        """Return what `save` writes."""
+        stream = BytesIO()
         np.savez_compressed(
-            path,
+            stream,
             **{name: getattr(self, name) for name in _ARRAYS},
             num_pretraining_concepts=self.num_pretraining_concepts,
             vocab_size=self.vocab_size,
         )
+        return stream.getvalue()
 
 
 def chosen_concepts(

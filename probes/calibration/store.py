@@ -22,7 +22,7 @@ import pandas as pd
 from icl.concept.calibrate import Trial
 from icl.concept.sampler import Effort
 from icl.errors import UserError
-from probes.runs.folder import write_whole
+from probes import disk
 from probes.runs.versions import versions
 
 __all__ = ["CalibrationFolder", "open_agreement", "open_folder"]
@@ -46,16 +46,15 @@ class CalibrationFolder:
     def add(self, design: str, simulations: pd.DataFrame) -> None:
         """Write some simulations of a design."""
         first = int(simulations["simulation"].iloc[0])
-        write_whole(self.path / "parts" / f"{_slug(design)}.{first:05d}.parquet", simulations.to_parquet())
+        disk.write_whole(self.path / "parts" / f"{_slug(design)}.{first:05d}.parquet", simulations.to_parquet())
 
     def write(self, name: str, table: pd.DataFrame) -> None:
         """Write a table."""
-        write_whole(self.path / f"{name}.parquet", table.to_parquet())
+        disk.write_whole(self.path / f"{name}.parquet", table.to_parquet())
 
     def write_figure(self, name: str, png: bytes) -> None:
         """Write a figure."""
-        (self.path / "figures").mkdir(exist_ok=True)
-        write_whole(self.path / "figures" / f"{_slug(name)}.png", png)
+        disk.write_whole(disk.make_folder(self.path / "figures") / f"{_slug(name)}.png", png)
 
     def _parts(self, design: str) -> list[Path]:
         return sorted((self.path / "parts").glob(f"{_slug(design)}.*.parquet"))
@@ -75,16 +74,13 @@ def open_folder(
     _check_ours(folder)
     asked = {"seed": seed, "observe": observe, "effort": {k: v for k, v in asdict(effort).items() if k != "cores"}}
     prints = {name: f"{crc32(trial.settings().encode()):08x}" for name, trial in trials.items()}
+    disk.make_folder(folder / "parts")
     try:
-        (folder / "parts").mkdir(parents=True, exist_ok=True)
-        before = json.loads(record_file.read_text()) if record_file.exists() else {}
-        _check_same(folder, before, asked, prints)
-        record = asked | {"designs": before.get("designs", {}) | prints, "versions": versions()}
-        write_whole(record_file, (json.dumps(record, indent=1) + "\n").encode())
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written to ({error.strerror}); choose another --out.") from error
-    except json.JSONDecodeError as error:
-        raise UserError(f"{record_file} is damaged ({error}); choose another --out.") from error
+        before = dict(json.loads(record_file.read_text(encoding="utf-8"))) if record_file.exists() else {}
+    except (OSError, ValueError, TypeError) as error:
+        raise disk.read_error(record_file, error, "choose another --out") from error
+    _check_same(folder, before, asked, prints)
+    disk.write_json(record_file, asked | {"designs": before.get("designs", {}) | prints, "versions": versions()})
     return CalibrationFolder(folder)
 
 
@@ -98,17 +94,13 @@ def open_agreement(folder: Path, asked: Mapping[str, object]) -> CalibrationFold
     """
     _check_ours(folder)
     record = dict(asked) | {"versions": versions()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / _AGREEMENT, (json.dumps(record, indent=1) + "\n").encode())
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written to ({error.strerror}); choose another --out.") from error
+    disk.write_json(disk.make_folder(folder) / _AGREEMENT, record)
     return CalibrationFolder(folder)
 
 
 def _check_ours(folder: Path) -> None:
     is_ours = (folder / _RECORD).exists() or (folder / _AGREEMENT).exists()
-    if folder.is_file() or (folder.exists() and any(folder.iterdir()) and not is_ours):
+    if folder.is_file() or (folder.exists() and not disk.holds_nothing(folder) and not is_ours):
         raise UserError(f"{folder} is not empty and holds no calibration (no {_RECORD}); choose another --out.")
 
 

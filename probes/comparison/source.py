@@ -7,6 +7,7 @@ import pandas as pd
 from icl.concept.counts import COUNT_COLUMNS, counts_from_scores, validate_counts
 from icl.errors import UserError
 from icl.metrics.normalise import normalisation_of
+from probes import disk
 from probes.runs.folder import RunFolder, open_run
 
 __all__ = ["counts_and_folder"]
@@ -35,17 +36,17 @@ def counts_and_folder(source: Path, out: Path | None, normalisation: str | None)
         if normalisation is not None:
             raise UserError("counts are counted already; --normalisation belongs to a run folder.")
         counts = _read(source)
-        return counts, RunFolder(_made(out))
+        return counts, RunFolder(disk.make_folder(out))
     folder = open_run(source)
     folder.check_finished()
     counts = counts_from_scores(folder.scores(), normalisation or normalisation_of(folder.metrics()))
-    return counts, folder if out is None else RunFolder(_made(out))
+    return counts, folder if out is None else RunFolder(disk.make_folder(out))
 
 
 def _read(source: Path) -> pd.DataFrame:
     text = {column.name: "str" for column in COUNT_COLUMNS if column.dtype == "str"}
     try:
-        table = pd.read_csv(source, dtype=text)
+        table = pd.read_csv(source, dtype=text, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise UserError(
             f"{source} cannot be read as CSV ({str(error).splitlines()[0]}); give a table of counts."
@@ -54,11 +55,3 @@ def _read(source: Path) -> pd.DataFrame:
         return validate_counts(table)
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
-
-
-def _made(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out} cannot be made ({error.strerror}); choose another --out.") from error
-    return out

@@ -6,17 +6,16 @@ books.parquet      exact signal, noise and drift; competitors, behaviour, temper
 figures/           PNG
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from icl.errors import UserError
 from icl.ginc.family import GincFamily
+from probes import disk
 from probes.ledger.measure import LedgerQuestion, LedgerResults
 from probes.report.ledger_figures import draw_ledger
 from probes.report.style import png
-from probes.runs.folder import write_whole
 from probes.runs.versions import versions
 from probes.scorers.ginc import GincPredictor
 
@@ -35,25 +34,22 @@ def open_folder(
     UserError
         If the folder cannot be made, or holds something else than a ledger.
     """
-    if folder.is_file() or (folder.exists() and any(folder.iterdir()) and not (folder / _RECORD).exists()):
+    if folder.is_file() or (folder.exists() and not disk.holds_nothing(folder) and not (folder / _RECORD).exists()):
         raise UserError(f"{folder} is not empty and holds no ledger (no {_RECORD}); choose another --out.")
     record = asdict(question) | {
         "family": family.fingerprint,
         "models": {predictor.name: predictor.identity() for predictor in predictors},
         "versions": versions(),
     }
-    try:
-        (folder / "figures").mkdir(parents=True, exist_ok=True)
-        for file in folder.glob("*.parquet"):
-            file.unlink()
-        write_whole(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written to ({error.strerror}); choose another --out.") from error
+    disk.make_folder(folder / "figures")
+    for file in folder.glob("*.parquet"):
+        disk.remove(file)
+    disk.write_json(folder / _RECORD, record)
 
 
 def write_ledger(folder: Path, results: LedgerResults) -> None:
     """Write tables and figures."""
     for field in fields(results):
-        write_whole(folder / f"{field.name}.parquet", getattr(results, field.name).to_parquet())
+        disk.write_whole(folder / f"{field.name}.parquet", getattr(results, field.name).to_parquet())
     for drawn in draw_ledger(results):
-        write_whole(folder / "figures" / f"{drawn.name}.png", png(drawn.figure))
+        disk.write_whole(folder / "figures" / f"{drawn.name}.png", png(drawn.figure))

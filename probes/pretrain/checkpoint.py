@@ -1,6 +1,5 @@
 """A GINC checkpoint on disk: weights (safetensors), tokenizer, and the family that the model was trained on."""
 
-import json
 from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -8,6 +7,7 @@ from transformers import logging as transformers_logging
 
 from icl.ginc.family import GincFamily
 from icl.ginc.task import token_words
+from probes import disk
 from probes.pretrain.unfinished import remove_unfinished
 from probes.scorers.huggingface_source import FAMILY_FILE
 
@@ -39,10 +39,10 @@ def ginc_tokenizer(family: GincFamily, max_length: int) -> PreTrainedTokenizerFa
 
 def save_checkpoint(folder: Path, model: PreTrainedModel, family: GincFamily, record: dict) -> None:
     """Write model, tokenizer, family and the training record into `folder`; drop the state of its training."""
-    folder.mkdir(parents=True, exist_ok=True)
     transformers_logging.disable_progress_bar()
-    model.save_pretrained(folder, safe_serialization=True)
-    ginc_tokenizer(family, model.config.max_position_embeddings).save_pretrained(folder)
-    family.save(folder / FAMILY_FILE)
-    (folder / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
+    with disk.whole_folder(folder) as draft:
+        model.save_pretrained(draft, safe_serialization=True)
+        ginc_tokenizer(family, model.config.max_position_embeddings).save_pretrained(draft)
+    disk.write_whole(folder / FAMILY_FILE, family.npz())
+    disk.write_json(folder / RECORD_FILE, record)
     remove_unfinished(folder)

@@ -1,19 +1,18 @@
 """The state of a training that has not ended: weights, optimisers and loss curve, so that a killed one goes on."""
 
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from transformers import PreTrainedModel
 
 from icl.errors import UserError
 from icl.ginc.family import GincFamily
+from probes import disk
 from probes.pretrain.options import PretrainOptions
 
 if TYPE_CHECKING:
@@ -50,13 +49,13 @@ def write_unfinished(
 ) -> None:
     """Write the state; a kill at any moment leaves either this state or the one before."""
     place = folder / UNFINISHED
-    place.mkdir(parents=True, exist_ok=True)
+    disk.make_folder(place)
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, optimiser in enumerate(optimisers):
         for parameter, state in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{parameter}.{name}": torch.as_tensor(state[name]) for name in state}
     state_file = place / f"step-{step}.safetensors"
-    save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, state_file)
+    disk.write_whole(state_file, save({name: tensor.contiguous().clone() for name, tensor in tensors.items()}))
     progress = {
         "options": asdict(options),
         "family": family.fingerprint,
@@ -65,12 +64,10 @@ def write_unfinished(
         "state": state_file.name,
         "curve": [asdict(point) for point in curve],
     }
-    draft = place / (_PROGRESS + ".new")
-    draft.write_text(json.dumps(progress))
-    os.replace(draft, place / _PROGRESS)
+    disk.write_json(place / _PROGRESS, progress)
     for other in place.glob("step-*.safetensors"):
         if other != state_file:
-            other.unlink()
+            disk.remove(other)
 
 
 def read_unfinished(
@@ -91,7 +88,7 @@ def read_unfinished(
     if not progress_file.exists():
         return None
     try:
-        progress = json.loads(progress_file.read_text())
+        progress = json.loads(progress_file.read_text(encoding="utf-8"))
         tensors = load_file(progress_file.parent / progress["state"])
         asked = json.loads(json.dumps(asdict(options)))
         differing = [name for name in asked if progress["options"].get(name) != asked[name]]
@@ -118,7 +115,7 @@ def read_unfinished(
 
 def remove_unfinished(folder: Path) -> None:
     """Forget the state of a training that has ended."""
-    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+    disk.remove_folder(folder / UNFINISHED)
 
 
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -9,9 +9,9 @@ import pandas as pd
 from scipy.stats import norm
 
 from icl.concept.extrapolate import CARRIED, Extrapolation
+from probes import disk
 from probes.report.section import Drawn
 from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain, png, shots_axis
-from probes.runs.folder import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,7 @@ _CELL = [*_CURVE, "label_mode", "demonstration_set", "num_shots"]
 
 def write_comparison_figures(table: pd.DataFrame, unit: str, extended: Extrapolation | None, folder: Path) -> None:
     """Draw what there is into the folder's figures."""
-    figures = folder / "figures"
-    figures.mkdir(exist_ok=True)
+    figures = disk.make_folder(folder / "figures")
     drawn = {
         "comparison": draw_comparison(table, unit),
         "extrapolation": None if extended is None else draw_extrapolation(extended),
@@ -38,9 +37,9 @@ def write_comparison_figures(table: pd.DataFrame, unit: str, extended: Extrapola
     for name, found in drawn.items():
         path = figures / f"{name}.png"
         if found is None:
-            path.unlink(missing_ok=True)
+            disk.remove(path)
         else:
-            write_whole(path, png(found.figure))
+            disk.write_whole(path, png(found.figure))
 
 
 def draw_comparison(table: pd.DataFrame, unit: str) -> Drawn | None:

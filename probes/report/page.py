@@ -13,6 +13,7 @@ import pandas as pd
 from icl.answers import answer_table
 from icl.metrics.normalise import normalisation_of, normalise
 from icl.metrics.outcomes import known_answers
+from probes import disk
 from probes.comparison.stored import StoredComparison, read_comparison
 from probes.found_power import FoundPower, power_of_run
 from probes.headlines import told
@@ -29,7 +30,7 @@ from probes.report.sections.comparison import Contest, contests, introduction
 from probes.report.selection import asked_rows, main_setting, plain_rows, split_models
 from probes.report.style import png
 from probes.report.words import Answer
-from probes.runs.folder import RunFolder, write_whole
+from probes.runs.folder import RunFolder
 
 __all__ = ["draw_run", "read_material", "write_report"]
 
@@ -49,18 +50,17 @@ def write_report(folder: RunFolder) -> Path:
     metrics = plain_rows(everything)
     subjects, references = split_models(everything)
     figures: list[tuple[str, Drawn, bytes]] = []
-    store = folder.path / "figures"
-    store.mkdir(exist_ok=True)
+    store = disk.make_folder(folder.path / "figures")
     numbers = {model: number for number, model in enumerate(subjects or references)}
     with phase("drawing figures", numbered=False):
         for model, drawn in draw_run(folder, material=material, account=account):
             picture = png(drawn.figure)
-            write_whole(store / f"{_file_name(model, numbers[model])}_{drawn.name}.png", picture)
+            disk.write_whole(store / f"{_file_name(model, numbers[model])}_{drawn.name}.png", picture)
             figures.append((model, drawn, picture))
     said = told(material)
     beside = _power(power_of_run(folder, material), folder.path) + _noticed(manifest)
     compared = read_comparison(folder, scores, everything)
-    page = Template(_TEMPLATE.read_text()).substitute(
+    page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(f"{manifest.get('task', 'run')}: what moved the model"),
         task=escape(str(manifest.get("task", ""))),
         described=escape(str(manifest.get("description", ""))),
@@ -82,12 +82,12 @@ def write_report(folder: RunFolder) -> Path:
         limits=items(limits(scores, metrics, account, manifest)) + dropped_html(material.answers),
         table=table_html(main_table(asked_rows(metrics, material.probes))),
         table_note=escape(f"metrics.parquet holds all {len(everything):,} rows."),
-        experiment=escape((folder.path / "experiment.toml").read_text()),
+        experiment=escape((folder.path / "experiment.toml").read_text(encoding="utf-8-sig")),
         provenance=_provenance(manifest),
         manifest=escape(json.dumps(manifest, indent=1, ensure_ascii=False)),
     )
     path = folder.path / "report.html"
-    write_whole(path, page.encode("utf-8"))
+    disk.write_text(path, page)
     return path
 
 
@@ -223,7 +223,7 @@ def _contest(contest: Contest, store: Path) -> str:
         said += written_table(contest.numbers)
     if contest.drawn is not None:
         picture = png(contest.drawn.figure)
-        write_whole(store / f"{contest.drawn.name}.png", picture)
+        disk.write_whole(store / f"{contest.drawn.name}.png", picture)
         said += figure_html(contest.drawn, picture, name=contest.drawn.name)
     return said + (items(contest.notes) if contest.notes else "")
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from probes import disk
 from probes.report.section import Drawn
 from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain, png, shots_axis, shots_colour
 from probes.reproduction.execute import Results
 from probes.reproduction.published import PUBLISHED, PUBLISHED_LENGTHS, PUBLISHED_SHOTS
-from probes.runs.folder import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,10 +48,9 @@ _ABLATED = ("ginc-random", "ginc-single-concept")
 
 def write_figures(results: Results, folder: Path) -> None:
     """Write every figure that the results feed into `folder`/figures as PNG."""
-    store = folder / "figures"
-    store.mkdir(exist_ok=True)
+    store = disk.make_folder(folder / "figures")
     for drawn in draw_reproduction(results):
-        write_whole(store / f"{drawn.name}.png", png(drawn.figure))
+        disk.write_whole(store / f"{drawn.name}.png", png(drawn.figure))
 
 
 def draw_reproduction(results: Results) -> Iterator[Drawn]:

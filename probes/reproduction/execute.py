@@ -13,6 +13,7 @@ from numpy import ndarray
 from icl.errors import UserError
 from icl.ginc.family import GincFamily, default_family
 from icl.ginc.sampling import GincExamples
+from probes import disk
 from probes.reproduction.claims import Verdict, judge_all
 from probes.reproduction.experiments import (
     EXAMPLE_LENGTHS,
@@ -31,7 +32,7 @@ from probes.reproduction.judges import ABLATED
 from probes.reproduction.orders import order_accuracies, order_spreads
 from probes.reproduction.outcomes import OUTCOME_KEYS, cells, order_outcomes, shot_outcomes
 from probes.reproduction.store import open_folder, read_part, start_record, store_results
-from probes.runs.folder import RunFolder, write_whole
+from probes.runs.folder import RunFolder
 from probes.scorers.ginc import ExactPredictor, GincPredictor
 from probes.scorers.huggingface_source import find_model, shipped_models
 
@@ -130,7 +131,7 @@ def _check_documents(model: str) -> None:
     record = Path(source.location) / RECORD_FILE
     try:
         # Records without the entry are older than the choice of documents.
-        documents = json.loads(record.read_text()).get("options", {}).get("documents", "mixture")
+        documents = json.loads(record.read_text(encoding="utf-8")).get("options", {}).get("documents", "mixture")
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(
             f"{record} is missing or damaged ({error}); name a shipped model, or a folder that `probe pretrain` wrote."
@@ -162,15 +163,14 @@ def _parts(predictors: list[GincPredictor], asked: Reproduction) -> list[_Part]:
 def _run(
     folder: Path, parts: list[_Part], asked: Reproduction, progress: Callable[[str, int, int], None] | None
 ) -> None:
-    store = folder / "parts"
-    store.mkdir(exist_ok=True)
+    store = disk.make_folder(folder / "parts")
     total, done = sum(part.num_tokens(asked) for part in parts), 0
     prompts = _Prompts(asked)
     for part in parts:
         if progress:
             progress(f"{part.predictor.name}, {part.experiment.name}, k={part.example_length}", done, total)
         if not (store / part.file).exists():
-            write_whole(store / part.file, _ask(part, prompts).to_parquet())
+            disk.write_whole(store / part.file, _ask(part, prompts).to_parquet())
         done += part.num_tokens(asked)
     if progress:
         progress("done", done, total)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 from icl.errors import UserError
+from probes import disk
 from probes.reproduction.claims import Verdict
 from probes.reproduction.experiments import EXPERIMENTS, Reproduction
-from probes.runs.folder import write_whole
 from probes.runs.versions import versions
 from probes.scorers.ginc import GincPredictor
 
@@ -34,9 +34,7 @@ def open_folder(out: Path, asked: Reproduction, predictors: Sequence[GincPredict
         If the folder holds a reproduction with other settings or weights, or something else.
     """
     out = Path(out)
-    # An interruption in the first moments leaves the lock and a record that was not written whole.
-    early = (".lock", f".{RECORD}.")
-    strange = out.is_dir() and any(not path.name.startswith(early) for path in out.iterdir())
+    strange = out.is_dir() and not disk.holds_nothing(out)
     if out.is_file() or (strange and not (out / RECORD).exists()):
         raise UserError(f"{out} is not empty and holds no reproduction (no {RECORD}); choose another --out.")
     if (out / RECORD).exists():
@@ -48,11 +46,7 @@ def open_folder(out: Path, asked: Reproduction, predictors: Sequence[GincPredict
                     f"{out} holds a reproduction with other settings ({name} was {_show(before.get(name))}, now "
                     f"{_show(value)}); choose another --out, or repeat the first command to resume it."
                 )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out} cannot be made ({error.strerror}); choose another --out.") from error
-    return out
+    return disk.make_folder(out)
 
 
 def _settings(asked: Reproduction, predictors: Sequence[GincPredictor]) -> dict:
@@ -81,26 +75,24 @@ def start_record(
         "not_shipped": list(missing),
         "versions": versions(),
     }
-    write_whole(folder / RECORD, _json(record))
+    disk.write_json(folder / RECORD, record)
     return record
 
 
 def store_results(folder: Path, tables: Mapping[str, pd.DataFrame], verdicts: Sequence[Verdict], record: dict) -> None:
     """Write tables as `.parquet`, the scorecard, and the record of a finished reproduction."""
     for name, table in tables.items():
-        write_whole(folder / f"{name}.parquet", table.to_parquet())
+        disk.write_whole(folder / f"{name}.parquet", table.to_parquet())
     scorecard = [verdict.as_dict() for verdict in verdicts]
-    write_whole(folder / "scorecard.json", _json(scorecard))
-    write_whole(folder / RECORD, _json(record | {"state": "finished"}))
+    disk.write_json(folder / "scorecard.json", scorecard)
+    disk.write_json(folder / RECORD, record | {"state": "finished"})
 
 
 def _earlier(folder: Path) -> dict:
     try:
-        return dict(json.loads((folder / RECORD).read_text()))
+        return dict(json.loads((folder / RECORD).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{folder / RECORD} is damaged ({error}); choose another --out, or delete the folder first."
-        ) from error
+        raise disk.read_error(folder / RECORD, error, "choose another --out, or delete the folder first") from error
 
 
 def read_part(path: Path) -> pd.DataFrame:
@@ -114,14 +106,8 @@ def read_part(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is damaged ({str(error).splitlines()[0]}); delete this file and run the same command again, only "
-            "what it held is asked anew."
-        ) from error
-
-
-def _json(record: object) -> bytes:
-    return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+        remedy = "delete this file and run the same command again, only what it held is asked anew"
+        raise disk.read_error(path, error, remedy) from error
 
 
 def _show(value: object) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from icl.errors import UserError
+from probes import disk
 from probes.places import cache_folder
 from probes.scorers.scorer import Answer, Scorer
 
@@ -110,7 +111,7 @@ def _unusable(error: Exception) -> UserError:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    disk.make_folder(path.parent)
     connection = sqlite3.connect(path, timeout=60)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answers BLOB) WITHOUT ROWID")

@@ -9,6 +9,7 @@ from typing import Any
 from icl.errors import UserError, unknown_name
 from icl.prompts.render import METHODS
 from icl.tasks.text import unreadable
+from probes import disk
 from probes.runs import located
 from probes.scorers.server_address import shown_model
 
@@ -220,7 +221,7 @@ def write_experiment(experiment: Experiment, path: Path) -> None:
     values = {name: value for name, value in given.items() if value is not None}
     if experiment.curve:
         del values["queries"]
-    path.write_text(f"{_NOTE}\n{tomli_w.dumps(values)}", encoding="utf-8")
+    disk.write_text(path, f"{_NOTE}\n{tomli_w.dumps(values)}")
 
 
 def _recorded(experiment: Experiment) -> dict[str, Any]:

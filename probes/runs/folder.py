@@ -14,7 +14,7 @@ figures/, report.html
 
 import hashlib
 import json
-import os
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,11 +26,12 @@ import pandas as pd
 
 from icl.errors import UserError
 from icl.scores import SCORE_COLUMNS, validate_scores
+from probes import disk
 from probes.runs import located
 from probes.runs.experiment import Experiment, changed_entries, is_portable, read_experiment, write_experiment
 from probes.scorers.server_address import shown_model
 
-__all__ = ["RunFolder", "create_run", "open_run", "write_tree", "write_whole"]
+__all__ = ["RunFolder", "create_run", "open_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class RunFolder:
     def manifest(self) -> dict:
         """How it was answered."""
         try:
-            manifest = json.loads((self.path / "manifest.json").read_text())
+            manifest = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
             if not {"state", "models", "source", "started", "seconds"} <= set(manifest):
                 raise ValueError("it lacks entries")
             return manifest
@@ -70,18 +71,10 @@ class RunFolder:
         Raises
         ------
         UserError
-            If another process is writing to the folder.
+            If another process is writing to the folder, or it cannot be written to.
         """
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                import fcntl
-            except ImportError:  # no such locks on Windows
-                yield
-                return
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(f"another process is writing to {self.path}; wait for it, or stop it first.") from None
+        with disk.locked(self.path):
+            disk.clear_leftovers(self.path / "scores")
             yield
 
     def check_finished(self) -> None:
@@ -93,7 +86,7 @@ class RunFolder:
 
     def write_manifest(self, manifest: dict) -> None:
         """Replace the manifest."""
-        write_whole(self.path / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+        disk.write_json(self.path / "manifest.json", manifest)
 
     def scores(self) -> pd.DataFrame:
         """Read every part of the score table; empty (with its columns) before the first part.
@@ -108,10 +101,8 @@ class RunFolder:
             try:
                 parts.append(pd.read_parquet(part))
             except (OSError, ValueError) as error:
-                raise UserError(
-                    f"{part} is damaged ({str(error).splitlines()[0]}); delete this file and run the same `probe run` "
-                    "command again, only its prompts are scored anew."
-                ) from error
+                remedy = "delete this file and run the same `probe run` command again, only its prompts are scored anew"
+                raise disk.read_error(part, error, remedy) from error
         if not parts:
             return validate_scores(pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in SCORE_COLUMNS}))
         try:
@@ -121,10 +112,10 @@ class RunFolder:
 
     def add_scores(self, rows: pd.DataFrame) -> None:
         """Store checked rows as a new part."""
-        folder = self.path / "scores"
-        folder.mkdir(exist_ok=True)
-        numbers = [int(part.stem.removeprefix("part-")) for part in folder.glob("part-*.parquet")]
-        write_whole(folder / f"part-{max(numbers, default=-1) + 1:05d}.parquet", validate_scores(rows).to_parquet())
+        folder = disk.make_folder(self.path / "scores")
+        numbers = [int(found[1]) for part in folder.iterdir() if (found := re.match(r"part-(\d+)\.parquet", part.name))]
+        part = folder / f"part-{max(numbers, default=-1) + 1:05d}.parquet"
+        disk.write_whole(part, validate_scores(rows).to_parquet())
 
     def metrics(self) -> pd.DataFrame:
         """Read the metrics table."""
@@ -132,7 +123,7 @@ class RunFolder:
 
     def write_metrics(self, metrics: pd.DataFrame) -> None:
         """Replace the metrics table."""
-        write_whole(self.path / "metrics.parquet", metrics.to_parquet())
+        disk.write_whole(self.path / "metrics.parquet", metrics.to_parquet())
 
     @property
     def is_fitted(self) -> bool:
@@ -145,7 +136,7 @@ class RunFolder:
 
     def write_posterior(self, tree) -> None:
         """Replace the fitted account."""
-        write_tree(self.path / "posterior.nc", tree)
+        disk.write_tree(self.path / "posterior.nc", tree)
 
     @property
     def has_evidence(self) -> bool:
@@ -158,7 +149,7 @@ class RunFolder:
 
     def write_evidence(self, tree) -> None:
         """Replace the evidence decomposition."""
-        write_tree(self.path / "evidence.nc", tree)
+        disk.write_tree(self.path / "evidence.nc", tree)
 
     @property
     def has_variance(self) -> bool:
@@ -171,7 +162,7 @@ class RunFolder:
 
     def write_variance(self, tree) -> None:
         """Replace the split of the variance."""
-        write_tree(self.path / "variance.nc", tree)
+        disk.write_tree(self.path / "variance.nc", tree)
 
     @property
     def has_comparison(self) -> bool:
@@ -200,11 +191,11 @@ class RunFolder:
         if extrapolation is not None:
             tables["extrapolation.parquet"] = extrapolation.to_parquet()
         record = record | {"checksums": {name: _checksum(table) for name, table in tables.items()}}
-        write_whole(self.path / "comparison.json", (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+        disk.write_json(self.path / "comparison.json", record)
         for name, table in tables.items():
-            write_whole(self.path / name, table)
+            disk.write_whole(self.path / name, table)
         if extrapolation is None:
-            (self.path / "extrapolation.parquet").unlink(missing_ok=True)
+            disk.remove(self.path / "extrapolation.parquet")
 
     def check_comparison(self, record: dict) -> None:
         """Refuse tables that are not those of the record.
@@ -228,27 +219,11 @@ class RunFolder:
         try:
             return reader(path)
         except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{path} is damaged ({str(error).splitlines()[0]}); delete it and {remedy}.") from error
+            raise disk.read_error(path, error, f"delete it and {remedy}") from error
 
 
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def write_tree(path: Path, tree) -> None:
-    """Write a DataTree as netCDF, whole or not at all.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be written.
-    """
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    try:
-        tree.to_netcdf(unfinished)
-        unfinished.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written to ({error}); choose another place.") from error
 
 
 def create_run(path: Path, experiment: Experiment) -> RunFolder:
@@ -274,22 +249,13 @@ def create_run(path: Path, experiment: Experiment) -> RunFolder:
             asdict(experiment), before.digests or (), remedy=f"choose another --out than {path}, or put the file back"
         )
         if not is_portable(path / "experiment.toml"):
-            _write(experiment, path)
+            write_experiment(experiment, path / "experiment.toml")
         return RunFolder(path)
-    if path.exists() and any(path.iterdir()):
+    if path.exists() and not disk.holds_nothing(path):
         raise UserError(f"{path} is not empty and is no run folder (no experiment.toml); choose another --out.")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path} cannot be made ({error.strerror}); choose another --out.") from error
-    _write(experiment, path)
+    disk.make_folder(path)
+    write_experiment(experiment, path / "experiment.toml")
     return RunFolder(path)
-
-
-def _write(experiment: Experiment, path: Path) -> None:
-    unfinished = path / f"experiment.toml.{os.getpid()}"
-    write_experiment(experiment, unfinished)
-    unfinished.replace(path / "experiment.toml")
 
 
 def open_run(path: Path) -> RunFolder:
@@ -321,16 +287,6 @@ def _read_record(path: Path) -> dict:
     if not {"unit", "sentences", "observe", "draws", "chains"} <= set(record):
         raise ValueError("it lacks entries")
     return record
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
 
 
 def _in_order(scores: pd.DataFrame) -> pd.DataFrame:

@@ -130,7 +130,7 @@ class HuggingFacePredictor(GincPredictor):
     def training_seconds(self) -> float | None:
         """How long training took, as its record says; None where there is no record."""
         record = self._folder / "training.json"
-        return json.loads(record.read_text()).get("seconds") if record.exists() else None
+        return json.loads(record.read_text(encoding="utf-8")).get("seconds") if record.exists() else None
 
     def identity(self) -> dict[str, str]:
         """Weights and family."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icl.errors import UserError, unknown_name
+from probes import disk
 from probes.places import cache_folder
 from probes.progress import detail
 
@@ -62,7 +62,7 @@ def shipped_models() -> dict[str, Path]:
 
 def describe_shipped(folder: Path) -> str:
     """Say from its training record what a shipped model is."""
-    record = json.loads((folder / "training.json").read_text())
+    record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     options = record["options"]
     shape = f"{options['architecture']} {options['num_layers']} × {options['width']}"
     tokens = f"{record['curve'][-1]['tokens'] / 1e6:.1f}M tokens of {options['documents']} documents"
@@ -162,8 +162,6 @@ def _from_gguf(path: Path) -> Path:
     for package in ("gguf", "accelerate"):
         if find_spec(package) is None:
             raise UserError(f"reading {path.name} needs the package {package}, which is missing; install {package}.")
-    import shutil
-
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -180,13 +178,9 @@ def _from_gguf(path: Path) -> Path:
     del loaded.config.quantization_config
     fresh = AutoModelForCausalLM.from_config(loaded.config, dtype=torch.float32)
     fresh.load_state_dict(loaded.state_dict())
-    unfinished = cache.with_name(f"{cache.name}.{os.getpid()}")
-    fresh.save_pretrained(unfinished, safe_serialization=True)
-    tokenizer.save_pretrained(unfinished)
-    try:
-        unfinished.rename(cache)
-    except OSError:  # another process was faster
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with disk.whole_folder(cache) as draft:
+        fresh.save_pretrained(draft, safe_serialization=True)
+        tokenizer.save_pretrained(draft)
     return cache
 
 

@@ -1,0 +1,263 @@
+"""The one place that writes files: each is there whole or not at all, and what a disk refuses is said in a sentence.
+
+Text is UTF-8 with `\\n` at the ends of lines, whatever the locale and the system.
+"""
+
+import errno
+import itertools
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from icl.errors import UserError
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = [
+    "DiskError",
+    "check_writable",
+    "clear_leftovers",
+    "holds_nothing",
+    "locked",
+    "make_folder",
+    "read_error",
+    "remove",
+    "remove_folder",
+    "whole_folder",
+    "write_json",
+    "write_text",
+    "write_tree",
+    "write_whole",
+]
+
+_LEFTOVER = ".unfinished-"
+"""How the name of a file begins that is being written; only an outright kill leaves one."""
+
+_LOCK = ".lock"
+_KEPT = "what was stored before is kept, so free some space and repeat the command"
+_ELSEWHERE = "make it writable, or choose another place"
+
+_SAID: dict[int, tuple[str, str]] = {
+    errno.ENOSPC: ("no space is left on the disk", _KEPT),
+    errno.EACCES: ("permission is denied", _ELSEWHERE),
+    errno.EPERM: ("permission is denied", _ELSEWHERE),
+    errno.EROFS: ("the file system is read-only", _ELSEWHERE),
+    errno.EFBIG: ("the file would be larger than the file system or your limit allows", "choose another place"),
+    errno.EIO: ("the disk reports an error", "what was stored before is kept; check the disk, or choose another place"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
+    errno.EISDIR: ("a folder of that name is in its place", "choose another name"),
+    errno.ENOTDIR: ("part of its path is a file", "choose another place"),
+    errno.EEXIST: ("a file of that name is in its place", "choose another name"),
+    errno.ENOENT: ("its folder does not exist", "make the folder first, or choose another place"),
+} | ({errno.EDQUOT: ("your disk quota is used up", _KEPT)} if hasattr(errno, "EDQUOT") else {})
+"""What the system refuses, and what to do about it, by error number; Windows knows no quotas."""
+
+_counter = itertools.count()
+
+
+class DiskError(UserError):
+    """A file or folder that cannot be written, with the reason and what to do."""
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises
+    ------
+    DiskError
+        If it cannot be written; a file that was there before stays as it was.
+    """
+    place = Path(os.path.realpath(path))  # a link stays a link
+    if os.path.exists(place) and not os.path.isfile(place):  # these take a name that is too long for one not there
+        kind = "a folder" if place.is_dir() else "no ordinary file"
+        raise DiskError(f"{path} is {kind}; name a file that can be written.")
+    with _told(path), _unfinished(place) as draft:
+        with draft.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(place)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text whole; what UTF-8 cannot hold is written as an escape."""
+    write_whole(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON, whole; the escape of a lone surrogate is JSON's own."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_tree(path: Path, tree: "xarray.DataTree") -> None:
+    """Write a DataTree as netCDF, whole."""
+    write_whole(path, tree.to_netcdf())
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a draft folder to write to; at the end its files are in `path`, a folder made for them if need be.
+
+    Raises
+    ------
+    DiskError
+        If the draft cannot be written or put into its place.
+    """
+    path = Path(path)
+    with _told(path), _unfinished(path / "files" if path.is_dir() else path) as draft:
+        draft.mkdir(parents=True)
+        yield draft
+        if not path.exists():
+            with suppress(OSError):  # another process may be faster
+                draft.rename(path)
+                return
+        for file in sorted(draft.iterdir()):
+            file.replace(path / file.name)
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and those above it; one that is there is taken.
+
+    Raises
+    ------
+    DiskError
+        If it cannot be made.
+    """
+    path = Path(path)
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise DiskError(f"{path} is a file; name a folder.")
+    with _told(path, "made"):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before long work whether files can be written into a folder, which is made if need be.
+
+    Raises
+    ------
+    DiskError
+        If they cannot.
+    """
+    make_folder(folder)
+    with _told(folder, "written to"), _unfinished(folder / "trial") as draft:
+        draft.touch()
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises
+    ------
+    DiskError
+        If it cannot be removed.
+    """
+    with _told(path, "removed"):
+        path.unlink(missing_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder of drafts, as far as that can be done."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove drafts that killed processes left; only for a folder that is written to under a lock."""
+    for draft in folder.glob(f"{_LEFTOVER}*"):
+        with suppress(OSError):
+            draft.unlink()
+
+
+def holds_nothing(folder: Path) -> bool:
+    """Whether a folder is empty, but for a lock and drafts that a killed process left."""
+    return all(path.name == _LOCK or path.name.startswith(_LEFTOVER) for path in folder.iterdir())
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder against a second writer; the lock goes with the process, however it ends.
+
+    Raises
+    ------
+    UserError
+        If another process holds it, or the folder cannot be written to.
+    """
+    with _told(folder, "written to"):
+        lock = (folder / _LOCK).open("ab")
+    with lock:
+        if not _try_to_lock(lock.fileno()):
+            raise UserError(f"another process is writing to {folder}; wait for it, or stop it first.")
+        yield
+
+
+def read_error(path: Path, error: Exception, remedy: str) -> UserError:
+    """Build the error for a file that could not be read: the system's refusal, or damage, which has a remedy."""
+    number = getattr(error, "errno", None)
+    if number in (errno.EACCES, errno.EPERM, errno.EIO):
+        return DiskError(f"{path} cannot be read ({_SAID[number][0]}); make it readable and repeat the command.")
+    lines = str(error).splitlines() or [type(error).__name__]
+    return UserError(f"{path} is damaged ({lines[0]}); {remedy}.")
+
+
+def _try_to_lock(descriptor: int) -> bool:
+    """Whether the lock was free; where the file system knows no locks it counts as free."""
+    attempt: Callable[[], None]
+    if os.name == "nt":
+        import msvcrt
+
+        def attempt() -> None:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        import fcntl
+
+        def attempt() -> None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    try:
+        attempt()
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+    return True
+
+
+@contextmanager
+def _unfinished(place: Path) -> Iterator[Path]:
+    """Name a draft beside `place`, and remove it if it is still there at the end."""
+    draft = place.with_name(f"{_LEFTOVER}{os.getpid()}-{next(_counter)}")
+    try:
+        yield draft
+    finally:
+        if draft.is_dir():
+            remove_folder(draft)
+        else:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(path: Path, done: str = "written") -> Iterator[None]:
+    """Turn what the system refuses into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise _disk_error(path, done, error.errno, error.strerror or str(error)) from error
+    except Exception as error:
+        # safetensors raises an error of its own, whose text holds the system's number.
+        found = re.search(r"\(os error (\d+)\)", str(error))
+        if found is None or not type(error).__module__.startswith("safetensors"):
+            raise
+        number = int(found[1]) if os.name != "nt" else OSError(0, "", None, int(found[1])).errno
+        raise _disk_error(path, done, number, str(error)) from error
+
+
+def _disk_error(path: Path, done: str, number: int | None, text: str) -> DiskError:
+    lines = text.strip().splitlines() or ["unknown error"]
+    reason, remedy = _SAID.get(number or 0, (lines[0].rstrip(".").lower(), "choose another place"))
+    return DiskError(f"{path} cannot be {done} ({reason}); {remedy}.")
