@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all the set-up themselves; they need Python ≥ 3.12 (pyenv's included) and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm test test-slow check format notebooks constraints clean
+.PHONY: help demo demo-lm test test-machines test-slow check format notebooks constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,9 @@ test: $(READY)  ## the tests, in a few minutes; WORKERS=4 takes four cores
 
 test-slow: $(READY) $(SMOLLM2) $(LLAMA_SERVER)  ## the long tests, and those that need SmolLM2 or a server
 	SMOLLM2_GGUF=$(SMOLLM2) LLAMA_SERVER=$(LLAMA_SERVER) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "slow or lm"
+
+test-machines: $(READY)  ## the demo and the sensitive tests as on smaller processors and in read-only places
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python tools/other_machines.py
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ tokenizer, chat template), the versions that computed it, and the prompt's text 
 import hashlib
 import json
 import math
+import os
 import sqlite3
 import warnings
 from collections.abc import Iterator, Sequence
@@ -84,6 +85,9 @@ def answer_cache(scorer: Scorer, *, use: bool) -> Iterator[AnswerCache]:
     UserError
         If the cache's file is damaged or cannot be written.
     """
+    if use and scorer.is_reproducible() and (fault := _not_writable(_path().parent)):
+        warnings.warn(f"answers are not kept for other runs, since {fault}.", stacklevel=2)
+        use = False
     if not (use and scorer.is_reproducible()):
         yield AnswerCache(None, scorer)
         return
@@ -103,6 +107,15 @@ def answer_cache(scorer: Scorer, *, use: bool) -> Iterator[AnswerCache]:
 
 def _path() -> Path:
     return cache_folder() / "answers.sqlite"
+
+
+def _not_writable(folder: Path) -> str:
+    """Say why nothing can be written to the cache's folder, such as a home that is read-only; empty where it can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"the folder {folder} cannot be made ({error.strerror})"
+    return "" if os.access(folder, os.W_OK) else f"the folder {folder} cannot be written to"
 
 
 def _unusable(error: Exception) -> UserError:
