@@ -32,7 +32,7 @@ test-slow: $(READY) $(SMOLLM2) $(LLAMA_SERVER)  ## the long tests, and those tha
 	SMOLLM2_GGUF=$(SMOLLM2) LLAMA_SERVER=$(LLAMA_SERVER) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "slow or lm"
 
 test-machines: $(READY)  ## the demo and the sensitive tests as on smaller processors and in read-only places
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python tools/other_machines.py
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python tools/other_machines.py $(MACHINES)
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

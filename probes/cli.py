@@ -12,6 +12,7 @@ from icl.errors import UserError, unknown_name
 from probes import flag_values as values
 from probes.concept_flags import add_calibrate, add_compare, add_fit
 from probes.opening import open_phases
+from probes.places import folders_in_place_of_home
 from probes.progress import phase, say, showing
 
 __all__ = ["main"]
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = ""
     warnings.showwarning = _say
     if arguments is None:  # before anything heavy is imported
-        for name, value in _THREADS.items():
+        for name, value in (_THREADS | folders_in_place_of_home()).items():
             os.environ.setdefault(name, value)
     try:
         options = _parser().parse_args(arguments)

@@ -4,13 +4,14 @@ import json
 import math
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from icl.errors import UserError
 from icl.tasks.builtin import BUILTIN_TASKS
-from probes.places import cache_folder
+from probes.places import cache_folder, folders_in_place_of_home
 from probes.runs.cache import AnswerCache, answer_cache
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
@@ -129,3 +130,12 @@ def test_a_cache_that_breaks_later_stops_no_run(tiny_lm, empty_cache):
         cache.keep("b", [Answer(-1.0)])
         cache.store()
         assert cache.look_up(["a", "b"]) == {}
+
+
+def test_a_home_that_cannot_be_written_to_is_kept_out_of(monkeypatch, tmp_path):
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert folders_in_place_of_home() == {}
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "gone")
+    elsewhere = folders_in_place_of_home()
+    assert set(elsewhere) == {"PYTENSOR_FLAGS", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"}
+    assert Path(elsewhere["MPLCONFIGDIR"]).is_dir()

@@ -1,4 +1,4 @@
-"""Run the demo and the sensitive tests as they would run on other machines: `python tools/other_machines.py`.
+"""Run the demo and the sensitive tests as on other machines: `python tools/other_machines.py [laptop] [old]`.
 
 Two machines are played on this one. An AVX2 laptop: no AVX-512 in NumPy, PyTorch, OpenBLAS and Numba, one thread, the C
 locale. A small old one: no AVX at all, two threads, and nothing but its working folder can be written to (where this
@@ -55,7 +55,7 @@ def machines() -> dict[str, dict[str, str]]:
         "NUMBA_CPU_FEATURES": "",
         "OMP_NUM_THREADS": "2",
     }
-    return {"an AVX2 laptop": laptop, "an old machine": old}
+    return {"laptop": laptop, "old": old}
 
 
 def can_mount() -> bool:
@@ -82,14 +82,16 @@ def main() -> int:
     mountable = can_mount()
     if not mountable:
         print("note: this process may not mount folders, so the checkout and the home stay writable.")
-    for name, machine in machines().items():
+    played = machines()
+    for name in sys.argv[1:] or played:
+        machine = played[name]
         with tempfile.TemporaryDirectory() as place:
             home, work = Path(place, "home"), Path(place, "work")
             home.mkdir()
             work.mkdir()
             environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
             environment |= ALWAYS | machine
-            frozen = mountable and name == "an old machine"
+            frozen = mountable and name == "old"
             environment |= {"HOME": str(home)} if frozen else {}
             pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not lm", f"--rootdir={ROOT}"]
             tests = [str(ROOT / "tests" / file) for file in SENSITIVE]
