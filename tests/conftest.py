@@ -13,10 +13,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub
 import numpy as np
 import pytest
 from hypothesis import settings
+from other_seeds import move_seeds
 
 from icl.ginc.family import GincFamily, sample_family
 from icl.tasks.task import Example, Task
 
+move_seeds()
 settings.register_profile("unhurried", deadline=None)  # how long one example takes tells of the machine, not of the lab
 settings.load_profile("unhurried")
 

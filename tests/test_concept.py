@@ -223,16 +223,21 @@ def test_prior_is_as_ready_to_fall_as_to_rise(rng: np.random.Generator) -> None:
     nodes = design_of(text_counts(), DRIFT_DIFFUSION).draw_prior(4000, rng)
     signal, noise = (np.logaddexp(0, nodes[f"{name}_x"]) for name in ("signal_of_label_mode", "noise_of_format"))
     drift = signal[:, 0, 0] - noise[:, 0, 0]
-    assert abs((drift > 0).mean() - 0.5) < 0.03  # 4,000 draws: sd 0.008
+    assert abs((drift > 0).mean() - 0.5) < 0.035  # 4,000 draws: 4.4 standard errors
 
 
 # ---------------------------------------------------------------- parameter recovery
 
 
-def recovered(tree: xr.DataTree, truth: np.ndarray) -> np.ndarray:
-    """Whether the true drift of each (model, condition), in that order, lies in its 95 % interval."""
-    lower, upper = tree["posterior"]["drift"].quantile([0.025, 0.975], dim=("chain", "draw")).to_numpy()
-    return (lower.ravel() < truth) & (truth < upper.ravel())
+def deviations(tree: xr.DataTree, truth: np.ndarray) -> np.ndarray:
+    """How many posterior deviations the drift of each (model, condition), in that order, lies off the true one.
+
+    The eight share their parameters and priors, so that all err alike (over data sets: mean 1, deviation 0.5). A right
+    program passes a bound of 4 on each but for less than 1e-4; counts of intervals that hold the truth vary far more.
+    """
+    drift = tree["posterior"]["drift"]
+    middle, deviation = drift.mean(("chain", "draw")), drift.std(("chain", "draw"))
+    return np.abs(middle.to_numpy().ravel() - truth) / deviation.to_numpy().ravel()
 
 
 def test_ginc_grid_recovers_drift_signal_and_noise(ginc_tree: xr.DataTree) -> None:
@@ -242,7 +247,8 @@ def test_ginc_grid_recovers_drift_signal_and_noise(ginc_tree: xr.DataTree) -> No
     rows = summarise(ginc_tree)
     signal, noise = np.array([GINC_MODELS[model] for model in rows["model"]]).T
     truth = signal * rows["example_length"].to_numpy() - noise
-    assert recovered(ginc_tree, truth).sum() >= 6
+    assert deviations(ginc_tree, truth).max() < 4
+    assert deviations(ginc_tree, -truth).max() > 4  # known well enough to tell
     for _, of_model in rows.assign(truth=truth).groupby("model"):
         assert (np.argsort(of_model["drift"]) == np.argsort(of_model["truth"])).all()
     assert rows["separately_identified"].all()
@@ -257,7 +263,7 @@ def test_text_grid_recovers_drift_but_not_its_parts(text_tree: xr.DataTree) -> N
     truth = np.array(
         [TEXT_SIGNAL[mode] - TEXT_NOISE[written] for mode, written in zip(rows["label_mode"], rows["format"])]
     )
-    assert recovered(text_tree, truth).sum() >= 6
+    assert deviations(text_tree, truth).max() < 4
     assert rows["drift"].corr(pd.Series(truth), method="spearman") > 0.8
     assert not rows["separately_identified"].any()
     assert rows["note"].str.contains("read the drift").all()

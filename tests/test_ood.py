@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from chance import ERROR
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
@@ -57,7 +58,7 @@ def test_lengths_follow_the_weights(rng):
     likely = expected > 5
     observed = np.array([drawn[length] for length in range(1, 31)])
     pooled = [np.append(counts[likely], counts[~likely].sum()) for counts in (observed, expected)]
-    assert chisquare(*pooled).pvalue > 1e-3
+    assert chisquare(*pooled).pvalue > ERROR
 
 
 def test_a_second_draw_follows_the_weights_of_what_is_left(rng):
@@ -71,7 +72,7 @@ def test_a_second_draw_follows_the_weights_of_what_is_left(rng):
         for j in range(3)
         if i != j
     }
-    assert chisquare([pairs[pair] for pair in expected], list(expected.values())).pvalue > 1e-3
+    assert chisquare([pairs[pair] for pair in expected], list(expected.values())).pvalue > ERROR
 
 
 @pytest.mark.parametrize("task", BUILTIN_TASKS)

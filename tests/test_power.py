@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from chance import SIGMAS
 from scipy import stats
 
 from icl.errors import UserError
@@ -51,7 +52,7 @@ def test_components_are_right_on_average_where_prompts_are_missing(rng):
     found = [components(draw(PARTS, sets, queries, rng)[kept], sets[kept], queries[kept]) for _ in range(600)]
     for name in ("by_set", "by_query", "residual"):
         each = np.array([getattr(one, name) for one in found])
-        assert abs(each.mean() - getattr(PARTS, name)) < 3 * each.std() / np.sqrt(600), name
+        assert abs(each.mean() - getattr(PARTS, name)) < SIGMAS * each.std() / np.sqrt(600), name
 
 
 def test_sets_and_queries_that_are_not_crossed_are_refused(rng):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from chance import plausible
 from scipy import stats
 
 from icl.concept.diagnose import diagnose
@@ -230,4 +231,4 @@ def test_intervals_cover_known_components():
         for name in ("query", "demonstrations", "order", "format", "residual"):
             true = TRUE_SD[name] if name != "demonstrations" else np.hypot(TRUE_SD[name], TRUE_SD["labels"])
             covered.append(shares.loc[name, "sd_lower"] <= true <= shares.loc[name, "sd_upper"])
-    assert 0.78 <= np.mean(covered) <= 1.0
+    assert plausible(sum(covered), len(covered), (0.87, 1.0))
