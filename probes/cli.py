@@ -1,10 +1,12 @@
 """The command line: parse, call, print. Heavy libraries are imported by the command that needs them."""
 
 import argparse
+import errno
 import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,8 +14,10 @@ from icl.errors import UserError, unknown_name
 from probes import flag_values as values
 from probes.concept_flags import add_calibrate, add_compare, add_fit
 from probes.opening import open_phases
+from probes.output import prepare_output
 from probes.places import folders_in_place_of_home
 from probes.progress import phase, say, showing
+from probes.stopping import Stopped, stoppable
 
 __all__ = ["main"]
 
@@ -33,7 +37,11 @@ NumPy multiplies here are too small to be shared among threads; PyTorch has thre
 _AFTER_AN_INTERRUPT = dict.fromkeys(
     ("run", "demo", "reproduce", "calibrate"), "what was scored is stored, the same command goes on from there"
 ) | {"pretrain": "the same command goes on from the last saved state (three a minute at most), if there is one yet"}
-"""What a command that was interrupted has kept; the others keep nothing."""
+"""What a command that was interrupted has kept, if it does not say more itself; the others keep nothing."""
+
+_OF_A_FULL_DISK = (errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+_NOTHING_KEPT = "the same command starts anew"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,26 +51,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     command = ""
     warnings.showwarning = _say
+    prepare_output()
     if arguments is None:  # before anything heavy is imported
         for name, value in (_THREADS | folders_in_place_of_home()).items():
             os.environ.setdefault(name, value)
     try:
         options = _parser().parse_args(arguments)
         command = options.command
-        with showing(open_phases(options) if arguments is None else None):
+        prepare_output(as_json=getattr(options, "json", False))
+        shown = open_phases(options) if arguments is None else None
+        with stoppable() if arguments is None else nullcontext(), showing(shown):
             with phase("importing libraries"):
                 from probes import commands
-            return commands.COMMANDS[command](options) or 0
+            status = commands.COMMANDS[command](options) or 0
+            sys.stdout.flush()  # where that fails it is said, and not by Python's last breath
+            return status
     except UserError as error:
-        print(f"probe: {error}", file=sys.stderr)
+        _end(" ".join([str(error), *getattr(error, "__notes__", ())]))
         return 2
-    except KeyboardInterrupt:
-        kept = _AFTER_AN_INTERRUPT.get(command, "the same command starts anew")
-        print(f"probe: interrupted; {kept}.", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        kept = " ".join(getattr(error, "__notes__", ())) or f"{_AFTER_AN_INTERRUPT.get(command, _NOTHING_KEPT)}."
+        _end(f"interrupted; {kept}")
+        return error.status if isinstance(error, Stopped) else 130
     except BrokenPipeError:
-        sys.stderr.close()
+        _close_quietly()
         return 0
+    except OSError as error:
+        if error.filename is None and error.errno not in _OF_A_FULL_DISK:
+            raise
+        what = "the output" if error.filename is None else error.filename
+        _close_quietly()
+        _end(f"{what} cannot be used ({error.strerror}); check that it exists, may be read and written, and has space.")
+        return 2
+
+
+def _end(sentence: str) -> None:
+    """Say why a command ends; where nobody listens any more, such as a terminal that was closed, that is all right."""
+    with suppress(OSError, ValueError):
+        print(f"probe: {sentence}", file=sys.stderr, flush=True)
+
+
+def _close_quietly() -> None:
+    """Whoever read the output has gone: let nothing be written to it at the end of the process."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: Warning | str, category: type[Warning], filename: str, lineno: int, file=None, line=None) -> None:

@@ -177,7 +177,7 @@ def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool
     if not quiet:
         asked = f"{len(planned.prompts):,} prompts of task '{planned.task.name}' for {_names(planned)} → {out}"
         print_lines([asked, *(f"Note: {notice}" for notice in planned.notices)])
-    execute(folder, planned)
+    execute(folder, planned, tell=None if quiet else say)
     if not quiet:
         _print_findings(folder)
         print_lines(["", *account_of_reading(folder.manifest)])

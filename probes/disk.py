@@ -3,14 +3,17 @@
 Text is UTF-8 with `\\n` at the ends of lines, whatever the locale and the system.
 """
 
+import atexit
 import errno
 import itertools
 import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +32,7 @@ __all__ = [
     "read_error",
     "remove",
     "remove_folder",
+    "temporary_folder",
     "whole_folder",
     "write_json",
     "write_text",
@@ -165,6 +169,23 @@ def remove(path: Path) -> None:
 def remove_folder(path: Path) -> None:
     """Remove a folder of drafts, as far as that can be done."""
     shutil.rmtree(path, ignore_errors=True)
+
+
+@cache
+def temporary_folder() -> Path:
+    """Make a folder that lasts as long as this process.
+
+    Raises
+    ------
+    DiskError
+        If there is no place for one.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="icl-probe-lab-"))
+    except OSError as error:
+        raise DiskError("no temporary folder can be made; name one that can be written to with TMPDIR.") from error
+    atexit.register(remove_folder, folder)
+    return folder
 
 
 def clear_leftovers(folder: Path) -> None:

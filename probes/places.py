@@ -1,17 +1,35 @@
-"""Where the lab keeps what it can make anew."""
+"""Where the lab, and the libraries it stands on, keep what they can make anew."""
 
-import atexit
 import os
-import shutil
-import tempfile
+import warnings
+from functools import cache
 from pathlib import Path
 
-__all__ = ["cache_folder", "folders_in_place_of_home"]
+from probes import disk
+
+__all__ = ["cache_folder", "folders_in_place_of_home", "lasting_cache", "some_cache"]
+
+_NAME = "icl-probe-lab"
 
 
-def cache_folder() -> Path:
-    """Name the user's cache folder for this lab: answers of models, converted GGUF files."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "icl-probe-lab"
+def cache_folder() -> Path | None:
+    """Name the user's cache folder for this lab: answers of models, converted GGUF files; None without a home."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    if given and Path(given).is_absolute():  # others are to be ignored, says the XDG specification
+        return Path(given) / _NAME
+    home = _home()
+    return None if home is None else home / ".cache" / _NAME
+
+
+def lasting_cache() -> Path | None:
+    """The cache folder if files can be written there; None, and a note the first time, if not."""
+    folder = cache_folder()
+    return folder if _is_writable(folder) else None
+
+
+def some_cache() -> Path:
+    """The cache folder, or one for this process only where it cannot be written to."""
+    return lasting_cache() or disk.temporary_folder()
 
 
 def folders_in_place_of_home() -> dict[str, str]:
@@ -19,9 +37,45 @@ def folders_in_place_of_home() -> dict[str, str]:
 
     PyTensor and Matplotlib fail or warn without a folder of their own; they get one that goes with the process.
     """
-    home = Path.home()
-    if home.is_dir() and os.access(home, os.W_OK):
+    home = _home()
+    below = {"PYTENSOR_FLAGS": ".pytensor", "MPLCONFIGDIR": ".config", "NUMBA_CACHE_DIR": ".cache"}
+    missing = [name for name, folder in below.items() if home is None or not _can_be_made(home / folder)]
+    if not missing:
         return {}
-    folder = tempfile.mkdtemp(prefix="icl-probe-lab-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return {"PYTENSOR_FLAGS": f"base_compiledir={folder}", "MPLCONFIGDIR": folder, "NUMBA_CACHE_DIR": folder}
+    folder = str(disk.temporary_folder())
+    return {name: f"base_compiledir={folder}" if name == "PYTENSOR_FLAGS" else folder for name in missing}
+
+
+def _home() -> Path | None:
+    if os.environ.get("HOME") == "":  # which Python takes for the root of all folders
+        return None
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and no user of this number
+        return None
+    return home if home.is_absolute() else None
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether a folder can be written to, or made, without making it."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+
+
+@cache
+def _is_writable(folder: Path | None) -> bool:
+    why = "there is no home folder"
+    if folder is not None:
+        try:
+            disk.check_writable(folder)
+        except disk.DiskError as error:
+            why = str(error).partition(";")[0]
+        else:
+            return True
+    warnings.warn(
+        f"{why}, so answers and converted models are kept for this command only; name a folder for them with "
+        "XDG_CACHE_HOME.",
+        stacklevel=2,
+    )
+    return False

@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from probes.output import encodable
+
 __all__ = ["Phase", "Phases", "detail", "duration", "expect", "phase", "say", "showing", "stages"]
 
 _REDRAWN = 0.2
@@ -202,10 +204,7 @@ class Phases:
 
     def _spelt(self, text: str) -> str:
         """The text in letters that the stream can write."""
-        if self._writes(text):
-            return text
-        encoding = str(getattr(self._stream, "encoding", None))
-        return text.replace("…", "...").encode(encoding, errors="replace").decode(encoding)
+        return encodable(text, getattr(self._stream, "encoding", None))
 
 
 _shown: Phases | None = None  # a process has one standard error

@@ -89,7 +89,7 @@ def test_scorers_that_pin_nothing_down_are_not_cached(empty_cache):
 
 
 def test_a_damaged_cache_is_one_sentence(tiny_lm, empty_cache):
-    cache_folder().mkdir(parents=True)
+    cache_folder().mkdir(parents=True, exist_ok=True)
     (cache_folder() / "answers.sqlite").write_bytes(b"no database" * 100)
     with (
         pytest.raises(UserError, match=r"the cache of answers .*answers\.sqlite cannot be used .*; delete it, or run"),

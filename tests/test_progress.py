@@ -88,7 +88,7 @@ def test_what_a_stream_cannot_write_is_spelt_otherwise():
     with Phases(log, 1, clock=clock).phase("reading 模型"):
         pass
     log.flush()
-    assert raw.getvalue() == b"[1/1] reading ?? ... 0.0 s\n"
+    assert raw.getvalue() == b"[1/1] reading \\u6a21\\u578b ... 0.0 s\n"
 
 
 def test_an_error_ends_the_phase_and_the_heartbeat():

@@ -4,7 +4,7 @@ import re
 
 from icl.errors import UserError
 
-__all__ = ["decode", "lines_of", "odd_characters", "unreadable"]
+__all__ = ["decode", "lines_of", "odd_characters", "printable", "unreadable"]
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 """Ends of lines; U+2028 and its like are not among them, since they occur inside texts."""
@@ -89,6 +89,14 @@ def unreadable(text: str) -> str | None:
     if found[0] == "\0":
         return "a NUL character (U+0000)"
     return f"half a character (an unpaired surrogate, U+{ord(found[0]):04X})"
+
+
+def printable(name: str) -> str:
+    """Write a name of a file so that any file can hold it: a byte that is no UTF-8 becomes an escape, ``\\xe9``."""
+    try:
+        return name.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return name.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def odd_characters(text: str) -> list[str]:

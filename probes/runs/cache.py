@@ -7,7 +7,6 @@ tokenizer, chat template), the versions that computed it, and the prompt's text 
 import hashlib
 import json
 import math
-import os
 import sqlite3
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,8 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from icl.errors import UserError
-from probes import disk
-from probes.places import cache_folder
+from probes.places import cache_folder, lasting_cache
 from probes.scorers.scorer import Answer, Scorer
 
 __all__ = ["AnswerCache", "answer_cache"]
@@ -30,6 +28,8 @@ ENGINE = 3
 _RECORD = np.dtype(
     [("logprob", "<f8"), ("split", "<f8"), ("rank", "<u4"), ("num_tokens", "<u2"), ("boundary_clean", "i1")]
 )
+
+_FILE = "answers.sqlite"
 
 _LOOKED_UP_TOGETHER = 500
 
@@ -83,18 +83,13 @@ def answer_cache(scorer: Scorer, *, use: bool) -> Iterator[AnswerCache]:
     Raises
     ------
     UserError
-        If the cache's file is damaged or cannot be written.
+        If the cache's file is damaged. One that cannot be written is left alone, with a note.
     """
-    if use and scorer.is_reproducible() and (fault := _not_writable(_path().parent)):
-        warnings.warn(f"answers are not kept for other runs, since {fault}.", stacklevel=2)
-        use = False
-    if not (use and scorer.is_reproducible()):
+    folder = lasting_cache() if use and scorer.is_reproducible() else None
+    connection = None if folder is None else _open(folder / _FILE)
+    if connection is None:
         yield AnswerCache(None, scorer)
         return
-    try:
-        connection = _open(_path())
-    except (OSError, sqlite3.Error) as error:
-        raise _unusable(error) from error
     try:
         cache = AnswerCache(connection, scorer)
         try:
@@ -105,29 +100,22 @@ def answer_cache(scorer: Scorer, *, use: bool) -> Iterator[AnswerCache]:
         connection.close()
 
 
-def _path() -> Path:
-    return cache_folder() / "answers.sqlite"
-
-
-def _not_writable(folder: Path) -> str:
-    """Say why nothing can be written to the cache's folder, such as a home that is read-only; empty where it can."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return f"the folder {folder} cannot be made ({error.strerror})"
-    return "" if os.access(folder, os.W_OK) else f"the folder {folder} cannot be written to"
-
-
 def _unusable(error: Exception) -> UserError:
-    remedy = "delete it" if _path().exists() else "name a folder that can be written with XDG_CACHE_HOME"
-    return UserError(f"the cache of answers {_path()} cannot be used ({error}); {remedy}, or run with --no-cache.")
+    path = (cache_folder() or Path()) / _FILE
+    return UserError(f"the cache of answers {path} cannot be used ({error}); delete it, or run with --no-cache.")
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    disk.make_folder(path.parent)
-    connection = sqlite3.connect(path, timeout=60)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answers BLOB) WITHOUT ROWID")
+def _open(path: Path) -> sqlite3.Connection | None:
+    """Open the file; None, with a note, where the system does not let it be written."""
+    try:
+        connection = sqlite3.connect(path, timeout=60)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answers BLOB) WITHOUT ROWID")
+    except sqlite3.OperationalError as error:  # read-only, full, locked for long
+        warnings.warn(f"{path} cannot be used ({error}), so answers are not kept for other runs.", stacklevel=2)
+        return None
+    except sqlite3.Error as error:
+        raise _unusable(error) from error
     return connection
 
 

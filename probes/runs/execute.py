@@ -2,14 +2,17 @@
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from icl.errors import UserError
 from icl.metrics.boundaries import boundary_audit
 from icl.metrics.measure import measure
 from icl.prompts.render import LABEL_PREFIX_ALONE, Prompt
+from icl.tasks.text import printable
 from probes.progress import detail, phase
 from probes.runs.cache import AnswerCache, answer_cache
 from probes.runs.experiment import Experiment
@@ -18,6 +21,7 @@ from probes.runs.manifest import make_manifest
 from probes.runs.plan import Plan, make_plan
 from probes.runs.rows import Answers, prompt_key, score_rows, stored_answers, stored_keys
 from probes.runs.search import Search, is_right
+from probes.runs.standing import left_sentence, stored_sentence
 from probes.scorers.scorer import Answer, Progress, Scorer
 
 __all__ = ["execute", "run_experiment"]
@@ -32,16 +36,32 @@ _CHECKED_FOR_PRECISION = 16
 """Prompts of the run on which reduced precision is compared with float32."""
 
 
-def execute(folder: RunFolder, plan: Plan) -> pd.DataFrame:
+def execute(folder: RunFolder, plan: Plan, *, tell: Callable[[str], None] | None = None) -> pd.DataFrame:
     """Score every prompt of the plan with every scorer, then measure; return the metrics table.
+
+    Parameters
+    ----------
+    tell
+        Called with a sentence on what is left of a run that goes on.
 
     Raises
     ------
     UserError
-        If the folder holds scores of a model that has changed since, or a scorer fails; what was scored stays.
+        If the folder holds scores of a model that has changed since, or a scorer fails; what was scored stays, and a
+        note of the error, as of a `KeyboardInterrupt`, says how much that is.
     """
     with folder.locked():
-        return _execute(folder, plan)
+        manifest = make_manifest(folder, plan)
+        folder.write_manifest(manifest)
+        stored = folder.scores()
+        if tell is not None and (left := left_sentence(stored, plan)):
+            tell(left)
+        try:
+            return _execute(folder, plan, manifest, stored)
+        except (KeyboardInterrupt, UserError) as error:
+            if note := stored_sentence(folder, plan, always=isinstance(error, KeyboardInterrupt)):
+                error.add_note(note)
+            raise
 
 
 def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
@@ -52,10 +72,7 @@ def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
     return folder
 
 
-def _execute(folder: RunFolder, plan: Plan) -> pd.DataFrame:
-    manifest = make_manifest(folder, plan)
-    folder.write_manifest(manifest)
-    stored = folder.scores()
+def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: pd.DataFrame) -> pd.DataFrame:
     began = time.perf_counter()
     for scorer in plan.scorers:
         try:
@@ -196,11 +213,11 @@ class _Writer:
     def write(self) -> None:
         """Write what is ready, and store the cache."""
         self._cache.store()
-        for start in range(0, len(self._ready), _WRITTEN_TOGETHER):
-            part = {number: self._prompts[number] for number in self._ready[start : start + _WRITTEN_TOGETHER]}
-            run, model = self._folder.path.name, self._scorer.name
+        run, model = printable(self._folder.path.absolute().name), self._scorer.name
+        while self._ready:
+            part = {number: self._prompts[number] for number in self._ready[:_WRITTEN_TOGETHER]}
             self._folder.add_scores(score_rows(part, self._answers, self._plan, model=model, run=run))
-        self._ready = []
+            del self._ready[:_WRITTEN_TOGETHER]  # what is stored is not written again, whatever stops the rest
         self._last_write = time.monotonic()
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from icl.errors import UserError, unknown_name
 from probes import disk
-from probes.places import cache_folder
+from probes.places import cache_folder, some_cache
 from probes.progress import detail
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["FAMILY_FILE", "ModelSource", "describe_shipped", "find_device", "find_model", "shipped_models"]
 
@@ -156,9 +158,13 @@ def _hash_file(path: Path) -> str:
 
 def _from_gguf(path: Path) -> Path:
     """Convert a GGUF file into an ordinary checkpoint in the cache, once for each content."""
-    cache = cache_folder() / "gguf" / _hash_file(path)
-    if (cache / "config.json").exists():
-        return cache
+    digest = _hash_file(path)
+    lasting = cache_folder()
+    if lasting is not None and ((known := lasting / "gguf" / digest) / "config.json").exists():
+        return known
+    place = some_cache() / "gguf" / digest  # found before the long conversion
+    if (place / "config.json").exists():
+        return place
     for package in ("gguf", "accelerate"):
         if find_spec(package) is None:
             raise UserError(f"reading {path.name} needs the package {package}, which is missing; install {package}.")
@@ -178,10 +184,21 @@ def _from_gguf(path: Path) -> Path:
     del loaded.config.quantization_config
     fresh = AutoModelForCausalLM.from_config(loaded.config, dtype=torch.float32)
     fresh.load_state_dict(loaded.state_dict())
-    with disk.whole_folder(cache) as draft:
-        fresh.save_pretrained(draft, safe_serialization=True)
+    try:
+        return _save(fresh, tokenizer, place)
+    except disk.DiskError as error:
+        elsewhere = disk.temporary_folder() / "gguf" / digest
+        if place == elsewhere:
+            raise
+        warnings.warn(f"{error} The converted model is kept for this command only.", stacklevel=2)
+        return _save(fresh, tokenizer, elsewhere)
+
+
+def _save(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", place: Path) -> Path:
+    with disk.whole_folder(place) as draft:
+        model.save_pretrained(draft, safe_serialization=True)
         tokenizer.save_pretrained(draft)
-    return cache
+    return place
 
 
 def _first_line(error: Exception) -> str:
