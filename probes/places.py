@@ -53,7 +53,7 @@ def _home() -> Path | None:
         home = Path.home()
     except RuntimeError:  # no HOME, and no user of this number
         return None
-    return home if home.is_absolute() else None
+    return home if home.is_absolute() and home.is_dir() else None
 
 
 def _can_be_made(folder: Path) -> bool:
