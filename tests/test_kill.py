@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -45,7 +44,7 @@ def test_ten_kills_lose_nothing_and_repeat_nothing(tiny_lm, tmp_path):
             while len(parts(folder)) < enough and process.poll() is None:
                 time.sleep(0.001)
             time.sleep(rng.uniform(0, 0.1))  # in the middle of a pass, or of a write
-            process.send_signal(signal.SIGKILL)
+            process.kill()
         ended = process.wait()
         assert not stored & set(json.loads(asked.read_text()))
         if ended == 0:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from transformers import PreTrainedModel
 
 from icl.errors import UserError
@@ -89,7 +89,7 @@ def read_unfinished(
         return None
     try:
         progress = json.loads(progress_file.read_text(encoding="utf-8"))
-        tensors = load_file(progress_file.parent / progress["state"])
+        tensors = load((progress_file.parent / progress["state"]).read_bytes())  # no open file: Windows deletes none
         asked = json.loads(json.dumps(asdict(options)))
         differing = [name for name in asked if progress["options"].get(name) != asked[name]]
         if progress["family"] != family.fingerprint:
