@@ -15,14 +15,28 @@ they are missing. The log score needs the gold label's own log-probability.
 **A prompt whose candidates are all impossible** (−∞) prefers none, and has no answer.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
+from icl.errors import UserError
 from icl.scores import PROMPT_KEYS
 
-__all__ = ["ANSWER_COLUMNS", "CHANNEL", "MOST_UNTOLD", "answer_table", "left_out", "nothing_known", "predicted"]
+__all__ = [
+    "ANSWER_COLUMNS",
+    "CHANNEL",
+    "GOLD_UNTOLD",
+    "MOST_UNTOLD",
+    "answer_table",
+    "left_out",
+    "naming_left_out",
+    "nothing_known",
+    "predicted",
+]
 
 CHANNEL = " (channel)"
 """Behind the name of a model that is asked by the channel method."""
@@ -51,6 +65,9 @@ ANSWER_COLUMNS: dict[str, str] = {
     "reason_of_probability": "why the probabilities are not known; empty where they are",
 }
 """Columns beside `PROMPT_KEYS`."""
+
+GOLD_UNTOLD = "the gold label's own log-probability was not told"
+"""Why a log score is missing where the probabilities are known."""
 
 _IMPOSSIBLE = "all candidates have probability 0, so the model prefers none"
 _NO_REASON = "no reason was given"
@@ -164,7 +181,7 @@ def left_out(answers: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:
         num_left_out, num_prompts; reason, the commonest.
     """
     by = ["model", "task", "format", "label_mode", "input_mode", "num_shots", "example_length"]
-    why = answers["reason" if need == "accuracy" else "reason_of_probability"]
+    why = answers["reason" if need == "accuracy" else "reason_of_probability"].replace("", GOLD_UNTOLD)
     table = answers[by].assign(lacks=answers[need].isna(), why=why)
     rows = []
     for key, found in table.groupby(by, dropna=False, sort=False):
@@ -182,6 +199,28 @@ def nothing_known(answers: pd.DataFrame) -> str:
         f"none of the {len(answers):,} prompts has an answer; the commonest reason, {reasons.iloc[0]:,} times: "
         f"{reasons.index[0].rstrip('.')}. Use another scorer, or label words that it can score."
     )
+
+
+@contextmanager
+def naming_left_out(found: Callable[[], pd.DataFrame]) -> Iterator[None]:
+    """Add to a refusal of what is made of answers that prompts are left out of it, how many and why.
+
+    Parameters
+    ----------
+    found
+        Gives the answers, from `answer_table`; called only where something is refused.
+    """
+    try:
+        yield
+    except UserError as error:
+        answers = found()
+        reasons = answers.loc[answers["accuracy"].isna(), "reason"].value_counts()
+        if reasons.empty or not reasons.sum() < len(answers):
+            raise
+        raise UserError(
+            f"{str(error).rstrip('.')}. {reasons.sum():,} of {len(answers):,} prompts have no answer and are left out, "
+            f"most often because: {reasons.index[0]}."
+        ) from error
 
 
 def _reasons(

@@ -104,8 +104,9 @@ def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If a column is missing or unknown, a status is unknown, a log-probability is positive or infinite, a row that
-        is not ok has no reason, a prompt does not have exactly one gold candidate, or a row stands there twice.
+        If a column is missing or unknown, a status is unknown, a log-probability or bound is positive or infinite, a
+        row that is not ok has no reason, one that is ok has a bound, a prompt does not have exactly one gold
+        candidate, or a row stands there twice.
     """
     absent = {c.name: c.absent for c in SCORE_COLUMNS if c.absent is not _REQUIRED and c.name not in scores}
     scores = scores.assign(**absent)
@@ -125,6 +126,12 @@ def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
     not_ok = scores["status"] != "ok"
     if ((scores["reason"] == "") & not_ok).any() or (np.isnan(logprob) & ~not_ok).any():
         raise UserError("every row without a log-probability needs a status other than ok, and a reason.")
+    bound = scores["logprob_below"]
+    if (bad := bound.notna() & (~not_ok | (bound > 1e-6))).any():
+        raise UserError(
+            f"logprob_below bounds what was not told, in nats of at most 0, got {bound[bad].iloc[0]:g} in a row of "
+            f"status {scores.loc[bad, 'status'].iloc[0]}; leave it out where logprob is known."
+        )
     if (twice := scores.duplicated(_KEY)).any():
         raise UserError(f"{twice.sum()} rows of the score table stand there twice (same prompt, same candidate).")
     gold = scores.groupby([key for key in _KEY if key != "candidate"], dropna=False, sort=False)["is_gold"].sum()

@@ -7,6 +7,7 @@ from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from icl.answers import answer_table, naming_left_out
 from icl.metrics.normalise import normalisation_of, normalise
 from probes import ginc_commands
 from probes.asked import experiment_of, resources_of
@@ -19,6 +20,7 @@ from probes.layout import command_lines, next_lines, print_lines, table_lines
 from probes.listing import list_
 from probes.planning import plan
 from probes.progress import expect, phase, say, stages
+from probes.report.dropped import dropped_sentences
 from probes.run_words import run_lines
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
@@ -89,13 +91,14 @@ def variance(options: Namespace) -> int:
     """Split the variance of a run's answers by query and by part of the prompt; returns the exit status."""
     from icl.concept.diagnose import diagnose
     from icl.concept.variance import fit_variance, variance_shares
-    from icl.metrics.outcomes import prompt_outcomes
+    from icl.metrics.outcomes import known_answers
 
     folder = open_run(options.run)
     folder.check_finished()
-    outcomes = prompt_outcomes(normalise(folder.scores(), normalisation_of(folder.metrics())))
-    outcomes = one_model(outcomes, folder, options.model)
-    with stages("draw") as tell:
+    answers = answer_table(normalise(folder.scores(), normalisation_of(folder.metrics())))
+    answers = one_model(answers, folder, options.model)
+    outcomes = known_answers(answers)
+    with naming_left_out(lambda: answers), stages("draw") as tell:
         tree = fit_variance(outcomes, score=options.score, draws=options.draws, seed=options.seed, progress=tell)
         diagnosis = diagnose(tree)
         tree.attrs["converged"] = int(diagnosis.converged)
@@ -111,6 +114,8 @@ def variance(options: Namespace) -> int:
         again += [] if options.score == "gold_log_odds" else ["--score", options.score]
         print("\n".join(unread_lines(diagnosis, written, again, anyway=options.anyway)))
     if diagnosis.converged or options.anyway:
+        need = "accuracy" if options.score == "accuracy" else "gold_probability"
+        print_lines(dropped_sentences(answers, need=need))
         print("\n".join(share_lines(shares, model=outcomes["model"].iloc[0], score=options.score)))
     if diagnosis.converged:
         print_lines(diagnosis.sentences)

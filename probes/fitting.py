@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from icl.answers import answer_table, naming_left_out
 from icl.concept.evidence import EVIDENCE
 from icl.errors import UserError, unknown_name
-from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of, normalise
 from probes import disk
 from probes.evidence_words import evidence_lines
 from probes.fit_words import NOT_CONVERGED, account_lines, unread_lines, written_lines
 from probes.layout import print_lines
 from probes.progress import stages
+from probes.report.dropped import dropped_sentences
 from probes.runs.folder import RunFolder, open_run
 
 if TYPE_CHECKING:
@@ -90,7 +92,8 @@ def fit_run(
     counts = pd.concat([counts_from_scores(folder.scores(), how) for folder in folders], ignore_index=True)
     if not as_json:
         compared = "" if how == DEFAULT_NORMALISATION else f", labels compared by '{how}'"
-        print_lines([f"Fitting {law.title} to {len(counts)} cells{compared}: {law.says}."])
+        fitted = f"Fitting {law.title} to {len(counts)} cells{compared}: {law.says}."
+        print_lines([fitted, *dropped_sentences(_answers(folders, how))])
     effort = {"draws": draws, "tune": tune, "chains": chains}
     with stages("draw") as tell:
         tree = fit_account(counts, law, observe=observe, **effort, seed=seed, progress=tell)
@@ -152,7 +155,8 @@ def decompose_run(
     tables = [count_cells(folder.scores(), how) for folder in folders]
     if model is not None:
         tables = [one_model(table, folder, model) for table, folder in zip(tables, folders)]
-    cells = validate_evidence_cells(pd.concat(tables, ignore_index=True))
+    with naming_left_out(lambda: _answers(folders, how)):
+        cells = validate_evidence_cells(pd.concat(tables, ignore_index=True))
     cells.attrs["normalisation"] = how
     permutes = cells["label_mode"].str.startswith(("flipped", "permuted", "flip_after")).any()
     concepts = concepts or (3 if permutes else 2)
@@ -160,7 +164,8 @@ def decompose_run(
         print_lines(
             [
                 f"Decomposing the evidence of {', '.join(dict.fromkeys(cells['model']))} ({len(cells)} cells) into "
-                f"inputs, label words and right labels, {concepts} concepts."
+                f"inputs, label words and right labels, {concepts} concepts.",
+                *dropped_sentences(_answers(folders, how)),
             ]
         )
     effort = {"draws": draws, "tune": tune, "chains": chains}
@@ -255,6 +260,11 @@ def shared_normalisation(folders: Sequence[RunFolder], asked: str | None = None)
             f"--normalisation, such as --normalisation {DEFAULT_NORMALISATION}."
         )
     return next(iter(used.values()))
+
+
+def _answers(folders: Sequence[RunFolder], how: str) -> pd.DataFrame:
+    """Answers of all runs, prompts without one included."""
+    return pd.concat([answer_table(normalise(folder.scores(), how)) for folder in folders], ignore_index=True)
 
 
 def _table(tree: "xarray.DataTree") -> pd.DataFrame:

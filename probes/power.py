@@ -133,7 +133,9 @@ def size_flags(size: Option) -> str:
 def _variances(pilot: Path | None) -> tuple[VarianceComponents, str]:
     if pilot is None:
         return TYPICAL, "variances typical of gold minus random labels; --pilot RUN takes those of a run"
-    own = own_variances(prompt_outcomes(normalise(open_run(pilot).scores())), crossed=True, only_labels=True)
+    run = open_run(pilot)
+    run.check_answered()
+    own = own_variances(prompt_outcomes(normalise(run.scores())), crossed=True, only_labels=True)
     if own:
         return own[0].components, f"{own[0].said} in {pilot}"
     raise UserError(

@@ -12,6 +12,7 @@ from icl.concept.evidence.design import count_cells
 from icl.errors import UserError
 from icl.metrics.measure import measure
 from icl.metrics.normalise import normalise
+from icl.metrics.outcomes import prompt_outcomes
 from icl.scores import PROMPT_KEYS, SCORE_COLUMNS, validate_scores
 
 NAN, INF = float("nan"), float("inf")
@@ -124,8 +125,11 @@ def test_accuracy_is_that_of_a_server_that_tells_everything(rng):
         one, other = (table[table["metric"] == metric].iloc[0] for table in (whole, partly))
         assert one["estimate"] == other["estimate"]
         assert other["num_prompts"] == 300
-    assert "gold_probability" in set(whole["metric"])
-    assert not {"gold_probability", "log_score", "brier"} & set(partly["metric"])
+    for metric in ("gold_probability", "log_score", "brier"):
+        one, other = (table[table["metric"] == metric].iloc[0] for table in (whole, partly))
+        assert one["estimate"] == one["estimate"]
+        assert np.isnan(other["estimate"])
+        assert other["reason"] == "not known of all prompts: not told"
 
 
 def test_a_mean_log_probability_is_not_one_of_the_likely_gold_labels_alone(rng):
@@ -138,8 +142,13 @@ def test_bounds_follow_the_normalisation():
     per_token = normalise(scores, "per-token")
     assert per_token["logprob_below"].tolist()[1] == -1.5
     assert answer_table(per_token)["prediction"].tolist() == ["d"]
-    with_prior = normalise(scores.assign(logprob_prior=-1.0), "pmi")
-    assert answer_table(with_prior)["prediction"].isna().all()  # what is taken off an untold label is unknown
+    pmi = normalise(scores.assign(logprob_prior=[-1.0, -0.5]), "pmi")
+    assert pmi["logprob_below"].tolist()[1] == -2.5
+    assert answer_table(pmi)["prediction"].tolist() == ["d"]
+    unlikely = normalise(scores.assign(logprob_prior=[-1.0, NAN]), "pmi")  # what is taken off it may be very much
+    assert answer_table(unlikely)["prediction"].isna().all()
+    no_tokens = normalise(scores.assign(num_label_tokens=[1, 0]), "per-token")
+    assert answer_table(no_tokens)["prediction"].isna().all()
 
 
 def test_what_is_left_out_is_counted_in_every_condition(rng):
@@ -155,3 +164,50 @@ def test_where_nothing_has_an_answer_the_commonest_reason_is_given(read):
         UserError, match=r"none of the 2 prompts has an answer; the commonest reason, 2 times: not told"
     ):
         read(table_of([[(NAN, NAN), (-1.0, NAN)], [(-1.0, NAN), (NAN, -0.5)]]))
+
+
+def test_probabilities_are_of_all_prompts_of_a_condition_or_of_none(rng):
+    """Those of which they are known are those that the model is sure of: their mean says nothing of the others."""
+    logprobs = np.log(rng.dirichlet([0.5, 0.5, 0.5], size=300))
+    sure = [[(x, NAN) if x > -1.5 else (NAN, -1.5) for x in row] for row in logprobs.tolist()]
+    told = [[(x, NAN) for x in row] for row in logprobs.tolist()]
+    table = pd.concat([table_of(sure), table_of(told, num_shots=8)], ignore_index=True)
+    metrics = measure(table)
+    levels = metrics[metrics["metric"].isin(["accuracy", "gold_probability", "log_score", "brier"])]
+    known = levels.set_index(["num_shots", "metric"])["estimate"].notna()
+    assert known.unstack("metric").loc[4].to_dict() == {
+        "accuracy": True,
+        "gold_probability": False,
+        "log_score": False,
+        "brier": False,
+    }
+    assert known.loc[8].all()
+    assert set(prompt_outcomes(table).query("num_shots == 4")["gold_probability"].isna()) == {True}
+    few = [*told[:299], [(-0.1, NAN), (NAN, -0.5), (NAN, -0.5)]]
+    estimate = measure(table_of(few)).set_index("metric")["estimate"]
+    whole = measure(table_of(told)).set_index("metric")["estimate"]
+    assert abs(estimate["gold_probability"] - whole["gold_probability"]) < MOST_UNTOLD
+
+
+def test_bounds_are_of_what_was_not_told():
+    scores = table_of([[(-1.0, NAN), (NAN, -3.0)]])
+    for change, said in (({"logprob_below": [-2.0, -3.0]}, "status ok"), ({"logprob_below": [NAN, 0.5]}, "got 0.5")):
+        with pytest.raises(UserError, match=said):
+            validate_scores(scores.assign(**change))
+    old = validate_scores(scores.drop(columns="logprob_below"))
+    assert old["logprob_below"].isna().all()
+
+
+@pytest.mark.parametrize("how", ["pmi", "calibrated"])
+def test_labels_whose_companion_is_missing_or_impossible_are_not_compared(how):
+    scores = table_of([[(-1.0, NAN), (-2.0, NAN)]] * 4)
+    companion = np.array([-1.0, -1.0, NAN, -1.0, -INF, -1.0, -1.0, -INF])
+    columns = {"pmi": ["logprob_prior"], "calibrated": ["logprob_na", "logprob_mask", "logprob_empty"]}[how]
+    answers = answer_table(normalise(scores.assign(**dict.fromkeys(columns, companion)), how))
+    assert answers["prediction"].notna().tolist() == [True, False, False, False]
+    assert set(answers["reason"][1:]) == {f"what normalisation '{how}' divides by is not known or 0"}
+    with pytest.raises(UserError, match="which all 8 rows lack, because it was not asked or could not be scored"):
+        normalise(scores, how)
+    none = table_of([[(NAN, NAN), (NAN, NAN)]])
+    with pytest.raises(UserError, match="none of the 1 prompts has an answer; the commonest reason, 1 times: not told"):
+        measure(none, how)

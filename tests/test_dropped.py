@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from icl.answers import answer_table
+from icl.errors import UserError
+from probes.cli import main
 from probes.report import page
-from probes.report.dropped import dropped_html, dropped_sentence
+from probes.report.dropped import dropped_html, dropped_sentence, dropped_sentences
 from probes.run_words import run_lines
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
@@ -91,5 +93,68 @@ def test_probabilities_that_are_not_known_are_said_apart(run):
     answers = answer_table(scores)
     text = dropped_sentence(answers)
     assert text.startswith("Probabilities are not known of 8 of 48 prompts (17 %), 8 of 16 with gold labels")
-    assert text.endswith("accuracy is of all prompts.")
+    assert text.endswith("accuracy is of all prompts, probabilities only of conditions that lack none.")
     assert re.findall(r">(\d+)<", dropped_html(answers)) == ["0", "8", "16"]
+
+
+class Silent(Server):
+    """Tells nothing."""
+
+    name = "silent"
+
+    def answer(self, prompts, *, progress=None):
+        for index, _ in enumerate(prompts):
+            yield index, [Answer(np.nan, reason="it tells no numbers"), Answer(np.nan, reason="it tells no numbers")]
+
+
+def execute_with(folder, run, *scorers):
+    asked = run.experiment
+    found = create_run(folder, asked)
+    execute(found, replace(make_plan(asked), scorers=scorers))
+    return found
+
+
+def test_a_run_without_answers_gives_the_commonest_reason_to_every_command(run, tmp_path, capsys):
+    with pytest.raises(UserError, match="none of the 48 prompts has an answer"):
+        execute_with(tmp_path / "run", run, Silent())
+    path = str(tmp_path / "run")
+    capsys.readouterr()
+    commands = (["measure"], ["report"], ["fit"], ["fit", "--account", "evidence"], ["compare"], ["variance"])
+    for name, *flags in commands:
+        assert main([name, path, *flags]) == 2
+        said = capsys.readouterr().err
+        assert "the commonest reason, 48 times: it tells no numbers" in said, name
+        assert "to its end" not in said
+    assert main(["plan", str(tmp_path / "run" / "experiment.toml"), "--pilot", path]) == 2
+    assert "48 times: it tells no numbers" in capsys.readouterr().err
+
+
+def test_a_model_without_answers_is_named_beside_those_that_have_some(run, tmp_path):
+    both = execute_with(tmp_path / "run", run, Server(), Silent())
+    printed = " ".join(" ".join(run_lines(page.read_material(both))).split())
+    sentence = "None of the 48 prompts of silent has an answer (it tells no numbers)."
+    assert sentence in printed
+    assert sentence in page.write_report(both).read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert dropped_sentences(answer_table(both.scores())) == [
+        "server: left out are 8 of 48 prompts (17 %), 8 of 16 with gold labels, format qa, 2 shots (it is not <among> "
+        "the 5 likeliest).",
+        "silent: left out are 48 of 48 prompts (100 %), in 3 conditions, most of all 16 of 16 with no demonstrations, "
+        "format qa (it tells no numbers).",
+    ]
+
+
+def test_what_cannot_be_fitted_without_the_prompts_left_out_says_so(run, tmp_path, capsys):
+    class Bare(Silent):
+        def answer(self, prompts, *, progress=None):
+            told = Server.__call__(self, prompts)
+            for (index, row), prompt in zip(super().answer(prompts), prompts):
+                yield index, row if len(prompt.demonstrations) else [Answer(value) for value in told[index]]
+
+    path = str(execute_with(tmp_path / "run", run, Bare()).path)
+    capsys.readouterr()
+    for name, *flags in (["fit"], ["fit", "--account", "evidence"], ["variance"], ["variance", "--score", "accuracy"]):
+        assert main([name, path, *flags]) == 2
+        assert (
+            "32 of 48 prompts have no answer and are left out, most often because: it tells no"
+            in capsys.readouterr().err
+        )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from icl.answers import answer_table, nothing_known
+from icl.answers import answer_table, naming_left_out, nothing_known
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.scores import Column, validate_scores
@@ -151,7 +151,8 @@ def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMAL
     # A mean over the prompts whose gold label was told would be one over those that the model found likely.
     partly = cells.pop("num_told") < cells["num_prompts"]
     cells[["mean_logprob", "logprob_error"]] = cells[["mean_logprob", "logprob_error"]].mask(partly)
-    return validate_counts(_with_ceiling(cells))
+    with naming_left_out(lambda: answers):
+        return validate_counts(_with_ceiling(cells))
 
 
 def _sets_of(prompts: pd.DataFrame) -> pd.Series:

@@ -50,7 +50,7 @@ class _Choices:
 
     covariates: Float[ndarray, "num_prompts num_candidates num_covariates"]
     chosen: Integer[ndarray, " num_prompts"]
-    logprob: Float[ndarray, "num_prompts num_candidates"]
+    logprob: Float[ndarray, "num_prompts num_candidates"] | None
     sets: ndarray
     queries: ndarray
 
@@ -76,13 +76,12 @@ def bias_effects(scores: pd.DataFrame) -> list[dict]:
         return found
     answers = answer_table(known)
     number = known.groupby(list(PROMPT_KEYS), dropna=False, sort=False).ngroup().to_numpy()
-    told = np.bincount(number, weights=known["status"] != "ok") == 0
     known = known[[*_KEYS, *_READ]].assign(
         model=answers["model"].to_numpy()[number],
         candidate=pd.factorize(known["candidate"], sort=True)[0],
         is_chosen=known["candidate"].to_numpy() == answers["prediction"].to_numpy()[number],
     )
-    known = known[(told & answers["accuracy"].notna().to_numpy())[number]]
+    known = known[answers["accuracy"].notna().to_numpy()[number]]
     for rows in settings(known, *_KEYS):
         choices = _choices(rows)
         if choices is None:
@@ -115,13 +114,12 @@ def _choices(rows: pd.DataFrame) -> _Choices | None:
         values += [np.broadcast_to(np.arange(shape[1]) == label, shape).astype(float) for label in range(1, shape[1])]
     covariates = np.stack(values, axis=-1)
     logprob = ordered["logprob"].to_numpy(dtype=float).reshape(shape)
-    if not np.isfinite(logprob).all():
-        return None
+    known = np.isfinite(logprob).all()
     first = ordered.iloc[:: shape[1]]
     return _Choices(
         covariates=covariates - covariates.mean(axis=1, keepdims=True),
         chosen=ordered["is_chosen"].to_numpy().reshape(shape).argmax(axis=1),
-        logprob=logprob - logprob.mean(axis=1, keepdims=True),
+        logprob=logprob - logprob.mean(axis=1, keepdims=True) if known else None,
         sets=first["demonstration_set_id"].to_numpy(),
         queries=first["query_id"].to_numpy(),
     )
@@ -147,6 +145,8 @@ class _Fit:
 def _linear_slopes(choices: _Choices) -> list[Estimate]:
     """Least squares of centred log-probabilities on the covariates."""
     x = choices.covariates
+    if choices.logprob is None:
+        return [Estimate.missing("some log-probabilities are not known, or are of labels ruled out")] * len(_COVARIATES)
     curvature = np.swapaxes(x, 1, 2) @ x
     slopes = np.linalg.pinv(curvature.sum(axis=0)) @ (x * choices.logprob[..., None]).sum(axis=(0, 1))
     gradient = ((choices.logprob - x @ slopes)[..., None] * x).sum(axis=1)

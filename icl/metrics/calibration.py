@@ -9,6 +9,7 @@ from icl.answers import answer_table
 from icl.metrics.labels import differences
 from icl.metrics.levels import expected_calibration_error
 from icl.metrics.normalise import normalise, possible_normalisations
+from icl.metrics.outcomes import lacking_conditions
 from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
 from icl.metrics.uncertainty import jackknife
 
@@ -28,6 +29,7 @@ def calibration_effects(scores: pd.DataFrame) -> list[dict]:
         return []
     before, after = (answer_table(table) for table in (direct, normalise(direct, "calibrated")))
     known = before["gold_probability"].notna() & after["gold_probability"].notna()
+    known &= ~lacking_conditions(before, before["accuracy"].notna() & ~known)
     before, after = as_drawn(before[known]), as_drawn(after[known])
     found = []
     both = before.assign(

@@ -9,13 +9,11 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.metrics.outcomes import SCORES
+from icl.metrics.outcomes import CONDITION, SCORES
 from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 
 __all__ = ["expected_calibration_error", "levels", "macro_f1", "macro_f1_soft"]
-
-_CONDITION = ("model", "task", "label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
 
 
 def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f1", "calibration_error")) -> list[dict]:
@@ -24,7 +22,7 @@ def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f
     `macro_f1_soft` is macro-F1's continuous twin: predictions count by their probability.
     """
     found = []
-    for asked in settings(as_drawn(outcomes), *_CONDITION):
+    for asked in settings(as_drawn(outcomes), *CONDITION):
         rows = asked_once(asked)
         sets, queries = rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
         mode = {"label_mode": rows["label_mode"].iloc[0]}

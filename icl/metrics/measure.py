@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from icl.answers import CHANNEL, answer_table, nothing_known
+from icl.answers import CHANNEL, GOLD_UNTOLD, answer_table, nothing_known
 from icl.errors import UserError
 from icl.metrics.effects import EFFECTS, SCORE_EFFECTS, TWINS
 from icl.metrics.levels import levels
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise, possible_normalisations
-from icl.metrics.outcomes import prompt_outcomes
-from icl.metrics.table import metrics_table
+from icl.metrics.outcomes import CONDITION, SCORES, known_answers, prompt_outcomes
+from icl.metrics.table import as_drawn, asked_once, metric_row, metrics_table, settings
+from icl.metrics.uncertainty import Estimate
 
 __all__ = ["measure"]
 
@@ -47,24 +48,48 @@ def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) ->
     for effect in SCORE_EFFECTS.values():
         rows += effect(scores)
     rows = [row | {"normalisation": _of(row, normalisation)} for row in rows]
+    return metrics_table(rows + _by_normalisation(scores))
+
+
+def _by_normalisation(scores: pd.DataFrame) -> list[dict]:
+    """Accuracy under each normalisation, in the conditions in which it knows as many answers as the sum does."""
+    rows: list[dict] = []
+    asked: dict[tuple, int] = {}
     for how in possible_normalisations(scores):
-        rows += [
-            row | {"metric": "accuracy_by_normalisation", "normalisation": how, "contrast": how}
-            for row in levels(prompt_outcomes(normalise(scores, how)), scores=("accuracy",))
-            if how == _of(row, how)
-        ]
-    return metrics_table(rows)
+        for row in levels(prompt_outcomes(normalise(scores, how)), scores=("accuracy",)):
+            prompts = asked.setdefault(tuple(str(row[name]) for name in CONDITION), row["num_prompts"])
+            if how == _of(row, how) and row["num_prompts"] >= prompts:
+                rows.append(row | {"metric": "accuracy_by_normalisation", "normalisation": how, "contrast": how})
+    return rows
 
 
 def _rows(answers: pd.DataFrame) -> list[dict]:
     """Levels and effects, each of the prompts of which what it needs is known."""
-    if not answers[list(_NEEDS)].isna().any(axis=None):
-        return _levels_and_effects(answers)
-    rows = []
+    outcomes = known_answers(answers)
+    if not outcomes[list(_NEEDS)].isna().any(axis=None):
+        return _levels_and_effects(outcomes)
+    rows = _unknown_levels(answers, outcomes)
     for need in _NEEDS:
-        known = answers[answers[need].notna()].reset_index(drop=True)
+        known = outcomes[outcomes[need].notna()].reset_index(drop=True)
         if len(known):
             rows += [row for row in _levels_and_effects(_filled(known)) if _need_of(row) == need]
+    return rows
+
+
+def _unknown_levels(answers: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]:
+    """Rows without a number, with the reason, for the scores that conditions lack."""
+    rows = []
+    told = answers[answers["accuracy"].notna()].reset_index(drop=True)  # the same prompts as the outcomes
+    for score in SCORES:
+        for asked in settings(as_drawn(outcomes), *CONDITION):
+            if asked[score].notna().any():
+                continue
+            mine = told.loc[asked.index]
+            gone = mine[mine[score].isna()]
+            why = gone["reason_of_probability"].replace("", GOLD_UNTOLD).mode()
+            reason = f"not known of all prompts: {why.iloc[0]}"
+            unit = {"unit": SCORES[score], "score": score, "label_mode": asked["label_mode"].iloc[0]}
+            rows.append(metric_row(asked_once(asked), score, Estimate.missing(reason), **unit))
     return rows
 
 

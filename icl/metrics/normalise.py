@@ -44,8 +44,7 @@ def _calibrated(scores: pd.DataFrame) -> pd.Series:
     """log p − log p̄, p̄ the mean over content-free queries, both normalised over the labels (Zhao §4)."""
     prompt = scores.groupby(list(PROMPT_KEYS), dropna=False, sort=False).ngroup().to_numpy()
     free = np.mean([np.exp(_normalised(scores[name], prompt)) for name in CONTENT_FREE_COLUMNS], axis=0)
-    with np.errstate(divide="ignore"):  # a label that content-free queries rule out
-        return pd.Series(_normalised(scores["logprob"], prompt) - np.log(free), index=scores.index)
+    return pd.Series(_normalised(scores["logprob"], prompt) - np.log(free), index=scores.index)
 
 
 NORMALISATIONS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -68,40 +67,52 @@ _NEEDED = {
 def normalise(scores: pd.DataFrame, how: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
     """Replace the score table's logprob by its normalised form, on the rows that are ok; no model is asked.
 
-    Rows of prompts scored by the channel method keep the sum, since their candidates compete on one text.
+    Rows of prompts scored by the channel method keep the sum, since their candidates compete on one text. Rows that
+    lack what it needs, or that it would divide by a probability of 0, become unscorable.
 
     Raises
     ------
     UserError
-        If there is no such normalisation, or a row lacks what it needs.
+        If there is no such normalisation, or all rows lack what it needs.
     """
     if how not in NORMALISATIONS:
         raise unknown_name("normalisation", how, NORMALISATIONS)
     if how == DEFAULT_NORMALISATION:
         return scores
-    rows = (scores["method"] == "direct") & (scores["status"] == "ok")
-    direct = scores[rows]
-    if direct.empty and len(scores):
+    direct = scores["method"] == "direct"
+    rows = direct & (scores["status"] == "ok")
+    told = scores[rows]
+    if not direct.any() and len(scores):
         raise UserError(
             f"normalisation '{how}' compares labels, but this run has the channel method only, whose labels compete on "
             "one text; choose sum."
         )
-    if missing := [name for name in _NEEDED[how] if direct[name].isna().any()]:
+    if missing := [name for name in _NEEDED[how] if len(told) and told[name].isna().all()]:
         raise UserError(
-            f"normalisation '{how}' needs {', '.join(missing)}, which {int(direct[missing[0]].isna().sum())} of "
-            f"{len(direct)} rows lack; run without --no-calibration on a task of sentences, or choose another."
+            f"normalisation '{how}' needs {', '.join(missing)}, which all {len(told):,} rows lack, because it was not "
+            "asked or could not be scored; run without --no-calibration on a task of sentences, or choose another."
         )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logprob = scores["logprob"].where(~rows, NORMALISATIONS[how](told))
+    lost = rows & (logprob.isna() | np.isposinf(logprob))
     return scores.assign(
-        logprob=scores["logprob"].where(~rows, NORMALISATIONS[how](direct)),
-        logprob_below=scores["logprob_below"].where(scores["method"] != "direct", _bound(scores, how)),
+        logprob=logprob.mask(lost),
+        logprob_below=scores["logprob_below"].where(~direct, _bound(scores, how)).mask(lost),
+        status=scores["status"].mask(lost, "unscorable"),
+        reason=scores["reason"].mask(lost, f"what normalisation '{how}' divides by is not known or 0"),
     )
 
 
 def _bound(scores: pd.DataFrame, how: str) -> pd.Series:
-    """Upper bounds of untold candidates: a bound on a sum bounds its mean; of what is taken off nothing is known."""
-    if how in ("per-token", "per-byte"):
-        return NORMALISATIONS[how](scores.assign(logprob=scores["logprob_below"]))
-    return pd.Series(np.nan, index=scores.index)
+    """Upper bounds of untold candidates, where what is taken off them or divided by is known.
+
+    Calibration normalises over all labels of a prompt first, so where one is not told it bounds none.
+    """
+    if how == "calibrated" or scores["logprob_below"].isna().all():
+        return pd.Series(np.nan, index=scores.index)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bound = NORMALISATIONS[how](scores.assign(logprob=scores["logprob_below"]))
+    return bound.where(np.isfinite(bound))
 
 
 def normalisation_of(metrics: pd.DataFrame) -> str:

@@ -8,12 +8,32 @@ from icl.answers import left_out
 from probes.report.markup import marked
 from probes.report.selection import length_words
 
-__all__ = ["dropped_html", "dropped_sentence"]
+__all__ = ["dropped_html", "dropped_sentence", "dropped_sentences", "unanswered_sentences"]
 
 _NAMES = ("model", "condition", "left out of accuracy", "of probabilities", "prompts", "reason")
 
 _SHOWN = 60
 """Rows of the table at most."""
+
+
+def dropped_sentences(answers: pd.DataFrame, *, need: str = "accuracy") -> list[str]:
+    """Say of each model that lacks answers what is left out of numbers that rest on `need`, see `left_out`."""
+    said = []
+    for model, mine in answers.groupby("model", sort=False):
+        if len(gone := left_out(mine, need=need)):
+            said.append(f"{model}: left out are {_count(gone, mine, 'prompts')}.")
+    return said
+
+
+def unanswered_sentences(answers: pd.DataFrame | None) -> list[str]:
+    """Name each model that answered nothing, with the commonest reason: it is in no number."""
+    said = []
+    for model, mine in () if answers is None else answers.groupby("model", sort=False):
+        if len(mine) and mine["accuracy"].isna().all():
+            said.append(
+                f"None of the {len(mine):,} prompts of {model} has an answer ({mine['reason'].mode().iloc[0]})."
+            )
+    return said
 
 
 def dropped_sentence(answers: pd.DataFrame | None) -> str:
@@ -30,7 +50,8 @@ def dropped_sentence(answers: pd.DataFrame | None) -> str:
         rest = "every number is of the others, which need not be like them"
         return f"Left out: {_count(gone, answers, 'prompts')}; {rest}."
     if len(gone := left_out(answers, need="gold_probability")):
-        return f"Probabilities are not known of {_count(gone, answers, 'prompts')}; accuracy is of all prompts."
+        rest = "accuracy is of all prompts, probabilities only of conditions that lack none"
+        return f"Probabilities are not known of {_count(gone, answers, 'prompts')}; {rest}."
     return ""
 
 

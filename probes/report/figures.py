@@ -162,8 +162,9 @@ def plot_reliability(outcomes: pd.DataFrame, *, model: str, title: str = "", few
 
 
 def reliable_rows(outcomes: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Prompts of a model whose shown labels are gold."""
-    return outcomes[(outcomes["model"] == model) & (outcomes["label_mode"] == "gold") & (outcomes["num_shots"] > 0)]
+    """Prompts of a model whose shown labels are gold, those of which the confidence is known."""
+    rows = outcomes[(outcomes["model"] == model) & (outcomes["label_mode"] == "gold") & (outcomes["num_shots"] > 0)]
+    return rows[rows["confidence"].notna()]
 
 
 def _label_mode_panel(

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from probes.report.dropped import dropped_sentence
+from probes.report.dropped import dropped_sentence, unanswered_sentences
 from probes.report.factors import format_spreads, here, label_effect, label_gaps, shots_gains
 from probes.report.findings import Finding, findings
 from probes.report.leading import elsewhere, lead, mode_words, others, shots_words
@@ -73,7 +73,10 @@ def answers(metrics: pd.DataFrame, *, chance: float | None = None, material: Mat
     if material is None:
         material = Material(model="", metrics=metrics, chance=chance)
     subjects, references = split_models(material.metrics)
-    return [_answer(metrics, model, chance, material.of(model)) for model in subjects or references]
+    found = [_answer(metrics, model, chance, material.of(model)) for model in subjects or references]
+    if found and (silent := unanswered_sentences(material.answers)):
+        found[0] = replace(found[0], dropped=" ".join(filter(None, (found[0].dropped, *silent))))
+    return found
 
 
 def _answer(metrics: pd.DataFrame, model: str, chance: float | None, material: Material) -> Answer:

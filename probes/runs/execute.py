@@ -89,7 +89,11 @@ def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: pd.DataFrame
     with phase("measuring"):
         scores = folder.scores()
         manifest["boundaries"] = boundary_audit(scores).set_index("model").to_dict(orient="index")
-        metrics = measure(scores)
+        try:
+            metrics = measure(scores)
+        except UserError as error:  # nothing to ask again: the same command would end here
+            folder.write_manifest(manifest | {"unanswered": str(error)})
+            raise
         folder.write_metrics(metrics)
     manifest["state"] = "finished"
     manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)

@@ -77,8 +77,14 @@ class RunFolder:
             disk.clear_leftovers(self.path / "scores")
             yield
 
+    def check_answered(self) -> None:
+        """Raise `UserError` if the run came to its end and no prompt has an answer."""
+        if said := self.manifest.get("unanswered"):
+            raise UserError(f"{self.path}: {said}")
+
     def check_finished(self) -> None:
-        """Raise `UserError` if the run has not come to its end."""
+        """Raise `UserError` if the run has not come to its end, or to no answer."""
+        self.check_answered()
         if self.manifest["state"] != "finished":
             raise UserError(
                 f"{self.path} is not finished; run the same `probe run` command again, it goes on from there."
@@ -119,6 +125,8 @@ class RunFolder:
 
     def metrics(self) -> pd.DataFrame:
         """Read the metrics table."""
+        if (self.path / "manifest.json").exists():
+            self.check_answered()
         return self._read("metrics.parquet", pd.read_parquet, f"run `probe run` with --out {self.path} to its end")
 
     def write_metrics(self, metrics: pd.DataFrame) -> None:

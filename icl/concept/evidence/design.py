@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
-from icl.answers import answer_table, nothing_known
+from icl.answers import answer_table, naming_left_out, nothing_known
 from icl.concept.counts import ZERO_SHOT
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
@@ -96,7 +96,8 @@ def evidence_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISAT
     UserError
         If the table is no score table, is of GINC, or its cells could not tell what a demonstration brings.
     """
-    cells = validate_evidence_cells(count_cells(scores, normalisation))
+    with naming_left_out(lambda: answer_table(normalise(validate_scores(scores), normalisation))):
+        cells = validate_evidence_cells(count_cells(scores, normalisation))
     cells.attrs["normalisation"] = normalisation
     return cells
 
