@@ -9,9 +9,11 @@ import pytest
 
 from icl.answers import answer_table
 from icl.errors import UserError
+from icl.metrics.outcomes import prompt_outcomes
 from probes.cli import main
 from probes.report import page
 from probes.report.dropped import dropped_html, dropped_sentence, dropped_sentences
+from probes.report.figures import plot_reliability, reliable_rows
 from probes.run_words import run_lines
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
@@ -158,3 +160,14 @@ def test_what_cannot_be_fitted_without_the_prompts_left_out_says_so(run, tmp_pat
             "32 of 48 prompts have no answer and are left out, most often because: it tells no"
             in capsys.readouterr().err
         )
+
+
+def test_reliability_is_of_answers_whose_confidence_is_known(run):
+    scores = run.scores()
+    scores.loc[scores["logprob"].isna(), "logprob_below"] = -0.6
+    outcomes = prompt_outcomes(scores)
+    assert outcomes["confidence"].isna().sum() == 16  # of the whole condition
+    assert reliable_rows(outcomes, "server").empty
+    told = reliable_rows(answer_table(scores), "server")
+    assert len(told) == 8
+    plot_reliability(answer_table(scores), model="server", fewest=1)

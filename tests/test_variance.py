@@ -98,7 +98,7 @@ def test_log_odds_are_zero_at_chance_and_cut(rng):
         (lambda t: t.assign(num_shots=0), {}, "no prompt shows demonstrations"),
         (lambda t: t.drop(columns="gold_probability"), {}, r"columns \['gold_probability'\] of the outcomes"),
         (lambda t: t.assign(gold_probability=0.5), {}, "all 960 scores are 0, so no variance can be split"),
-        (lambda t: t.assign(gold_probability=np.nan), {}, "no prompt with demonstrations has the score gold"),
+        (lambda t: t.assign(gold_probability=np.nan), {}, "gold_probability; split accuracy, which needs no"),
         (lambda t: t.assign(gold_probability=62.5), {}, r"a share in \[0, 1\], got 62.5 in 960 of 960 rows"),
         (lambda t: t.assign(num_candidates=1), {}, "two or more candidates, got 1"),
         (lambda t: t.assign(accuracy=0.625), {"score": "accuracy"}, "1 or 0 for each prompt, got 0.625 in 960 of 960"),

@@ -113,7 +113,10 @@ def design_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceD
         )
     rows = rows[rows[own].notna().all(axis=1)]
     if rows.empty:
-        raise UserError(f"no prompt with demonstrations has the score {own[0]}, so there is nothing to split.")
+        instead = ""
+        if own[0] != "accuracy" and "accuracy" in outcomes and outcomes["accuracy"].notna().any():
+            instead = "; split accuracy, which needs no probabilities"
+        raise UserError(f"no prompt with demonstrations has the score {own[0]}{instead or ', so none can be split'}.")
     levels, reasons = _levels(rows)
     if not set(levels) & set(PROMPT_FACTORS):
         raise UserError(
