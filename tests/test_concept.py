@@ -229,26 +229,28 @@ def test_prior_is_as_ready_to_fall_as_to_rise(rng: np.random.Generator) -> None:
 # ---------------------------------------------------------------- parameter recovery
 
 
-def deviations(tree: xr.DataTree, truth: np.ndarray) -> np.ndarray:
-    """How many posterior deviations the drift of each (model, condition), in that order, lies off the true one.
+def deviations(tree: xr.DataTree, truth: np.ndarray, name: str = "drift") -> np.ndarray:
+    """How many posterior deviations a quantity of each (model, condition), in that order, lies off the true one.
 
     The eight share their parameters and priors, so that all err alike (over data sets: mean 1, deviation 0.5). A right
     program passes a bound of 4 on each but for less than 1e-4; counts of intervals that hold the truth vary far more.
     """
-    drift = tree["posterior"]["drift"]
-    middle, deviation = drift.mean(("chain", "draw")), drift.std(("chain", "draw"))
+    drawn = tree["posterior"][name]
+    middle, deviation = drawn.mean(("chain", "draw")), drawn.std(("chain", "draw"))
     return np.abs(middle.to_numpy().ravel() - truth) / deviation.to_numpy().ravel()
 
 
 def test_ginc_grid_recovers_drift_signal_and_noise(ginc_tree: xr.DataTree) -> None:
     found = diagnose(ginc_tree)
-    assert found.divergence_share <= 0.001
-    assert found.max_rhat < 1.05  # 600 draws a chain; the default 2,000 reach 1.01
+    assert found.divergence_share <= 0.005
+    assert found.max_rhat < 1.1  # 1.04 with 500 draws a chain; the default 2,000 reach 1.01
     rows = summarise(ginc_tree)
     signal, noise = np.array([GINC_MODELS[model] for model in rows["model"]]).T
-    truth = signal * rows["example_length"].to_numpy() - noise
-    assert deviations(ginc_tree, truth).max() < 4
-    assert deviations(ginc_tree, -truth).max() > 4  # known well enough to tell
+    signal = signal * rows["example_length"].to_numpy()
+    truth = signal - noise
+    for name, true in (("signal", signal), ("noise", noise), ("drift", truth)):
+        assert deviations(ginc_tree, true, name).max() < 4, name
+    assert deviations(ginc_tree, -truth).max() > 3.5  # known well enough to tell
     for _, of_model in rows.assign(truth=truth).groupby("model"):
         assert (np.argsort(of_model["drift"]) == np.argsort(of_model["truth"])).all()
     assert rows["separately_identified"].all()
@@ -257,8 +259,8 @@ def test_ginc_grid_recovers_drift_signal_and_noise(ginc_tree: xr.DataTree) -> No
 
 
 def test_text_grid_recovers_drift_but_not_its_parts(text_tree: xr.DataTree) -> None:
-    assert diagnose(text_tree).divergence_share <= 0.001
-    assert diagnose(text_tree).max_rhat < 1.03
+    assert diagnose(text_tree).divergence_share <= 0.005
+    assert diagnose(text_tree).max_rhat < 1.05
     rows = summarise(text_tree)
     truth = np.array(
         [TEXT_SIGNAL[mode] - TEXT_NOISE[written] for mode, written in zip(rows["label_mode"], rows["format"])]
