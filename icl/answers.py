@@ -10,7 +10,8 @@ that were told would be to leave out those that the model thinks least likely.
 
 **Probabilities** are normalised over the candidates. What was not told is taken at half of its bound where all of it
 together is at most `MOST_UNTOLD` of what was told, which moves no probability by more than half of that; otherwise
-they are missing. The log score needs the gold label's own log-probability.
+they are missing. The log score needs the gold label's own log-probability. Which prompts lack probabilities hangs on
+what the model answers, so `icl.metrics.outcomes` gives them for whole conditions or not at all.
 
 **A prompt whose candidates are all impossible** (−∞) prefers none, and has no answer.
 """

@@ -10,6 +10,7 @@ from icl.answers import ANSWER_COLUMNS, MOST_UNTOLD, answer_table, left_out, pre
 from icl.concept.counts import counts_from_scores
 from icl.concept.evidence.design import count_cells
 from icl.errors import UserError
+from icl.metrics.bias import bias_effects
 from icl.metrics.measure import measure
 from icl.metrics.normalise import normalise
 from icl.metrics.outcomes import prompt_outcomes
@@ -211,3 +212,26 @@ def test_labels_whose_companion_is_missing_or_impossible_are_not_compared(how):
     none = table_of([[(NAN, NAN), (NAN, NAN)]])
     with pytest.raises(UserError, match="none of the 1 prompts has an answer; the commonest reason, 1 times: not told"):
         measure(none, how)
+
+
+def test_slopes_of_choices_are_of_all_predictions_that_bounds_settle(rng):
+    """Leaving out prompts with an untold label would leave those in which the model hesitates."""
+    odds = rng.normal(size=60)
+    told = [[(float(x), NAN) for x in (-np.log1p(np.exp(-one)), -np.log1p(np.exp(one)))] for one in odds]
+    half = [[pair if pair[0] > -1 else (NAN, -1.0) for pair in row] for row in told]
+    half = [row if any(pair[0] > -1 for pair in row) else kept for row, kept in zip(half, told)]
+    last = rng.random(60) < 0.5
+    shown = {
+        "is_last_shown": np.c_[last, ~last].ravel(),
+        "times_shown": np.c_[rng.integers(0, 5, 60), [4] * 60].ravel(),
+    }
+    shown["times_shown"][1::2] = 4 - shown["times_shown"][::2]
+    gold = rng.integers(0, 2, 60).tolist()
+    whole, partly = (
+        pd.DataFrame(bias_effects(table_of(p, gold=gold, label_mode="random").assign(**shown))) for p in (told, half)
+    )
+    assert partly["metric"].tolist() == whole["metric"].tolist()
+    chosen = ~whole["metric"].str.endswith("_logprob")
+    np.testing.assert_allclose(partly.loc[chosen, "estimate"], whole.loc[chosen, "estimate"])
+    assert partly.loc[~chosen, "estimate"].isna().all()
+    assert whole["estimate"].notna().all()
