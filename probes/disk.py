@@ -1,5 +1,7 @@
 """The one place that writes files: each is there whole or not at all, and what a disk refuses is said in a sentence.
 
+It reads back what the lab writes as well.
+
 Text is UTF-8 with `\\n` at the ends of lines, whatever the locale and the system.
 """
 
@@ -14,12 +16,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icl.errors import UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray
 
 __all__ = [
@@ -30,6 +34,8 @@ __all__ = [
     "locked",
     "make_folder",
     "read_error",
+    "read_table",
+    "read_tree",
     "remove",
     "remove_folder",
     "temporary_folder",
@@ -102,6 +108,21 @@ def write_json(path: Path, value: object) -> None:
 def write_tree(path: Path, tree: "xarray.DataTree") -> None:
     """Write a DataTree as netCDF, whole."""
     write_whole(path, tree.to_netcdf())
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Read Parquet; by its bytes, since not every library opens every name of a file."""
+    import pandas as pd
+
+    return pd.read_parquet(BytesIO(path.read_bytes()))
+
+
+def read_tree(path: Path) -> "xarray.DataTree":
+    """Read netCDF into memory."""
+    import xarray
+
+    with xarray.open_datatree(BytesIO(path.read_bytes())) as tree:
+        return tree.load()
 
 
 @contextmanager

@@ -150,8 +150,28 @@ def test_json_holds_any_text(tmp_path):
 def test_a_tree_is_written_as_it_was(tmp_path):
     tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs={"of": "ü"}), "a": xr.Dataset({"x": ("i", np.arange(3.0))})})
     disk.write_tree(tmp_path / "a.nc", tree)
-    with xr.open_datatree(tmp_path / "a.nc") as found:
-        xr.testing.assert_identical(found.load(), tree)
+    xr.testing.assert_identical(disk.read_tree(tmp_path / "a.nc"), tree)
+
+
+def test_a_folder_whose_name_is_no_utf8_holds_anything(tmp_path):
+    folder = disk.make_folder(tmp_path / os.fsdecode(b"caf\xe9"))
+    table = pd.DataFrame({"a": [1.5]})
+    disk.write_whole(folder / "a.parquet", table.to_parquet())
+    disk.write_tree(folder / "a.nc", xr.DataTree(xr.Dataset({"x": ("i", [1])})))
+    pd.testing.assert_frame_equal(disk.read_table(folder / "a.parquet"), table)
+    assert disk.read_tree(folder / "a.nc")["x"].item() == 1
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file system takes names of Unicode only")
+def test_a_run_folder_whose_name_is_no_utf8_is_run_reported_and_resumed(tmp_path, capsys):
+    from probes.cli import main
+
+    run = str(tmp_path / os.fsdecode(b"caf\xe9"))
+    asked = ["run", "--model", "uniform", "--task", "sentiment", "--shots", "2", "--queries", "4", "--out", run]
+    for command in (asked, asked, ["measure", run], ["report", run]):
+        assert main(command) == 0, capsys.readouterr().err
+    assert "caf\\xe9" in set(disk.read_table(next((Path(run) / "scores").iterdir()))["run"])
+    assert (Path(run) / "report.html").exists()
 
 
 def test_a_lock_keeps_a_second_writer_out_and_ends_with_the_first(tmp_path):

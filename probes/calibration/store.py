@@ -123,7 +123,7 @@ def _check_same(folder: Path, before: dict, asked: dict, prints: Mapping[str, st
 
 def _read(part: Path) -> pd.DataFrame | None:
     try:
-        return pd.read_parquet(part)
+        return disk.read_table(part)
     except (OSError, ValueError):
         return None
 

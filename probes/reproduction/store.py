@@ -104,7 +104,7 @@ def read_part(path: Path) -> pd.DataFrame:
         If it is damaged.
     """
     try:
-        return pd.read_parquet(path)
+        return disk.read_table(path)
     except (OSError, ValueError) as error:
         remedy = "delete this file and run the same command again, only what it held is asked anew"
         raise disk.read_error(path, error, remedy) from error

@@ -105,7 +105,7 @@ class RunFolder:
         parts = []
         for part in sorted((self.path / "scores").glob("*.parquet")):
             try:
-                parts.append(pd.read_parquet(part))
+                parts.append(disk.read_table(part))
             except (OSError, ValueError) as error:
                 remedy = "delete this file and run the same `probe run` command again, only its prompts are scored anew"
                 raise disk.read_error(part, error, remedy) from error
@@ -127,7 +127,7 @@ class RunFolder:
         """Read the metrics table."""
         if (self.path / "manifest.json").exists():
             self.check_answered()
-        return self._read("metrics.parquet", pd.read_parquet, f"run `probe run` with --out {self.path} to its end")
+        return self._read("metrics.parquet", disk.read_table, f"run `probe run` with --out {self.quoted} to its end")
 
     def write_metrics(self, metrics: pd.DataFrame) -> None:
         """Replace the metrics table."""
@@ -140,7 +140,7 @@ class RunFolder:
 
     def posterior(self):
         """Read the fitted account into memory, an `xarray.DataTree`."""
-        return self._read("posterior.nc", _read_tree, f"run `probe fit {self.quoted}`")
+        return self._read("posterior.nc", disk.read_tree, f"run `probe fit {self.quoted}`")
 
     def write_posterior(self, tree) -> None:
         """Replace the fitted account."""
@@ -153,7 +153,7 @@ class RunFolder:
 
     def evidence(self):
         """Read the evidence decomposition into memory, an `xarray.DataTree`."""
-        return self._read("evidence.nc", _read_tree, f"run `probe fit {self.quoted} --account evidence`")
+        return self._read("evidence.nc", disk.read_tree, f"run `probe fit {self.quoted} --account evidence`")
 
     def write_evidence(self, tree) -> None:
         """Replace the evidence decomposition."""
@@ -166,7 +166,7 @@ class RunFolder:
 
     def variance(self):
         """Read the split of the variance into memory, an `xarray.DataTree`."""
-        return self._read("variance.nc", _read_tree, f"run `probe variance {self.quoted}`")
+        return self._read("variance.nc", disk.read_tree, f"run `probe variance {self.quoted}`")
 
     def write_variance(self, tree) -> None:
         """Replace the split of the variance."""
@@ -179,7 +179,7 @@ class RunFolder:
 
     def comparison(self) -> pd.DataFrame:
         """Read the comparison of accounts."""
-        return self._read("comparison.parquet", pd.read_parquet, f"run `probe compare {self.quoted}`")
+        return self._read("comparison.parquet", disk.read_table, f"run `probe compare {self.quoted}`")
 
     def comparison_record(self) -> dict:
         """Read how accounts were compared, and what that says."""
@@ -188,7 +188,7 @@ class RunFolder:
     def extrapolation(self) -> pd.DataFrame:
         """Read what accounts predicted of each cell, shots held out."""
         remedy = f"run `probe compare {self.quoted} --extrapolate-from N`"
-        return self._read("extrapolation.parquet", pd.read_parquet, remedy)
+        return self._read("extrapolation.parquet", disk.read_table, remedy)
 
     def write_comparison(self, record: dict, comparison: pd.DataFrame, extrapolation: pd.DataFrame | None) -> None:
         """Replace the comparison of accounts, and what they predicted of held-out shots; None: there is none.
@@ -281,13 +281,6 @@ def open_run(path: Path) -> RunFolder:
             f"{shlex.quote(str(path))}` or `probe demo`."
         )
     return RunFolder(path)
-
-
-def _read_tree(path: Path):
-    import xarray
-
-    with xarray.open_datatree(path) as tree:
-        return tree.load()
 
 
 def _read_record(path: Path) -> dict:
