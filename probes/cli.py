@@ -195,7 +195,9 @@ def _parser() -> argparse.ArgumentParser:
     measure = commands.add_parser("measure", help="the metrics of a run folder anew, under another normalisation")
     measure.add_argument("run", type=Path, metavar="RUN", help="run folder")
     measure.add_argument(
-        "--normalisation", default="sum", help="sum, per-token, per-byte, pmi or calibrated (default: %(default)s)"
+        "--normalisation",
+        default=None,
+        help="sum, per-token, per-byte, pmi or calibrated (default: show the metrics as they are)",
     )
     _add_json(measure)
 
@@ -225,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="figures and one self-contained HTML page")
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    report.add_argument("--out", type=Path, default=None, help="folder of figures and page (default: the run folder)")
 
     _add_ledger(commands.add_parser("ledger", help="GINC: exact signal and noise, and the concepts that models act on"))
     _add_family(commands.add_parser("family", help="draw a GINC family into an .npz file, for --family"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from icl.answers import answer_table, naming_left_out
 from icl.metrics.normalise import normalisation_of, normalise
-from probes import ginc_commands
+from probes import disk, ginc_commands
 from probes.asked import experiment_of, resources_of
 from probes.calibration.command import calibrate
 from probes.comparison.command import compare
@@ -72,18 +72,19 @@ def run(options: Namespace) -> None:
 
 
 def measure(options: Namespace) -> None:
-    """Measure a run's scores anew; no model is asked."""
+    """Measure a run's scores anew where a normalisation is named, else show its metrics; no model is asked."""
     from icl.metrics.measure import measure as measure_scores
 
     folder = open_run(options.run)
     folder.check_finished()
-    with phase("measuring"), folder.locked():
-        metrics = measure_scores(folder.scores(), options.normalisation)
-        folder.write_metrics(metrics)
+    if options.normalisation is not None:
+        with phase("measuring"), folder.locked():
+            folder.write_metrics(measure_scores(folder.scores(), options.normalisation))
+    metrics = folder.metrics()
     if options.json:
         print(metrics.to_json(orient="records", indent=1))
     else:
-        print_lines([f"{folder.path}: metrics under normalisation '{options.normalisation}'"])
+        print_lines([f"{folder.path}: metrics under normalisation '{normalisation_of(metrics)}'"])
         _print_findings(folder)
 
 
@@ -98,12 +99,14 @@ def variance(options: Namespace) -> int:
     answers = answer_table(normalise(folder.scores(), normalisation_of(folder.metrics())))
     answers = one_model(answers, folder, options.model)
     outcomes = known_answers(answers)
+    folder.check_writable("copy the run folder to a place where you may write")
     with naming_left_out(lambda: answers), stages("draw") as tell:
         tree = fit_variance(outcomes, score=options.score, draws=options.draws, seed=options.seed, progress=tell)
         diagnosis = diagnose(tree)
         tree.attrs["converged"] = int(diagnosis.converged)
         shares = variance_shares(tree)
-    folder.write_variance(tree)
+    with disk.rescued():
+        folder.write_variance(tree)
     written, status = folder.path / "variance.nc", 0 if diagnosis.converged else NOT_CONVERGED
     if options.json:
         print(shares.assign(converged=diagnosis.converged).to_json(orient="records", indent=1))
@@ -125,7 +128,7 @@ def variance(options: Namespace) -> int:
 
 def report(options: Namespace) -> None:
     """Write figures and page."""
-    _report(open_run(options.run))
+    _report(open_run(options.run), options.out)
 
 
 def selftest(options: Namespace) -> int:
@@ -175,6 +178,7 @@ COMMANDS = {
 
 def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool = False, later: int = 0) -> RunFolder:
     """Plan, score and measure; `later` is how many phases come after that."""
+    disk.check_writable(out)
     with phase("planning"):
         planned = make_plan(experiment, resources)
         folder = create_run(out, experiment)
@@ -201,11 +205,11 @@ def _print_findings(folder: RunFolder) -> None:
             print("\n".join(command_lines(*shlex.split(larger), lead=" ")))
 
 
-def _report(folder: RunFolder) -> None:
+def _report(folder: RunFolder, out: Path | None = None) -> None:
     with phase("reporting"):
         from probes.report.page import write_report
 
-        page = write_report(folder)
+        page = write_report(folder, out)
     print_lines([f"Report: {page}"])
 
 

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -38,6 +39,7 @@ __all__ = [
     "read_tree",
     "remove",
     "remove_folder",
+    "rescued",
     "temporary_folder",
     "whole_folder",
     "write_json",
@@ -83,6 +85,15 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     DiskError
         If it cannot be written; a file that was there before stays as it was.
     """
+    try:
+        _write_whole(path, content)
+    except DiskError as error:
+        rescue = _rescue.get()
+        if rescue is None or not rescue.keeps(path, content, error):
+            raise
+
+
+def _write_whole(path: Path, content: bytes | memoryview) -> None:
     place = Path(os.path.realpath(path))  # a link stays a link
     if os.path.exists(place) and not os.path.isfile(place):  # these take a name that is too long for one not there
         kind = "a folder" if place.is_dir() else "no ordinary file"
@@ -126,6 +137,53 @@ def read_tree(path: Path) -> "xarray.DataTree":
 
 
 @contextmanager
+def rescued() -> Iterator[None]:
+    """Keep in a temporary folder what cannot be written in its place: for what took long to compute.
+
+    Raises
+    ------
+    DiskError
+        At the end, if something could not be written; says where it is.
+    """
+    rescue = _Rescue()
+    token = _rescue.set(rescue)
+    try:
+        yield
+    finally:
+        _rescue.reset(token)
+    if rescue.error is not None:
+        raise DiskError(
+            f"{str(rescue.error).partition(';')[0]}; what was computed is kept in {rescue.folder}, so copy "
+            f"{' and '.join(rescue.names)} from there to {rescue.place} when that can be written."
+        ) from rescue.error
+
+
+class _Rescue:
+    """Files that found no room in their place, and have one elsewhere."""
+
+    def __init__(self):
+        self.folder, self.place = Path(), Path()
+        self.names: list[str] = []
+        self.error: DiskError | None = None
+
+    def keeps(self, path: Path, content: bytes | memoryview, error: DiskError) -> bool:
+        """Try to keep a file; tell whether it is safe."""
+        try:
+            if self.error is None:
+                self.folder = Path(tempfile.mkdtemp(prefix="icl-probe-lab-kept-"))
+            _write_whole(self.folder / path.name, content)
+        except (OSError, DiskError):
+            return False
+        if self.error is None:
+            self.error, self.place = error, path.parent
+        self.names.append(path.name)
+        return True
+
+
+_rescue: ContextVar[_Rescue | None] = ContextVar("rescue", default=None)
+
+
+@contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give a draft folder to write to; at the end its files are in `path`, a folder made for them if need be.
 
@@ -162,16 +220,20 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def check_writable(folder: Path) -> None:
-    """Find out before long work whether files can be written into a folder, which is made if need be.
+def check_writable(folder: Path, remedy: str = "") -> None:
+    """Find out before long work whether files can be written into a folder; one that is not there is not made yet.
 
     Raises
     ------
     DiskError
-        If they cannot.
+        If they cannot; ends with `remedy`.
     """
-    make_folder(folder)
-    with _told(folder, "written to"), _unfinished(folder / "trial") as draft:
+    place = Path(folder).absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not os.path.isdir(place):
+        raise DiskError(f"{folder} cannot be made, since {place} is a file; choose another place.")
+    with _told(folder, "written to", remedy), _unfinished(place / "trial") as draft:
         draft.touch()
 
 
@@ -222,15 +284,15 @@ def holds_nothing(folder: Path) -> bool:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, remedy: str = "") -> Iterator[None]:
     """Hold a folder against a second writer; the lock goes with the process, however it ends.
 
     Raises
     ------
     UserError
-        If another process holds it, or the folder cannot be written to.
+        If another process holds it, or the folder cannot be written to; the latter ends with `remedy`.
     """
-    with _told(folder, "written to"):
+    with _told(folder, "written to", remedy):
         lock = (folder / _LOCK).open("ab")
     with lock:
         if not _try_to_lock(lock.fileno()):
@@ -284,22 +346,22 @@ def _unfinished(place: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _told(path: Path, done: str = "written") -> Iterator[None]:
-    """Turn what the system refuses into one sentence."""
+def _told(path: Path, done: str = "written", remedy: str = "") -> Iterator[None]:
+    """Turn what the system refuses into one sentence; `remedy` is what to do where space is not what is missing."""
     try:
         yield
     except OSError as error:
-        raise _disk_error(path, done, error.errno, error.strerror or str(error)) from error
+        raise _disk_error(path, done, error.errno, error.strerror or str(error), remedy) from error
     except Exception as error:
         # safetensors raises an error of its own, whose text holds the system's number.
         found = re.search(r"\(os error (\d+)\)", str(error))
         if found is None or not type(error).__module__.startswith("safetensors"):
             raise
         number = int(found[1]) if os.name != "nt" else OSError(0, "", None, int(found[1])).errno
-        raise _disk_error(path, done, number, str(error)) from error
+        raise _disk_error(path, done, number, str(error), remedy) from error
 
 
-def _disk_error(path: Path, done: str, number: int | None, text: str) -> DiskError:
+def _disk_error(path: Path, done: str, number: int | None, text: str, remedy: str) -> DiskError:
     lines = text.strip().splitlines() or ["unknown error"]
-    reason, remedy = _SAID.get(number or 0, (lines[0].rstrip(".").lower(), "choose another place"))
-    return DiskError(f"{path} cannot be {done} ({reason}); {remedy}.")
+    reason, usual = _SAID.get(number or 0, (lines[0].rstrip(".").lower(), "choose another place"))
+    return DiskError(f"{path} cannot be {done} ({reason}); {remedy if remedy and usual != _KEPT else usual}.")

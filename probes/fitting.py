@@ -32,8 +32,8 @@ def fit(options: Namespace) -> int:
     """Fit an account to one run folder, or to several at once; returns the exit status."""
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
-    if bool(options.others) != bool(options.out):
-        raise UserError("--with RUN and --out FILE.nc go together: a fit of several runs belongs to none of them.")
+    if options.others and not options.out:
+        raise UserError("--with RUN needs --out FILE.nc: a fit of several runs belongs to none of them.")
     for name in ("concepts", "model"):
         if getattr(options, name) is not None and options.account != EVIDENCE:
             raise UserError(f"--{name} goes with --account {EVIDENCE} only, got --account {options.account}.")
@@ -88,6 +88,7 @@ def fit_run(
     if account not in ACCOUNTS:
         raise unknown_name("account", account, (*ACCOUNTS, EVIDENCE))
     law = ACCOUNTS[account]
+    written = _place(folders, out, "posterior.nc")
     how = shared_normalisation(folders, normalisation)
     counts = pd.concat([counts_from_scores(folder.scores(), how) for folder in folders], ignore_index=True)
     if not as_json:
@@ -103,11 +104,8 @@ def fit_run(
         table = _table(tree)
         sentences = [*diagnosis.sentences, *_unseen(tree), leaning(tree)]
         sentences += [check(tree).attrs["sentence"] for check in (prior_predictive_check, posterior_predictive_check)]
-    if out is None:
-        folders[0].write_posterior(tree)
-    else:
-        disk.write_tree(out, tree)
-    written = out or folders[0].path / "posterior.nc"
+    with disk.rescued():
+        disk.write_tree(written, tree)
     if as_json:
         print(table.assign(converged=diagnosis.converged).to_json(orient="records", indent=1))
         return diagnosis.converged
@@ -151,6 +149,7 @@ def decompose_run(
     from icl.concept.evidence.fit import fit_evidence
     from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 
+    written = _place(folders, out, "evidence.nc")
     how = shared_normalisation(folders, normalisation)
     tables = [count_cells(folder.scores(), how) for folder in folders]
     if model is not None:
@@ -180,11 +179,8 @@ def decompose_run(
             "conditions": summarise_conditions(tree),
         }
         checks = [check(tree).attrs["sentence"] for check in (prior_predictive_check, posterior_predictive_check)]
-    if out is None:
-        folders[0].write_evidence(tree)
-    else:
-        disk.write_tree(out, tree)
-    written = out or folders[0].path / "evidence.nc"
+    with disk.rescued():
+        disk.write_tree(written, tree)
     if as_json:
         tables_of = {name: json.loads(table.to_json(orient="records")) for name, table in found.items()}
         print(json.dumps({"converged": diagnosis.converged} | tables_of, indent=1))
@@ -198,6 +194,15 @@ def decompose_run(
     if diagnosis.converged:
         print("\n".join(written_lines(written, *([["probe", "report", folders[0].path]] if out is None else []))))
     return diagnosis.converged
+
+
+def _place(folders: Sequence[RunFolder], out: Path | None, name: str) -> Path:
+    """Where a fit is written to; refused before the fit where that cannot be."""
+    if out is None:
+        folders[0].check_writable("write the fit elsewhere with --out FILE.nc")
+        return folders[0].path / name
+    disk.check_writable(out.parent)
+    return disk.make_folder(out.parent) / out.name
 
 
 def _may_be_read(

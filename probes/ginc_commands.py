@@ -71,7 +71,7 @@ def ledger(options: Namespace) -> None:
             told.note(what)
 
         results = measure_ledger(world, predictors, question, progress=progress)
-    with phase("drawing figures"):
+    with phase("drawing figures"), disk.rescued():
         write_ledger(options.out, results)
     if options.json:
         names = ("books", "competitors", "behaviour", "temperatures", "scores")

@@ -68,7 +68,7 @@ def _is_writable(folder: Path | None) -> bool:
     why = "there is no home folder"
     if folder is not None:
         try:
-            disk.check_writable(folder)
+            disk.check_writable(disk.make_folder(folder))
         except disk.DiskError as error:
             why = str(error).partition(";")[0]
         else:

@@ -184,8 +184,11 @@ def test_a_lock_keeps_a_second_writer_out_and_ends_with_the_first(tmp_path):
 
 
 def test_a_folder_that_nothing_can_be_written_to_is_found_out_at_once(tmp_path, monkeypatch):
-    disk.check_writable(tmp_path / "new")
-    assert files(tmp_path / "new") == []
+    disk.check_writable(tmp_path / "new" / "below")
+    assert files(tmp_path) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot be made, since .*file is a file; choose another place"):
+        disk.check_writable(tmp_path / "file" / "below")
     with pytest.raises(UserError, match=r"none/of cannot be written to"), disk.locked(tmp_path / "none" / "of"):
         pass
     monkeypatch.setattr(Path, "touch", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only")))

@@ -91,7 +91,7 @@ def test_log_probabilities_can_be_fitted(runs, capsys):
         (["--account", "pwer"], "power"),
         (["--account", "tempered-bayes"], "needs the exact evidence of every cell"),
         (["--observe", "bits"], "observation"),
-        (["--with", "RUN"], "--with RUN and --out FILE.nc go together"),
+        (["--with", "RUN"], "--with RUN needs --out FILE.nc"),
         (["--concepts", "3"], "--concepts goes with --account evidence only"),
         (["--account", "evidence", "--observe", "logprob"], "is fitted to counts"),
         (["--account", "evidence", "--model", "gpt"], "mapping-learner"),

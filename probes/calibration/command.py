@@ -9,6 +9,7 @@ from icl.concept.accounts import ACCOUNTS, account_named
 from icl.concept.evidence import EVIDENCE
 from icl.concept.observation import observation_named
 from icl.errors import UserError
+from probes import disk
 from probes.fit_words import NOT_CONVERGED
 from probes.layout import print_lines
 from probes.progress import phase
@@ -103,9 +104,10 @@ def _agree(options: Namespace) -> bool:
     effort = Effort(draws=600, tune=400, chains=2, target_accept=0.95, cores=options.jobs)
     with phase("fitting") as told:
         results = measure_agreement(predictors, question, effort=effort, family=family, progress=told.note)
-    folder.write("agreement", results.conditions)
-    folder.write("temperatures", results.temperatures)
-    folder.write("counts", results.counts)
+    with disk.rescued():
+        folder.write("agreement", results.conditions)
+        folder.write("temperatures", results.temperatures)
+        folder.write("counts", results.counts)
     _draw(folder, draw_agreement(results.conditions))
     _tell(options, results.conditions, agreement_lines(results, anyway=options.anyway))
     return bool(not_converged(results))

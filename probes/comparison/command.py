@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 
 from icl.errors import UserError
+from probes import disk
 from probes.comparison.source import counts_and_folder
 from probes.comparison.stored import records, store_comparison
 from probes.comparison.words import comparison_lines, extrapolation_lines, unconverged, unconverged_words
@@ -32,14 +33,15 @@ def compare(options: Namespace) -> int:
         seen_cells(next(iter(designs.values())), shots)
     asked = {name: getattr(options, name) for name in ("accounts", "observe", "draws", "tune", "chains", "seed")}
     compiled: dict[str, Compiled] = {}
-    with folder.locked():
+    with disk.locked(folder.path, "make it writable, or name another folder with --out"):
         with phase("comparing accounts") as told:
             shared = asked | {"compiled": compiled, "progress": told.note}
             compared = compare_accounts(counts, max_refits=options.max_refits, **shared)
             extended = None if shots is None else extrapolate(counts, shots, **shared)
         record = {"source": str(options.source), **asked, "max_refits": options.max_refits, "extrapolate_from": shots}
         record |= {"normalisation": options.normalisation, "versions": versions()}
-        record = store_comparison(folder, compared, extended, counts=counts, asked=record)
+        with disk.rescued():
+            record = store_comparison(folder, compared, extended, counts=counts, asked=record)
         with phase("drawing figures"):
             write_comparison_figures(compared.table, compared.unit, extended, folder.path)
     astray = unconverged(compared.table, *([] if extended is None else [extended.table]))

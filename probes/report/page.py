@@ -37,20 +37,22 @@ __all__ = ["draw_run", "read_material", "write_report"]
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def write_report(folder: RunFolder) -> Path:
-    """Write `figures/*.png` and `report.html` into a run folder; return the page's path.
+def write_report(folder: RunFolder, out: Path | None = None) -> Path:
+    """Write `figures/*.png` and `report.html` into a run folder, or into `out`; return the page's path.
 
     Raises
     ------
     UserError
         If the folder lacks its metrics, scores or manifest, or they are damaged.
     """
+    out = folder.path if out is None else disk.make_folder(out)
+    disk.check_writable(out, "make it writable, or name another folder with --out")
     manifest, material, account = folder.manifest, read_material(folder), _account_of(folder)
     everything, scores = material.metrics, material.scores
     metrics = plain_rows(everything)
     subjects, references = split_models(everything)
     figures: list[tuple[str, Drawn, bytes]] = []
-    store = disk.make_folder(folder.path / "figures")
+    store = disk.make_folder(out / "figures")
     numbers = {model: number for number, model in enumerate(subjects or references)}
     with phase("drawing figures", numbered=False):
         for model, drawn in draw_run(folder, material=material, account=account):
@@ -86,7 +88,7 @@ def write_report(folder: RunFolder) -> Path:
         provenance=_provenance(manifest),
         manifest=escape(json.dumps(manifest, indent=1, ensure_ascii=False)),
     )
-    path = folder.path / "report.html"
+    path = out / "report.html"
     disk.write_text(path, page)
     return path
 

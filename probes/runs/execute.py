@@ -90,7 +90,7 @@ def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: pd.DataFrame
         scores = folder.scores()
         manifest["boundaries"] = boundary_audit(scores).set_index("model").to_dict(orient="index")
         try:
-            metrics = measure(scores)
+            metrics = measure(scores, folder.normalisation)  # another than the default was asked for
         except UserError as error:  # nothing to ask again: the same command would end here
             folder.write_manifest(manifest | {"unanswered": str(error)})
             raise

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from icl.errors import UserError
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from icl.scores import SCORE_COLUMNS, validate_scores
 from probes import disk
 from probes.runs import located
@@ -73,7 +74,7 @@ class RunFolder:
         UserError
             If another process is writing to the folder, or it cannot be written to.
         """
-        with disk.locked(self.path):
+        with disk.locked(self.path, self._elsewhere("copy the run folder to a place where you may write")):
             disk.clear_leftovers(self.path / "scores")
             yield
 
@@ -81,6 +82,21 @@ class RunFolder:
         """Raise `UserError` if the run came to its end and no prompt has an answer."""
         if said := self.manifest.get("unanswered"):
             raise UserError(f"{self.path}: {said}")
+
+    def check_writable(self, otherwise: str) -> None:
+        """Raise `UserError`, before long work, if nothing can be written into the folder; says what to do otherwise."""
+        disk.check_writable(self.path, self._elsewhere(otherwise))
+
+    def _elsewhere(self, otherwise: str) -> str:
+        return f"make it writable, or {otherwise}"
+
+    @property
+    def normalisation(self) -> str:
+        """How candidates were compared in the metrics that are stored; the default where none are."""
+        try:
+            return normalisation_of(self.metrics())
+        except UserError:
+            return DEFAULT_NORMALISATION
 
     def check_finished(self) -> None:
         """Raise `UserError` if the run has not come to its end, or to no answer."""
@@ -142,10 +158,6 @@ class RunFolder:
         """Read the fitted account into memory, an `xarray.DataTree`."""
         return self._read("posterior.nc", disk.read_tree, f"run `probe fit {self.quoted}`")
 
-    def write_posterior(self, tree) -> None:
-        """Replace the fitted account."""
-        disk.write_tree(self.path / "posterior.nc", tree)
-
     @property
     def has_evidence(self) -> bool:
         """Whether the evidence was decomposed."""
@@ -154,10 +166,6 @@ class RunFolder:
     def evidence(self):
         """Read the evidence decomposition into memory, an `xarray.DataTree`."""
         return self._read("evidence.nc", disk.read_tree, f"run `probe fit {self.quoted} --account evidence`")
-
-    def write_evidence(self, tree) -> None:
-        """Replace the evidence decomposition."""
-        disk.write_tree(self.path / "evidence.nc", tree)
 
     @property
     def has_variance(self) -> bool:
