@@ -28,7 +28,7 @@ def stored_sentence(folder: RunFolder, plan: Plan, *, always: bool) -> str:
         done = 0
         if always:
             return "Repeat the command to resume."
-    if not done and not always:
+    if not always and not 0 < done < _total(plan):  # what went wrong is not mended by asking again
         return ""
     told = f"{_answers(done)} stored" if plan.search else f"{done:,} of {_total(plan):,} answers are stored"
     return f"{told}; repeat the command to {'resume' if done else 'begin again'}."
