@@ -108,7 +108,12 @@ def scores(answers: list[tuple[dict[str, object], dict[str, float], str]]) -> pd
             row = {column.name: "x" if column.dtype == "str" else 0 for column in SCORE_COLUMNS}
             row |= {"model": "m", "label_mode": "gold", "input_mode": "task", "format": "f", "num_shots": 4}
             row |= {"example_length": pd.NA, "boundary_clean": pd.NA, "query_id": f"q{number}", "candidate": candidate}
-            row |= {"is_gold": candidate == gold, "logprob": logprob, "status": "ok" if ok else "truncated"}
+            row |= {
+                "logprob_below": np.nan,
+                "is_gold": candidate == gold,
+                "logprob": logprob,
+                "status": "ok" if ok else "truncated",
+            }
             rows.append(row | {"reason": "" if ok else "too long"} | condition)
     return pd.DataFrame(rows)
 
