@@ -1,4 +1,4 @@
-"""llama.cpp's own HTTP server, from the wheel `xllamacpp`: `llama_server.py MODEL.gguf --port PORT` serves till killed."""
+"""llama.cpp's own HTTP server, from the wheel `xllamacpp`: `llama_server.py MODEL --port PORT` serves till killed."""
 
 import argparse
 import threading
