@@ -14,7 +14,7 @@ from icl.concept.counts import validate_counts
 from icl.concept.extrapolate import CARRIED, Extrapolation
 from icl.errors import UserError
 from probes.comparison.command import compare
-from probes.comparison.stored import fingerprint
+from probes.comparison.stored import fingerprint_of
 from probes.comparison.words import (
     closest_words,
     crps_gaps,
@@ -58,7 +58,7 @@ def test_tables_words_and_figures_of_a_comparison(counts_file: Path, capsys: pyt
     assert cells.groupby("account").size().to_dict() == {"carried-forward": 3, "flat": 7, "line": 7}
     record = json.loads((out / "comparison.json").read_text())
     assert (record["unit"], record["extrapolate_from"], record["draws"]) == ("cell", 4, 2000)
-    assert record["fingerprint"] == fingerprint(validate_counts(pd.read_csv(counts_file)))
+    assert record["fingerprint"] == fingerprint_of(validate_counts(pd.read_csv(counts_file)))
     for name in ("comparison", "extrapolation"):
         assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -149,9 +149,10 @@ def test_the_smallest_crps_is_called_best_only_where_it_can_be_told() -> None:
 
 def test_counts_are_told_apart_by_any_cell_and_not_by_their_order() -> None:
     counts = validate_counts(curve(*RISING))
-    name = fingerprint(counts)
-    assert fingerprint(counts.sample(frac=1, random_state=1)) == name
+    name = fingerprint_of(counts)
+    assert fingerprint_of(counts.sample(frac=1, random_state=1)) == name
+    assert fingerprint_of(counts, "per-byte") != name
     for column, value in {"num_correct": 1, "num_prompts": 101, "mean_logprob": -0.5, "format": "qa"}.items():
         other = counts.copy()
         other.loc[0, column] = value
-        assert fingerprint(other) != name, column
+        assert fingerprint_of(other) != name, column

@@ -11,13 +11,12 @@ import pytest
 import xarray as xr
 
 from icl.concept.compare import Comparison
-from icl.concept.counts import counts_from_scores
 from icl.concept.extrapolate import CARRIED, Extrapolation
 from icl.errors import UserError
 from icl.metrics.measure import measure
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
-from probes.comparison.stored import read_comparison, store_comparison
+from probes.comparison.stored import fingerprint_of, read_comparison, store_comparison
 from probes.headlines import told
 from probes.report import concept_words, drawn, page, verdict
 from probes.report.comparison_figures import draw_comparison, draw_extrapolation
@@ -481,7 +480,7 @@ def with_comparison(run, tmp_path):
     def store(compared: Comparison, extended: Extrapolation | None = None, **asked) -> RunFolder:
         folder = copy_of(run, tmp_path / "run", scores=run.scores(), metrics=run.metrics())
         asked = {"observe": "counts", "draws": 500, "chains": 4, "normalisation": None} | asked
-        store_comparison(folder, compared, extended, counts=counts_from_scores(run.scores()), asked=asked)
+        store_comparison(folder, compared, extended, fingerprint=fingerprint_of(run.scores(), "sum"), asked=asked)
         return folder
 
     return store
@@ -555,7 +554,7 @@ def test_a_comparison_of_other_scores_is_not_quoted(run, with_comparison, one_pi
         scores = run.scores()
         before = scores[scores["query_id"] != scores["query_id"].iloc[-1]]  # the run has a query more by now
         extended = extrapolated()
-        store_comparison(folder, compared_accounts(), extended, counts=counts_from_scores(before), asked=record)
+        store_comparison(folder, compared_accounts(), extended, fingerprint=fingerprint_of(before, "sum"), asked=record)
     elif change == "normalisation":
         folder.write_comparison(record | {"normalisation": "per-byte"}, folder.comparison(), folder.extrapolation())
     else:

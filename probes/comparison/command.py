@@ -26,7 +26,7 @@ def compare(options: Namespace) -> int:
 
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
-    counts, folder = counts_and_folder(options.source, options.out, options.normalisation)
+    counts, fingerprint, folder = counts_and_folder(options.source, options.out, options.normalisation)
     shots = options.extrapolate_from
     if shots is not None:  # what cannot be held out is said before anything is compiled
         designs, _ = designs_of(counts, options.accounts, options.observe)
@@ -41,7 +41,7 @@ def compare(options: Namespace) -> int:
         record = {"source": str(options.source), **asked, "max_refits": options.max_refits, "extrapolate_from": shots}
         record |= {"normalisation": options.normalisation, "versions": versions()}
         with disk.rescued():
-            record = store_comparison(folder, compared, extended, counts=counts, asked=record)
+            record = store_comparison(folder, compared, extended, fingerprint=fingerprint, asked=record)
         with phase("drawing figures"):
             write_comparison_figures(compared.table, compared.unit, extended, folder.path)
     astray = unconverged(compared.table, *([] if extended is None else [extended.table]))

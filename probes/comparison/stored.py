@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from icl.concept.compare import Comparison
-from icl.concept.counts import counts_from_scores
 from icl.concept.extrapolate import Extrapolation
 from icl.errors import UserError
 from icl.metrics.normalise import normalisation_of
 from probes.runs.folder import RunFolder
 
-__all__ = ["StoredComparison", "fingerprint", "read_comparison", "records", "store_comparison"]
+__all__ = ["StoredComparison", "fingerprint_of", "read_comparison", "records", "store_comparison"]
 
 _TYPES = dict.fromkeys(("coverage", "width", "crps", "bias", "log_score", "seconds"), "float64")
 _TYPES |= {"num_cells": "Int64", "converged": "boolean"}
@@ -44,18 +43,18 @@ class StoredComparison:
 
 
 def store_comparison(
-    folder: RunFolder, compared: Comparison, extended: Extrapolation | None, *, counts: pd.DataFrame, asked: dict
+    folder: RunFolder, compared: Comparison, extended: Extrapolation | None, *, fingerprint: str, asked: dict
 ) -> dict:
     """Write a comparison into a folder; return what `comparison.json` records of it.
 
     Parameters
     ----------
-    counts
-        The counts that the accounts were fitted to.
+    fingerprint
+        Of the table that was read, see `fingerprint_of`.
     asked
         How it was asked, for the record.
     """
-    record = asked | {"fingerprint": fingerprint(counts), "unit": compared.unit, "sentences": compared.sentences}
+    record = asked | {"fingerprint": fingerprint, "unit": compared.unit, "sentences": compared.sentences}
     if extended is not None:
         record["extrapolation"] = {
             "table": records(extended.table),
@@ -88,8 +87,8 @@ def read_comparison(folder: RunFolder, scores: pd.DataFrame, metrics: pd.DataFra
 
 
 def _judged(folder: RunFolder, record: dict, scores: pd.DataFrame, metrics: pd.DataFrame) -> StoredComparison:
-    now = _fingerprint_of(scores, record.get("normalisation") or normalisation_of(metrics))
-    is_of_these = now is not None and record.get("fingerprint") == now
+    now = fingerprint_of(scores, record.get("normalisation") or normalisation_of(metrics))
+    is_of_these = record.get("fingerprint") == now
     return StoredComparison(
         table=folder.comparison(),
         unit=record["unit"],
@@ -102,22 +101,18 @@ def _judged(folder: RunFolder, record: dict, scores: pd.DataFrame, metrics: pd.D
     )
 
 
-def fingerprint(counts: pd.DataFrame) -> str:
-    """Short name of a counts table that changes with any of its cells, and not with their order."""
-    lines = counts.to_csv(index=False, float_format="%.6g").splitlines()
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+def fingerprint_of(table: pd.DataFrame, normalisation: str = "") -> str:
+    """Short name of a table as it was read, and of how it is counted; the order of its rows is nothing to it.
+
+    It is made of the numbers that stand in the file, never of any that were computed from them.
+    """
+    lines = table[sorted(table)].to_csv(index=False).splitlines()
+    return hashlib.sha256("\n".join([normalisation, *sorted(lines)]).encode()).hexdigest()[:16]
 
 
 def records(table: pd.DataFrame) -> list[dict]:
     """Rows of a table as JSON holds them: missing is null."""
     return json.loads(table.to_json(orient="records"))
-
-
-def _fingerprint_of(scores: pd.DataFrame, normalisation: str) -> str | None:
-    try:
-        return fingerprint(counts_from_scores(scores, normalisation))
-    except UserError:
-        return None
 
 
 def _extrapolation(folder: RunFolder, stored: dict) -> Extrapolation:
