@@ -237,7 +237,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_task(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    parser.add_argument("--task", required=required, help="built-in name, .jsonl/.csv/.parquet file, or Hub data set")
+    parser.add_argument(
+        "--task",
+        required=required,
+        help="built-in name, .jsonl/.csv/.parquet file, package.module:name of a Task in Python, or Hub data set",
+    )
     parser.add_argument("--input-column", default=None, help="column of the inputs (default: input)")
     parser.add_argument("--label-column", default=None, help="column of the labels (default: label)")
     parser.add_argument("--options-column", default=None, help="column of the options, for multiple choice")

@@ -181,7 +181,7 @@ def _run(experiment: Experiment, out: Path, *, resources: Resources, quiet: bool
     disk.check_writable(out)
     with phase("planning"):
         planned = make_plan(experiment, resources)
-        folder = create_run(out, experiment)
+        folder = create_run(out, experiment, planned.made)
     expect(len(planned.scorers) + 1 + later)
     if not quiet:
         asked = f"{len(planned.prompts):,} prompts of task '{planned.task.name}' for {_names(planned)} → {out}"

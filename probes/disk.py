@@ -278,9 +278,9 @@ def clear_leftovers(folder: Path) -> None:
             draft.unlink()
 
 
-def holds_nothing(folder: Path) -> bool:
-    """Whether a folder is empty, but for a lock and drafts that a killed process left."""
-    return all(path.name == _LOCK or path.name.startswith(_LEFTOVER) for path in folder.iterdir())
+def holds_nothing(folder: Path, besides: str = _LOCK) -> bool:
+    """Whether a folder is empty, but for a lock, a file called `besides`, and drafts that a killed process left."""
+    return all(path.name in (_LOCK, besides) or path.name.startswith(_LEFTOVER) for path in folder.iterdir())
 
 
 @contextmanager

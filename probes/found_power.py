@@ -203,5 +203,6 @@ def _sets(count: int) -> str:
 
 def _beside(path: Path) -> Path:
     """A folder beside the run's that is not there yet."""
+    path = path if path.name not in ("", "..") else path.resolve()
     names = (path.with_name(f"{path.name}-larger{number}") for number in ("", *range(2, 1000)))
     return next(name for name in names if not name.exists())

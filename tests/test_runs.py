@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import jaxtyping
 import numpy as np
 import pandas as pd
 import pytest
@@ -233,6 +234,35 @@ def test_experiments_survive_a_round_trip(tmp_path):
     assert read_experiment(tmp_path / "e.toml") == experiment
 
 
+SEVERAL = {"models": ("uniform",), "probes": ("shots",), "formats": ("qa",), "label_modes": ("gold",)}
+SEVERAL |= {"shots": (4,), "methods": ("direct",), "balances": ("as-drawn",), "label_words": ("odd=o",)}
+
+
+def test_one_value_may_be_given_by_itself(tmp_path):
+    several = Experiment(task="parity", **SEVERAL)
+    assert Experiment(task="parity", **{name: one for name, (one,) in SEVERAL.items()}) == several
+    assert Experiment(task="parity", **{name: list(values) for name, values in SEVERAL.items()}) == several
+    assert replace(several, formats="arrow").formats == ("arrow",)
+    lines = [f"{name} = {json.dumps(one)}" for name, (one,) in SEVERAL.items()]
+    (tmp_path / "e.toml").write_text("\n".join(['task = "parity"', *lines]), encoding="utf-8")
+    assert read_experiment(tmp_path / "e.toml") == several
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"models": 3}, "models must be a string or a list of strings, got 3"),
+        ({"shots": (1, "2")}, r"shots must be a whole number or a list of whole numbers, got \(1, '2'\)"),
+        ({"formats": []}, "formats is empty"),
+        ({"task": 3}, "task must be a name or a Task, got a int"),
+    ],
+)
+def test_values_of_another_kind_are_refused(monkeypatch, given, message):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as outside of tests
+    with pytest.raises(UserError, match=message):
+        Experiment(**{"models": "uniform", "task": "parity"} | given)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -240,8 +270,13 @@ def test_experiments_survive_a_round_trip(tmp_path):
         ('task = "parity"', "lacks models"),
         ('models = ["m"]\ntask = "t"\nquerys = 3', "no experiment key in e.toml 'querys'.*Did you mean 'queries'"),
         ('models = ["m"]\ntask = "t"\nqueries = "3"', "queries in experiment e.toml must be a whole number, got '3'"),
-        ('models = "m"\ntask = "t"', "models in experiment e.toml must be a list of strings, got 'm'"),
-        ('models = ["m"]\ntask = "t"\nshots = [1.5]', "shots in experiment e.toml must be a list of whole numbers"),
+        ('models = 3\ntask = "t"', "models in experiment e.toml must be a string or a list of strings, got 3"),
+        (
+            'models = ["m"]\ntask = "t"\nshots = [1.5]',
+            "shots in experiment .* a whole number or a list of whole numbers",
+        ),
+        ('models = "m"\ntask = "t"\nshots = true', "shots in experiment .* a list of whole numbers, got True"),
+        ('models = "m"\ntask = ["t"]', r"task in experiment e.toml must be a string, got \['t'\]"),
         ('models = ["m"]\ntask = "t"\nqueries = 0', "queries must be at least 1"),
         ('models = ["m"]\ntask = "t"\nshots = []', "shots is empty"),
     ],

@@ -1,4 +1,4 @@
-"""One look-up for every way of naming a task: built in, a set of Min et al., a local file, a Hub data set."""
+"""One look-up for every way of naming a task: built in, of Min et al., a local file, Python code, a Hub data set."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,11 +7,13 @@ from icl.errors import unknown_name
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.files import READERS, load_file
 from icl.tasks.hub import load_hub
+from icl.tasks.imported import load_from_python, names_python, python_file_error
 from icl.tasks.min2022 import MIN_PREFIX, load_min_task
 from icl.tasks.min2022_sets import MIN_SETS
+from icl.tasks.stored import STORED_ENDING, load_stored
 from icl.tasks.task import Task
 
-__all__ = ["load_task", "names_file"]
+__all__ = ["load_task", "names_code", "names_file"]
 
 
 def load_task(
@@ -29,8 +31,9 @@ def load_task(
     ----------
     name
         A built-in name; else ``min:`` and a data set of Min et al. 2022, with ``@manual`` behind it for their manual
-        template; else the path of a ``.jsonl``, ``.csv`` or ``.parquet`` file; else a Hub data set, written
-        ``owner/name:config@split``.
+        template; else the path of a ``.jsonl``, ``.csv`` or ``.parquet`` file, or of a ``.task.json`` file that a run
+        wrote; else ``package.module:name``, a `Task` or a function without arguments that returns one; else a Hub data
+        set, written ``owner/name:config@split``.
     input_column, label_column
         Names of the columns of a file or Hub data set; other tasks have none.
     options_column
@@ -43,7 +46,7 @@ def load_task(
     Raises
     ------
     UserError
-        If the name is unknown, or the file or data set makes no task.
+        If the name is unknown, or the file, code or data set makes no task.
     """
     if name in BUILTIN_TASKS:
         return BUILTIN_TASKS[name]()
@@ -51,6 +54,12 @@ def load_task(
         set_name, _, template = name.partition("@")
         return load_min_task(set_name, template=template or "minimal")
     is_file = names_file(name)
+    if is_file and name.endswith(STORED_ENDING):
+        return load_stored(Path(name).expanduser())
+    if error := python_file_error(name):
+        raise error
+    if names_code(name):
+        return load_from_python(name)
     if is_file or "/" in name:
         return (load_file if is_file else load_hub)(
             name,
@@ -73,10 +82,17 @@ def names_file(name: str, folder: Path = Path()) -> bool:
         return False
     if name and (folder / path.expanduser()).exists():
         return True
+    if names_python(name):
+        return False
     if path.suffix.lower() in {*READERS, *OTHER_DATA_ENDINGS}:
         return True
     has_path_shape = name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
     return has_path_shape or ("/" not in name and path.suffix != "")
+
+
+def names_code(name: str) -> bool:
+    """Tell ``package.module:name`` from other names of tasks; a file of that name wins."""
+    return names_python(name) and not name.startswith(MIN_PREFIX) and not names_file(name)
 
 
 OTHER_DATA_ENDINGS = (".json", ".txt", ".xls", ".xlsx", ".arrow", ".gz", ".zip", ".ndjson")

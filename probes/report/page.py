@@ -105,7 +105,7 @@ def read_material(folder: RunFolder) -> Material:
         answers=found,
         scores=scores,
         chance=_chance(outcomes),
-        probes=folder.experiment.probes,
+        probes=tuple(folder.experiment.probes),
         variance=folder.variance() if folder.has_variance else None,
         evidence=folder.evidence() if folder.has_evidence else None,
     )

@@ -67,7 +67,7 @@ def execute(folder: RunFolder, plan: Plan, *, tell: Callable[[str], None] | None
 def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
     """Plan, check and execute an experiment into the run folder `out`; the call for notebooks."""
     plan = make_plan(experiment)
-    folder = create_run(out, experiment)
+    folder = create_run(out, experiment, plan.made)
     execute(folder, plan)
     return folder
 

@@ -2,18 +2,36 @@
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.render import METHODS
+from icl.tasks.stored import STORED_ENDING, stored_form
+from icl.tasks.task import Task
 from icl.tasks.text import unreadable
 from probes import disk
 from probes.runs import located
 from probes.scorers.server_address import shown_model
 
-__all__ = ["Experiment", "changed_entries", "is_portable", "read_experiment", "write_experiment"]
+__all__ = [
+    "Experiment",
+    "Names",
+    "Numbers",
+    "as_tuple",
+    "changed_entries",
+    "entries",
+    "is_portable",
+    "read_experiment",
+    "task_file",
+    "write_experiment",
+]
+
+Names = str | Sequence[str]
+Numbers = int | Sequence[int]
+"""One or several; an experiment keeps a tuple."""
 
 _NOTE = "# Relative paths are taken from this file's folder."
 """First line of experiment files that the lab writes; those without it in a run folder are of an earlier lab."""
@@ -23,12 +41,14 @@ _NOTE = "# Relative paths are taken from this file's folder."
 class Experiment:
     """Everything that a user chooses about a run; None leaves a probe's own default.
 
+    Where there may be several values, one may be given by itself; they are kept as a tuple.
+
     Attributes
     ----------
     models, probes : tuple of str
         Names; every probe is run on every model.
-    task : str
-        Built-in name, file or Hub id.
+    task : str or Task
+        Built-in name, file, ``package.module:name`` or Hub id (`icl.tasks.catalogue.load_task`); or the task itself.
     input_column, label_column, options_column : str
         Columns of a file or Hub data set; the last for multiple choice.
     label_is : str or None
@@ -71,29 +91,29 @@ class Experiment:
         record of a run, so that another file of the same name is never asked in its place.
     """
 
-    models: tuple[str, ...]
-    task: str
-    probes: tuple[str, ...] = ("label-correctness",)
+    models: Names
+    task: str | Task
+    probes: Names = ("label-correctness",)
     input_column: str = "input"
     label_column: str = "label"
-    label_modes: tuple[str, ...] | None = None
-    input_modes: tuple[str, ...] | None = None
-    balances: tuple[str, ...] | None = None
-    formats: tuple[str, ...] | None = None
-    shots: tuple[int, ...] | None = None
-    example_lengths: tuple[int, ...] | None = None
+    label_modes: Names | None = None
+    input_modes: Names | None = None
+    balances: Names | None = None
+    formats: Names | None = None
+    shots: Numbers | None = None
+    example_lengths: Numbers | None = None
     orders: int | None = None
     label_draws: int | None = None
     option_orders: int | None = None
     options_column: str | None = None
     label_is: str | None = None
-    label_words: tuple[str, ...] | None = None
+    label_words: Names | None = None
     corpus: str | None = None
     budget: int | None = None
     queries: int = 32
     demonstration_sets: int = 6
     curve: bool = False
-    methods: tuple[str, ...] = ("direct",)
+    methods: Names = ("direct",)
     calibrate: bool = True
     skip_too_long: bool = False
     seed: int = 0
@@ -108,24 +128,31 @@ class Experiment:
     revision: str | None = None
     chat: bool = False
     trust_remote_code: bool = False
-    digests: tuple[str, ...] | None = None
+    digests: Names | None = None
 
     def __post_init__(self):
+        for name in _SEVERAL:
+            given = getattr(self, name)
+            object.__setattr__(self, name, as_tuple(given))
+            if getattr(self, name) is not None and not _fits(getattr(self, name), _KINDS[name]):
+                raise UserError(f"{name} must be {_spell(_KINDS[name])}, got {given!r}.")
+        if not isinstance(self.task, str | Task):
+            raise UserError(
+                f"task must be a name or a Task, got a {type(self.task).__name__}; for GINC write task='ginc' and the "
+                "path of a family."
+            )
         for written in self.label_words or ():
             if not all(written.partition("=")):
                 raise UserError(f"label_words are written LABEL=WORD, got {written!r}; write for example 1=bad.")
         for name in ("queries", "demonstration_sets"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name, value in entries(self).items():
             if value == ():
-                raise UserError(f"{field.name} is empty; name at least one, or leave it out for the default.")
+                raise UserError(f"{name} is empty; name at least one, or leave it out for the default.")
             for text in value if isinstance(value, tuple) else (value,):
                 if isinstance(text, str) and (fault := unreadable(text)):
-                    raise UserError(
-                        f"{field.name} {text!a} holds {fault}; rename the file or folder, or write it otherwise."
-                    )
+                    raise UserError(f"{name} {text!a} holds {fault}; rename the file or folder, or write it otherwise.")
         for name, least in (("label_draws", 1), ("option_orders", 1), ("orders", 0), ("budget", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -133,8 +160,8 @@ class Experiment:
         for name in ("seed", "seed_selection", "seed_labels", "seed_order", "seed_format"):
             if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name} cannot be negative, got {getattr(self, name)}; use 0 or more.")
-        if self.shots is not None and min(self.shots) < 0:
-            raise UserError(f"shots cannot be negative, got {min(self.shots)}.")
+        if (fewest := min(as_tuple(self.shots) or (0,))) < 0:
+            raise UserError(f"shots cannot be negative, got {fewest}.")
         if self.curve and self.balances not in (None, ("as-drawn",)):
             raise UserError(
                 "on a curve demonstrations are drawn as the pool has them, got balances "
@@ -148,6 +175,24 @@ class Experiment:
         for method in self.methods:
             if method not in METHODS:
                 raise unknown_name("method", method, METHODS)
+
+
+_KINDS = {field.name: str(field.type) for field in fields(Experiment)}
+"""Entry → what it takes, as its annotation says it."""
+
+_SEVERAL = tuple(name for name, kind in _KINDS.items() if "Sequence" in kind)
+
+
+def as_tuple(value: Any) -> Any:
+    """Make one value, or a sequence of them, a tuple; None stays."""
+    if value is None or isinstance(value, tuple):
+        return value
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+
+
+def entries(experiment: Experiment) -> dict[str, Any]:
+    """List the entries of an experiment as they are, a task of Python's included."""
+    return {name: getattr(experiment, name) for name in _KINDS}
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -169,18 +214,17 @@ def read_experiment(path: Path) -> Experiment:
         raise UserError(f"experiment {path} cannot be read ({error.strerror}); name a .toml file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"experiment {path} is not valid TOML ({error}); correct that place.") from error
-    known = {field.name: field.type for field in fields(Experiment)}
     for name in given:
-        if name not in known:
-            raise unknown_name(f"experiment key in {path.name}", name, known)
+        if name not in _KINDS:
+            raise unknown_name(f"experiment key in {path.name}", name, _KINDS)
     if missing := {"models", "task"} - set(given):
         raise UserError(f"experiment {path} lacks {' and '.join(sorted(missing))}; add the line(s).")
     if given.get("curve") and "queries" in given:
         raise UserError(f"experiment {path} names queries, but on a curve the demonstrations are asked; drop one.")
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    values: dict[str, Any] = {name: as_tuple(value) if name in _SEVERAL else value for name, value in given.items()}
     for name, value in values.items():
-        if not _fits(value, known[name]):
-            raise UserError(f"{name} in experiment {path.name} must be {_spell(known[name])}, got {given[name]!r}.")
+        if not _fits(value, _KINDS[name]):
+            raise UserError(f"{name} in experiment {path.name} must be {_spell(_KINDS[name])}, got {given[name]!r}.")
     return Experiment(**_from_file(values, path, text))
 
 
@@ -212,12 +256,28 @@ def _recorded_source(folder: Path) -> str | None:
         return None
 
 
-def write_experiment(experiment: Experiment, path: Path) -> None:
-    """Write an experiment as TOML, leaving out what is None; relative paths lead from the file's folder."""
+def task_file(path: Path) -> Path:
+    """Name the file beside an experiment file that keeps its task, where Python made that."""
+    return path.with_suffix(STORED_ENDING)
+
+
+def write_experiment(experiment: Experiment, path: Path, made: Task | None = None) -> None:
+    """Write an experiment as TOML, leaving out what is None; relative paths lead from the file's folder.
+
+    Parameters
+    ----------
+    made
+        The task that the experiment's ``package.module:name`` stands for. It is kept in `task_file`, as is a task that
+        the experiment has itself.
+    """
     import tomli_w
 
     given = _recorded(experiment)
-    given = located.to_folder(given, path.parent) | {"digests": located.find_digests(given)}
+    if isinstance(experiment.task, Task):
+        made, given["task"] = experiment.task, str(task_file(path))
+    if made is not None:
+        disk.write_whole(task_file(path), stored_form(made))
+    given = located.to_folder(given, path.parent) | {"digests": located.find_digests(given, made)}
     values = {name: value for name, value in given.items() if value is not None}
     if experiment.curve:
         del values["queries"]
@@ -226,27 +286,22 @@ def write_experiment(experiment: Experiment, path: Path) -> None:
 
 def _recorded(experiment: Experiment) -> dict[str, Any]:
     """Return the entries as they are written and compared: user and password of a server are kept in no file."""
-    return asdict(experiment) | {"models": tuple(map(shown_model, experiment.models))}
+    return entries(experiment) | {"models": tuple(map(shown_model, experiment.models))}
 
 
-def _fits(value: object, kind: object) -> bool:
-    kind = str(kind)
-    if isinstance(value, tuple):
-        member = int if "tuple[int" in kind else str
-        return "tuple" in kind and all(type(item) is member for item in value)
-    if "tuple" in kind:
-        return False
+def _fits(value: object, kind: str) -> bool:
+    if "Sequence" in kind:
+        member = int if "Sequence[int]" in kind else str
+        return isinstance(value, tuple) and all(type(item) is member for item in value)
     allowed = [
         python for name, python in (("str", str), ("int", int), ("float", float), ("bool", bool)) if name in kind
     ]
     return type(value) in allowed or (type(value) is int and float in allowed)
 
 
-def _spell(kind: object) -> str:
-    kind = str(kind)
-    if "tuple[int" in kind:
-        return "a list of whole numbers"
-    if "tuple" in kind:
-        return "a list of strings"
+def _spell(kind: str) -> str:
+    if "Sequence" in kind:
+        several = "whole numbers" if "Sequence[int]" in kind else "strings"
+        return f"{'a whole number' if several == 'whole numbers' else 'a string'} or a list of {several}"
     names = {"str": "a string", "bool": "true or false", "float": "a number", "int": "a whole number"}
     return next(words for name, words in names.items() if name in kind)

@@ -1,6 +1,7 @@
 """The run folder on disk: written so that a kill loses nothing, read back so that damage is said.
 
 experiment.toml   what was asked
+experiment.task.json  the task, where Python made it
 manifest.json     versions, model identities, seeds, machine, wall time, state
 scores/           the score table in Parquet parts, each written whole or not at all
 metrics.parquet   sensitivities with intervals
@@ -18,7 +19,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,21 @@ import pandas as pd
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from icl.scores import SCORE_COLUMNS, validate_scores
+from icl.tasks.catalogue import names_code
+from icl.tasks.imported import load_from_python
+from icl.tasks.stored import load_stored, task_digest
+from icl.tasks.task import Task
 from probes import disk
 from probes.runs import located
-from probes.runs.experiment import Experiment, changed_entries, is_portable, read_experiment, write_experiment
+from probes.runs.experiment import (
+    Experiment,
+    changed_entries,
+    entries,
+    is_portable,
+    read_experiment,
+    task_file,
+    write_experiment,
+)
 from probes.scorers.server_address import shown_model
 
 __all__ = ["RunFolder", "create_run", "open_run"]
@@ -242,8 +255,13 @@ def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def create_run(path: Path, experiment: Experiment) -> RunFolder:
+def create_run(path: Path, experiment: Experiment, made: Task | None = None) -> RunFolder:
     """Make a run folder for `experiment`, or go on with the one that is there if it holds the same experiment.
+
+    Parameters
+    ----------
+    made
+        The task that the experiment's ``package.module:name`` stands for, where it was made already.
 
     Raises
     ------
@@ -253,25 +271,46 @@ def create_run(path: Path, experiment: Experiment) -> RunFolder:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; name a folder for --out.")
-    if (path / "experiment.toml").exists():
-        before = read_experiment(path / "experiment.toml")
-        if changed := changed_entries(before, experiment):
-            name = changed[0]
-            raise UserError(
-                f"{path} holds another experiment ({name} was {_show(getattr(before, name))}, now "
-                f"{_show(getattr(experiment, name))}); choose another --out, or repeat the first command to resume it."
-            )
-        located.check_digests(
-            asdict(experiment), before.digests or (), remedy=f"choose another --out than {path}, or put the file back"
-        )
-        if not is_portable(path / "experiment.toml"):
-            write_experiment(experiment, path / "experiment.toml")
+    record = path / "experiment.toml"
+    if isinstance(experiment.task, Task):
+        made = experiment.task
+    elif made is None and names_code(experiment.task):
+        made = load_from_python(experiment.task)
+    if record.exists():
+        _check_same(record, experiment, made)
+        if not is_portable(record) or (made is not None and not task_file(record).exists()):
+            write_experiment(experiment, record, made)
         return RunFolder(path)
-    if path.exists() and not disk.holds_nothing(path):
+    if path.exists() and not disk.holds_nothing(path, besides=task_file(record).name):
         raise UserError(f"{path} is not empty and is no run folder (no experiment.toml); choose another --out.")
     disk.make_folder(path)
-    write_experiment(experiment, path / "experiment.toml")
+    write_experiment(experiment, record, made)
     return RunFolder(path)
+
+
+def _check_same(record: Path, experiment: Experiment, made: Task | None) -> None:
+    """Refuse to go on with a run of another experiment, or of another task or file of the same name."""
+    path, kept = record.parent, task_file(record)
+    if isinstance(experiment.task, Task):
+        experiment = replace(experiment, task=str(kept))
+    before = read_experiment(record)
+    if changed := changed_entries(before, experiment):
+        name = changed[0]
+        raise UserError(
+            f"{path} holds another experiment ({name} was {_show(getattr(before, name))}, now "
+            f"{_show(getattr(experiment, name))}); choose another --out, or repeat the first command to resume it."
+        )
+    located.check_digests(
+        entries(experiment),
+        before.digests or (),
+        remedy=f"choose another --out than {path}, or put the {{kind}} back",
+        made=made,
+    )
+    if made is not None and kept.exists() and (old := task_digest(load_stored(kept))) != (new := task_digest(made)):
+        raise UserError(
+            f"{path} holds answers to another task '{made.name}' (its contents had the digest {old}, now {new}); "
+            "choose another --out, or put the task back."
+        )
 
 
 def open_run(path: Path) -> RunFolder:

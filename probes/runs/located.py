@@ -1,17 +1,19 @@
-"""Files that an experiment names: from which folder their paths are taken, and whether they are still the same files.
+"""Files and tasks that an experiment names: from which folder paths are taken, and whether they are still the same.
 
 In an experiment file relative paths are taken from the folder of that file, so that it means the same wherever it is
 read from; in an `Experiment` and in flags they are taken from the working folder.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from icl.errors import UserError
-from icl.tasks.catalogue import names_file
+from icl.tasks.catalogue import names_code, names_file
 from icl.tasks.files import digest
+from icl.tasks.stored import task_digest
+from icl.tasks.task import Task
 from probes.scorers.catalogue import is_reference
 from probes.scorers.huggingface_source import shipped_models
 
@@ -66,27 +68,40 @@ def absolute(values: Mapping[str, Any]) -> dict[str, Any]:
     return _changed(values, change, relative_only=False)
 
 
-def find_digests(values: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Tell the files of task, corpus and family from others of their names: ``NAME#DIGEST`` for each that is there."""
+def find_digests(values: Mapping[str, Any], made: Task | None = None) -> tuple[str, ...] | None:
+    """Tell the files of task, corpus and family from others of their names: ``NAME#DIGEST`` for each that is there.
+
+    So is `made`, the task that a ``package.module:name`` among them stands for.
+    """
     found = [f"{name}#{digest(path.read_bytes())}" for name, path in _files(values).items()]
+    if made is not None and isinstance(values["task"], str) and names_code(values["task"]):
+        found.append(f"{values['task']}#{task_digest(made)}")
     return tuple(found) or None
 
 
-def check_digests(values: Mapping[str, Any], expected: tuple[str, ...], *, remedy: str) -> None:
-    """Refuse a file that has the name of one that was asked before, but not its contents.
+def check_digests(values: Mapping[str, Any], expected: Sequence[str], *, remedy: str, made: Task | None = None) -> None:
+    """Refuse what has the name of a file or task that was asked before, but not its contents.
+
+    Parameters
+    ----------
+    remedy
+        What to do; ``{kind}`` in it stands for what it is, a file or a task.
+    made
+        As in `find_digests`.
 
     Raises
     ------
     UserError
-        Naming the file; `remedy` says what to do.
+        Naming the file or task.
     """
     wanted = dict(entry.rpartition("#")[::2] for entry in expected)
-    for entry in find_digests(values) or ():
+    for entry in find_digests(values, made) or ():
         name, _, found = entry.rpartition("#")
         if wanted.get(name, found) != found:
+            kind = "task" if names_code(name) else "file"
             raise UserError(
-                f"'{name}' is not the file that was asked before: its contents have the digest {found}, not "
-                f"{wanted[name]}; {remedy}."
+                f"'{name}' is not the {kind} that was asked before: its contents have the digest {found}, not "
+                f"{wanted[name]}; {remedy.format(kind=kind)}."
             )
 
 

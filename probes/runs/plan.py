@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from icl.errors import UserError
@@ -16,13 +16,14 @@ from icl.prompts.grammar import GRAMMAR
 from icl.prompts.remarks import task_notices
 from icl.prompts.render import Prompt, content_free, label_prior
 from icl.prompts.seeds import Seeds, stream
-from icl.tasks.catalogue import load_task
+from icl.tasks.catalogue import load_task, names_code
 from icl.tasks.corpus import load_corpus
+from icl.tasks.stored import as_made_in_python
 from icl.tasks.task import Task, with_label_words
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
 from probes.pool import shared_rows
-from probes.runs.experiment import Experiment
+from probes.runs.experiment import Experiment, as_tuple, entries
 from probes.runs.located import GINC, check_digests
 from probes.runs.search import Search, make_search
 from probes.scorers.catalogue import make_scorer
@@ -89,6 +90,8 @@ class Plan:
         Which of the prompts a budgeted search chooses among; the others are all asked.
     notices : tuple of str
         What there is to say about the data of this run before it is asked, a sentence each.
+    made : Task or None
+        The task as Python made it, before labels are renamed; None where it came otherwise.
     """
 
     task: Task | GincTask
@@ -100,6 +103,7 @@ class Plan:
     use_cache: bool = False
     search: Search | None = None
     notices: tuple[str, ...] = ()
+    made: Task | None = None
 
     def companions(self, prompt: Prompt) -> tuple[Prompt, ...]:
         """List what is asked beside a prompt, so that PMI and contextual calibration need no second run.
@@ -124,10 +128,12 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     UserError
         Whatever is wrong with names, files, counts or lengths, before anything is scored.
     """
+    loaded = _load(experiment)
+    made = loaded if isinstance(loaded, Task) and _is_made(experiment.task) else None
     if experiment.digests:
-        remedy = "put that file back, or take `digests` out of the experiment file to ask this one"
-        check_digests(asdict(experiment), experiment.digests, remedy=remedy)
-    task = load_named_task(experiment)
+        remedy = "put that {kind} back, or take `digests` out of the experiment file to ask this one"
+        check_digests(entries(experiment), experiment.digests, remedy=remedy, made=made)
+    task = _with_words(loaded, experiment)
     seeds = make_seeds(experiment)
     corpus = load_corpus(experiment.corpus) if experiment.corpus else None
     selection = Selection(
@@ -146,6 +152,7 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     scorers = _make_scorers(experiment, resources, task)
     plan = Plan(
         task=task,
+        made=made,
         prompts=tuple(prompts),
         scorers=scorers,
         seeds=seeds,
@@ -241,16 +248,27 @@ def _refuse_too_long(scorer: Scorer, prompts: list[Prompt], skipped: dict[str, s
 
 
 def load_named_task(experiment: Experiment) -> Task | GincTask:
-    """Load the task that an experiment names."""
+    """Load the task that an experiment names, or has."""
+    return _with_words(_load(experiment), experiment)
+
+
+def _is_made(task: str | Task) -> bool:
+    return isinstance(task, Task) or names_code(task)
+
+
+def _load(experiment: Experiment) -> Task | GincTask:
     if experiment.task == GINC:
         if experiment.label_words:
             raise UserError("label_words rename the labels of sentences; GINC's are its tokens, leave them out.")
         family = load_family(Path(experiment.family)) if experiment.family else default_family()
-        return GincTask(family=family, example_length=(experiment.example_lengths or (5,))[0])
+        return GincTask(family=family, example_length=as_tuple(experiment.example_lengths or 5)[0])
+    named = experiment.task.name if isinstance(experiment.task, Task) else experiment.task
     for option in ("family", "example_lengths"):
         if getattr(experiment, option) is not None:
-            raise UserError(f"{option} belongs to --task ginc, got task '{experiment.task}'; leave it out.")
-    task = load_task(
+            raise UserError(f"{option} belongs to --task ginc, got task '{named}'; leave it out.")
+    if isinstance(experiment.task, Task):
+        return as_made_in_python(experiment.task)
+    return load_task(
         experiment.task,
         input_column=experiment.input_column,
         label_column=experiment.label_column,
@@ -258,8 +276,11 @@ def load_named_task(experiment: Experiment) -> Task | GincTask:
         label_is=experiment.label_is,
         also_known=(GINC,),
     )
-    words = [written.split("=", 1) for written in experiment.label_words or ()]
-    return with_label_words(task, {label: word for label, word in words}) if words else task
+
+
+def _with_words(task: Task | GincTask, experiment: Experiment) -> Task | GincTask:
+    words = dict(written.split("=", 1) for written in experiment.label_words or ())
+    return with_label_words(task, words) if words and isinstance(task, Task) else task
 
 
 def make_seeds(experiment: Experiment) -> Seeds:
