@@ -124,6 +124,14 @@ def test_shot_counts_and_formats_stand_in_for_label_modes(varied):
     assert other.components == found.components == own_variances(gold, crossed=True)[0].components
 
 
+def test_prompts_without_answers_may_leave_sets_and_queries_uncrossed(varied):
+    """Each query is left with one set: typical variances stand in for the run's own."""
+    table = outcomes(varied)
+    alone = table["query_id"].str[1:].astype(int) % 4 == table["demonstration_set_id"].str[3:].astype(int)
+    assert own_variances(table[alone], crossed=True) == []
+    assert found_power(table[alone], ASKED, ROOM).source == "by variances typical of gold minus random labels"
+
+
 def test_a_run_says_it_of_the_models_that_it_reports(tmp_path):
     experiment = Experiment(
         models=("mapping-learner",),

@@ -179,6 +179,9 @@ def test_ratio_is_missing_with_a_reason_where_the_denominator_may_be_zero(rng):
     missing = clustered_ratio(noise, noise - noise.mean(), own, own)
     assert np.isnan(missing.estimate)
     assert "covers 0" in missing.reason
+    alone = clustered_ratio(noise, 4 + noise, own[:1].repeat(len(own)), own[:1].repeat(len(own)))
+    assert "without an interval (" in alone.reason
+    assert "nan" not in alone.reason
     fine = clustered_ratio(2 + 0.1 * noise, 4 + 0.2 * noise, own, own)
     assert fine.estimate == pytest.approx(0.5, rel=1e-12)
     assert fine.standard_error == pytest.approx(0.0, abs=1e-12)

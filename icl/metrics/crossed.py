@@ -73,13 +73,16 @@ def cells_of(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: nda
     )
 
 
-def components(differences: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> VarianceComponents:
-    """Split the variance of one prompt's value, by the method of moments.
+def components(
+    differences: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray
+) -> VarianceComponents | None:
+    """Split the variance of one prompt's value, by the method of moments; None where sets and queries are not crossed.
 
     Half the mean squared difference of two prompts is by_query + residual where they share the set, by_set + residual
     where they share the query, and the sum of all three where they share neither. The three equations give unbiased
     estimates for any design, those of the two-way analysis of variance where every query is asked with every set;
-    what comes out negative is then set to 0.
+    what comes out negative is then set to 0. They need a set with two queries and a query with two sets, which may be
+    lacking where many prompts have no answer.
 
     Parameters
     ----------
@@ -87,19 +90,10 @@ def components(differences: Float[ndarray, " num_prompts"], sets: ndarray, queri
         One value a prompt, as a rule the paired difference that is to be planned for.
     sets, queries
         Demonstration set and query of each.
-
-    Raises
-    ------
-    UserError
-        If there are not at least two sets that share two queries.
     """
-    cells = cells_of(differences, sets, queries)
-    found = _moments(cells)
+    found = _moments(cells_of(differences, sets, queries))
     if found is None:
-        raise UserError(
-            f"sets and queries must be crossed to tell their variances apart, got {cells.num_sets} sets and "
-            f"{cells.num_queries} queries; ask the same queries with two or more demonstration sets."
-        )
+        return None
     same_set, same_query, neither = found
     return VarianceComponents(
         by_set=max(0.0, neither - same_set),

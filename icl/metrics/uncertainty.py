@@ -120,7 +120,9 @@ def clustered_ratio(
 ) -> Estimate:
     """Divide one mean by another, with Fieller's interval; NaN where the denominator's interval covers 0."""
     below = clustered_mean(denominator, sets, queries)
-    if np.isnan(below.low) or below.low <= 0 <= below.high:
+    if np.isnan(below.low):
+        return Estimate.missing(f"the denominator is {below.estimate:.3f} without an interval ({below.reason})")
+    if below.low <= 0 <= below.high:
         return Estimate.missing(
             f"the denominator is {below.estimate:.3f} with a 90 % interval of {below.low:.3f} to {below.high:.3f}, "
             "which covers 0"
