@@ -3,10 +3,14 @@
 import os
 import signal
 import sys
+import threading
 
+import nutpie
+import pymc
 import pytest
 from test_runs import SMALL, Recorder, plan_with
 
+from icl.concept.sampler import Effort, sample
 from icl.errors import UserError
 from probes.cli import main
 from probes.commands import COMMANDS
@@ -134,3 +138,18 @@ def test_a_write_that_fails_halfway_is_not_written_twice(tmp_path, monkeypatch):
         execute(folder, plan_with(Recorder()))
     execute(folder, plan_with(Recorder()))  # a doubled part would be refused
     assert folder.manifest["state"] == "finished"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_fit_that_is_stopped_while_it_samples_is_no_fit(name):
+    """The sampler would return the draws so far, and a fit of a part of them look like a whole one."""
+    with pymc.Model() as model:
+        pymc.Normal("x", shape=50)
+    compiled = nutpie.compile_pymc_model(model)
+    stopper = threading.Timer(1.0, os.kill, (os.getpid(), getattr(signal, name)))
+    stopper.start()
+    try:
+        with stoppable(), pytest.raises(KeyboardInterrupt):
+            sample(compiled, Effort(draws=10_000_000, chains=2), seed=0)
+    finally:
+        stopper.cancel()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import xarray as xr
 from jaxtyping import Float
@@ -34,11 +34,12 @@ __all__ = [
     "record_of",
     "sample",
     "stage",
-    "told",
 ]
 
 type Stages = Callable[[str, int, int], None]
 """Called with (stage, draws done, draws in all) while a fit is made, also from other threads."""
+
+type Adaptation = Literal["diag", "low_rank"]
 
 IMPORTING, COMPILING, SAMPLING, CHECKING = "importing PyMC", "compiling", "sampling", "checking"
 """The stages of a fit, in this order."""
@@ -89,28 +90,43 @@ def sample(
     *,
     seed: int,
     progress: Stages | None = None,
+    adaptation: Adaptation = "low_rank",
 ) -> xr.DataTree:
     """Sample a compiled model the lab's way: groups posterior and sample_stats.
+
+    Parameters
+    ----------
+    adaptation
+        How the sampler learns the posterior's shape. The ridges between hit, miss and drift are directions, which a
+        diagonal cannot stretch.
 
     Raises
     ------
     RuntimeError
         If the sampler finds no place to start from.
+    KeyboardInterrupt
+        If it is interrupted. nutpie on its own would return the draws so far as though they were all.
     """
     import nutpie
 
-    return nutpie.sample(
+    sampling = nutpie.sample(
         compiled,
         **asdict(effort),
         seed=seed,
-        adaptation="low_rank",  # the ridges between hit, miss and drift are directions, which a diagonal cannot stretch
+        adaptation=adaptation,
         save_warmup=False,
         progress_bar=False,
-        progress_callback=told(progress),
+        progress_callback=_told(progress),
+        blocking=False,
     )
+    try:
+        return sampling.wait()
+    except BaseException:
+        sampling.cancel()
+        raise
 
 
-def told(progress: Stages | None) -> Callable[[list], None] | None:
+def _told(progress: Stages | None) -> Callable[[list], None] | None:
     """Make nutpie's callback of ours: it counts the draws of all chains, tuning included."""
     if progress is None:
         return None

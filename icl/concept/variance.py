@@ -21,7 +21,7 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.sampler import COMPILING, SAMPLE_STATS, Effort, Stages, import_sampler, quiet, record_of, stage, told
+from icl.concept.sampler import COMPILING, SAMPLE_STATS, Effort, Stages, import_sampler, quiet, record_of, sample, stage
 from icl.concept.variance_design import FACTORS, PROMPT_FACTORS, VarianceDesign, design_of
 from icl.errors import UserError
 
@@ -124,14 +124,8 @@ def fit_variance(
     with quiet("pymc"):
         compiled = nutpie.compile_pymc_model(build_variance_model(design, priors))
         sampling = time.perf_counter()
-        tree = nutpie.sample(
-            compiled,
-            **asdict(effort),
-            seed=int(np.random.SeedSequence(seed).generate_state(1)[0]),
-            save_warmup=False,
-            progress_bar=False,
-            progress_callback=told(progress),
-        )
+        state = int(np.random.SeedSequence(seed).generate_state(1)[0])
+        tree = sample(compiled, effort, seed=state, progress=progress, adaptation="diag")
     finished = time.perf_counter()
     levels = {name: ("outcome", codes) for name, codes in design.levels.items()}
     result = xr.DataTree.from_dict(
