@@ -1,7 +1,6 @@
 """What each command does: call the rooms, print what came of it."""
 
 import json
-import shlex
 import time
 from argparse import Namespace
 from dataclasses import asdict, replace
@@ -68,7 +67,7 @@ def run(options: Namespace) -> None:
     if options.json:
         print(folder.metrics().to_json(orient="records", indent=1))
     else:
-        print("\n".join([*next_lines("probe", "report", folder.path), *next_lines("probe", "fit", folder.path)]))
+        print("\n".join(line for name in ("report", "fit") for line in next_lines("probe", name, folder.argument)))
 
 
 def measure(options: Namespace) -> None:
@@ -202,7 +201,7 @@ def _print_findings(folder: RunFolder) -> None:
     if power := power_of_run(folder, material):
         print_lines(["", *power.sentences()])
         if larger := power.command(folder.path):
-            print("\n".join(command_lines(*shlex.split(larger), lead=" ")))
+            print("\n".join(command_lines(*larger, lead=" ")))
 
 
 def _report(folder: RunFolder, out: Path | None = None) -> None:

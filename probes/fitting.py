@@ -116,7 +116,7 @@ def fit_run(
         print(line)
     print_lines(["", *(sentences if diagnosis.converged else sentences[len(diagnosis.sentences) :])])
     if diagnosis.converged:
-        commands = [["probe", name, folders[0].path] for name in after] if out is None else []
+        commands = [["probe", name, folders[0].argument] for name in after] if out is None else []
         print("\n".join(written_lines(written, *commands)))
     return diagnosis.converged
 
@@ -216,7 +216,7 @@ def _may_be_read(
     """Say first, where that is so, that a fit did not converge; tell whether its table follows."""
     if diagnosis.converged:
         return True
-    first, *others = (str(folder.path) for folder in folders)
+    first, *others = (folder.argument for folder in folders)
     more = [*flags, "--draws", str(2 * effort["draws"]), "--tune", str(2 * effort["tune"])]
     more += ["--chains", str(effort["chains"])] if effort["chains"] != 4 else []
     again = ["probe", "fit", first, *(word for other in others for word in ("--with", other)), *more]

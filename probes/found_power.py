@@ -1,6 +1,5 @@
 """How small a difference a finished run could find, and the command that asks enough to find half of it."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from probes.report.verdict import QUERIES_PER_FORMAT, points
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder
 from probes.runs.plan import GINC
+from probes.shell import path_argument
 from probes.variances import Variances, own_variances
 
 __all__ = ["FoundPower", "found_power", "power_of_run"]
@@ -69,8 +69,8 @@ class FoundPower:
             said.append("To find half of that takes a task of more rows.")
         return said
 
-    def command(self, path: Path) -> str:
-        """Write the command that asks more of the same experiment, for a shell; empty where there is none.
+    def command(self, path: Path) -> list[str]:
+        """Write the words of the command that asks more of the same experiment; none where there is none.
 
         Parameters
         ----------
@@ -78,9 +78,9 @@ class FoundPower:
             The run folder.
         """
         if not self.larger:
-            return ""
-        words = ["probe", "run", str(path / "experiment.toml"), *self.larger.split(), "--out", str(_beside(path))]
-        return shlex.join(words)
+            return []
+        experiment, beside = path_argument(path / "experiment.toml"), path_argument(_beside(path))
+        return ["probe", "run", experiment, *self.larger.split(), "--out", beside]
 
     def _could(self) -> str:
         if self.smallest is None:

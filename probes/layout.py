@@ -1,13 +1,14 @@
 """Text that fits the terminal: sentences wrapped by words, tables that never pass its width, commands to copy."""
 
 import re
-import shlex
 import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
+
+from probes.shell import shell_word
 
 __all__ = [
     "command_lines",
@@ -119,7 +120,7 @@ def command_lines(*words: object, lead: str) -> list[str]:
     """Write a command behind `lead`; where it is longer than a line, the shell is told that it goes on."""
     width = terminal_width() - 2
     lines, started = [lead], False
-    for word in (shlex.quote(str(one)) for one in words):
+    for word in (shell_word(str(one)) for one in words):
         if started and text_width(f"{lines[-1]} {word}") > width:
             lines[-1] += " \\"
             lines.append("   ")

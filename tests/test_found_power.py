@@ -1,6 +1,5 @@
 """What a finished run could find: by its own variances, within the task's rows, with a command that works."""
 
-import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -62,7 +61,7 @@ def test_the_larger_run_halves_it(varied):
 def test_the_command_is_quoted_and_does_not_overwrite(varied, tmp_path):
     path = tmp_path / "my run (1)"
     (tmp_path / "my run (1)-larger").mkdir()
-    words = shlex.split(found_power(outcomes(varied), ASKED, ROOM).command(path))
+    words = found_power(outcomes(varied), ASKED, ROOM).command(path)
     assert words[:3] == ["probe", "run", str(path / "experiment.toml")]
     assert words[-2:] == ["--out", str(tmp_path / "my run (1)-larger2")]
 
@@ -146,7 +145,7 @@ def test_a_run_says_it_of_the_models_that_it_reports(tmp_path):
     folder = run_experiment(experiment, tmp_path / "run")
     power = power_of_run(folder, read_material(folder))
     assert "between label modes, mapping-learner" in power.sentences()[0]
-    words = shlex.split(power.command(folder.path))
+    words = power.command(folder.path)
     asked = experiment_of(_parser().parse_args(words[1:]))
     size = {"queries": asked.queries, "demonstration_sets": asked.demonstration_sets}
     assert asked.demonstration_sets * asked.queries > experiment.demonstration_sets * experiment.queries

@@ -57,5 +57,5 @@ def compare(options: Namespace) -> int:
         print("\n" + "\n".join(extrapolation_lines(extended, anyway=options.anyway)))
     print_lines(["", f"Tables and figures: {folder.path}"])
     if (folder.path / "experiment.toml").exists():
-        print("\n".join(next_lines("probe", "report", folder.path)))
+        print("\n".join(next_lines("probe", "report", folder.argument)))
     return status

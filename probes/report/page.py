@@ -31,6 +31,7 @@ from probes.report.selection import asked_rows, main_setting, plain_rows, split_
 from probes.report.style import png
 from probes.report.words import Answer
 from probes.runs.folder import RunFolder
+from probes.shell import shell_join
 
 __all__ = ["draw_run", "read_material", "write_report"]
 
@@ -171,7 +172,7 @@ def _power(power: FoundPower | None, path: Path) -> str:
         return ""
     command = power.command(path)
     said = "".join(f"<p>{marked(sentence)}</p>" for sentence in power.sentences())
-    return f'<div class="power">{said}{f"<pre>{escape(command)}</pre>" if command else ""}</div>'
+    return f'<div class="power">{said}{f"<pre>{escape(shell_join(command))}</pre>" if command else ""}</div>'
 
 
 def _noticed(manifest: dict) -> str:

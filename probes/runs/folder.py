@@ -16,7 +16,6 @@ figures/, report.html
 import hashlib
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -44,6 +43,7 @@ from probes.runs.experiment import (
     write_experiment,
 )
 from probes.scorers.server_address import shown_model
+from probes.shell import path_argument, shell_word
 
 __all__ = ["RunFolder", "create_run", "open_run"]
 
@@ -55,9 +55,14 @@ class RunFolder:
     path: Path
 
     @property
+    def argument(self) -> str:
+        """The path as a command takes it."""
+        return path_argument(self.path)
+
+    @property
     def quoted(self) -> str:
         """The path as a shell takes it, for commands in messages."""
-        return shlex.quote(str(self.path))
+        return shell_word(self.argument)
 
     @property
     def experiment(self) -> Experiment:
@@ -325,7 +330,7 @@ def open_run(path: Path) -> RunFolder:
     if not (path / "experiment.toml").exists():
         raise UserError(
             f"{path} is no run folder (no experiment.toml); make one with `probe run … --out "
-            f"{shlex.quote(str(path))}` or `probe demo`."
+            f"{RunFolder(path).quoted}` or `probe demo`."
         )
     return RunFolder(path)
 
