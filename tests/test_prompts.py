@@ -519,6 +519,8 @@ TWINS = {
     "composition": lambda text: text.replace("é", "e\u0301"),
     "quotes": lambda text: text.replace("'", "’"),
     "emoji": lambda text: text + "\ufe0f",
+    "fillers": lambda text: "\u034f".join(text) + "\u3164\u2800\U000e0101",
+    "full stop of Chinese": lambda text: f"「{text.rstrip('.')}。」",
 }
 
 

@@ -335,10 +335,19 @@ def test_labels_that_all_stand_in_quotes_are_said():
     assert task_notices(labelled("'yes'", "'no'"))[0].startswith("All labels stand in quotes, such as 'no', which")
 
 
-@pytest.mark.parametrize("twin", ["cafe\u0301", "caf\u200bé", "ca\u00adfé"])
+@pytest.mark.parametrize("twin", ["cafe\u0301", "caf\u200bé", "ca\u00adfé", "caf\u034fé", "café\ufe0f", "café\u3164"])
 def test_labels_that_look_the_same_are_refused(twin):
     with pytest.raises(UserError, match=r"labels '.*' and '.*' of task 't' look the same on a screen"):
         labelled("café", twin)
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u3164", "\u2060 \u2800", "\ufe0f"])
+def test_a_label_of_invisible_characters_is_empty(unseen, tmp_path):
+    with pytest.raises(UserError, match="task 't' has an empty label"):
+        labelled("yes", unseen)
+    rows = [{"input": "a", "label": "yes"}, {"input": "b", "label": unseen}, {"input": unseen, "label": "no"}]
+    with pytest.raises(UserError, match="1 of 3 rows of 'a.jsonl' has an empty label in column 'label', the first in"):
+        read(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows)))
 
 
 def test_spaces_and_marks_around_labels_are_no_part_of_them(tmp_path):

@@ -3,16 +3,15 @@
 import unicodedata
 from functools import lru_cache
 
+from icl.tasks.text import visible
+
 __all__ = ["reading_key"]
 
 _TYPOGRAPHIC = str.maketrans("‘’‚‛′“”„‟″«»‐‑‒–—−", '\'\'\'\'\'"""""""------')
 """Quotes and dashes as a typewriter has them."""
 
-_AROUND = " .,;:!?\"'()[]"
-"""What does not count at either end of an input."""
-
-_VARIANTS = range(0xFE00, 0xFE10)
-"""Characters that choose between the forms of the one before them, such as an emoji's."""
+_AROUND = " .,;:!?\"'()[]。、·「」『』【】《》〈〉¿¡؟،؛۔।॥"
+"""What does not count at either end of an input: sentence marks, quotes and brackets, as NFKC leaves them."""
 
 
 @lru_cache(maxsize=1 << 17)
@@ -24,10 +23,7 @@ def reading_key(text: str) -> str:
     An input of nothing but such marks keeps them.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_TYPOGRAPHIC))
-        text = "".join(
-            one for one in text if unicodedata.category(one) not in ("Cf", "Cs") and ord(one) not in _VARIANTS
-        )
+        text = visible(unicodedata.normalize("NFKC", text.translate(_TYPOGRAPHIC)))
         text = unicodedata.normalize("NFKC", text.casefold())
     plain = " ".join(text.casefold().split())
     return plain.strip(_AROUND) or plain

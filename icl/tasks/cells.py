@@ -10,7 +10,7 @@ from decimal import Decimal
 from numbers import Number, Real
 
 from icl.errors import UserError
-from icl.tasks.text import unreadable
+from icl.tasks.text import unreadable, visible
 
 __all__ = ["Options", "Where", "as_text", "column_texts", "read_options"]
 
@@ -21,7 +21,8 @@ type Where = Callable[[int], str]
 def as_text(value: object) -> str | None:
     """Write a cell as stripped text: whole numbers as integers, None for a missing value.
 
-    Byte order marks at either end are stripped like spaces; they are left over where files were joined.
+    Byte order marks at either end are stripped like spaces; they are left over where files were joined. A text of
+    nothing but invisible characters is empty.
 
     Raises
     ------
@@ -32,7 +33,8 @@ def as_text(value: object) -> str | None:
         return None
     if isinstance(value, str):
         text = value.strip()
-        return text.strip("\ufeff").strip() if text[:1] == "\ufeff" or text[-1:] == "\ufeff" else text
+        text = text.strip("\ufeff").strip() if text[:1] == "\ufeff" or text[-1:] == "\ufeff" else text
+        return text if visible(text).strip() or unreadable(text) else ""
     if isinstance(value, bool | int | date | time):  # datetime is a date
         return str(value)
     if isinstance(value, Real | Decimal):

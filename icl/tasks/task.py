@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from icl.errors import UserError, unknown_name
-from icl.tasks.text import unreadable
+from icl.tasks.text import unreadable, visible
 
 __all__ = ["Example", "Task", "with_label_words"]
 
@@ -118,7 +118,7 @@ def _check_texts(task: Task) -> None:
 def _check_labels(task: Task, examples: Sequence[Example]) -> None:
     """Refuse labels that cannot compete by their probabilities, and labels out of the space."""
     labels = task.label_space
-    if any(not label.strip() for label in labels):
+    if any(not visible(label).strip() for label in labels):
         raise UserError(f"task '{task.name}' has an empty label; give every example a label word.")
     if len(set(labels)) < 2:
         raise UserError(
@@ -139,8 +139,8 @@ def _look_alike(labels: Sequence[str]) -> tuple[str, str] | None:
     """Find two labels that differ only in what nobody sees: composition and invisible characters."""
     seen: dict[str, str] = {}
     for label in labels:
-        composed = unicodedata.normalize("NFC", label)
-        shown = "".join(" " if one.isspace() else one for one in composed if unicodedata.category(one) != "Cf")
+        composed = visible(unicodedata.normalize("NFC", label))
+        shown = "".join(" " if one.isspace() else one for one in composed)
         if shown in seen and seen[shown] != label:
             return seen[shown], label
         seen[shown] = label
@@ -164,7 +164,7 @@ def _check_options(task: Task, examples: Sequence[Example]) -> None:
         raise UserError(f"task '{task.name}' has one option for an example; a choice needs at least two.")
     for example in examples:
         options, start = example.options, example.input[:40]
-        if any(not option.strip() for option in options):
+        if any(not visible(option).strip() for option in options):
             raise UserError(f"task '{task.name}' has an empty option at {start!r}; write every option out.")
         if len(set(options)) < len(options):
             raise UserError(f"task '{task.name}' has the same option twice at {start!r}; make the options differ.")

@@ -1,10 +1,11 @@
 """Text from bytes: UTF-8, or a sentence that says where it is not; and characters that no model can be given."""
 
 import re
+import unicodedata
 
 from icl.errors import UserError
 
-__all__ = ["decode", "lines_of", "odd_characters", "printable", "unreadable"]
+__all__ = ["decode", "lines_of", "odd_characters", "printable", "unreadable", "visible"]
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 """Ends of lines; U+2028 and its like are not among them, since they occur inside texts."""
@@ -31,6 +32,12 @@ _UTF_MARKS = {
 """Byte order marks, the longer ones first."""
 
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
+
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+"""Characters that show nothing though they are no format characters: fillers, joiners, blanks, and those that choose
+between the forms of the one before them, such as an emoji's."""
 
 _ODD = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffd\ufffe\uffff]")
 """Control characters, byte order marks and signs of a failed conversion: seldom meant, never seen."""
@@ -89,6 +96,13 @@ def unreadable(text: str) -> str | None:
     if found[0] == "\0":
         return "a NUL character (U+0000)"
     return f"half a character (an unpaired surrogate, U+{ord(found[0]):04X})"
+
+
+def visible(text: str) -> str:
+    """Leave out the characters that nobody sees, such as zero-width spaces and soft hyphens; plain spaces stay."""
+    if text.isascii():
+        return text
+    return "".join(one for one in _UNSEEN.sub("", text) if unicodedata.category(one) not in ("Cf", "Cs"))
 
 
 def printable(name: str) -> str:
