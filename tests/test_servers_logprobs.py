@@ -153,7 +153,7 @@ def test_a_token_told_without_a_number_is_missing_without_a_bound_and_an_impossi
     assert math.isnan(bound({}, " red", masked=[b" red", b" green"]))
 
 
-@pytest.mark.parametrize("value", [None, math.nan, -math.inf, -1e30, -9999.0, "-inf", True])
+@pytest.mark.parametrize("value", [None, math.nan, -math.inf, -1e30, -9999.0, _HUGE, "-inf", True])
 @pytest.mark.parametrize("shape", ["lists", "records", "lists of records"])
 def test_what_is_no_number_is_no_log_probability(value, shape):
     records = [{"token": " a", "logprob": -1.0}, {"token": " b", "logprob": value}]
@@ -164,8 +164,15 @@ def test_what_is_no_number_is_no_log_probability(value, shape):
         logprobs = {"tokens": [" a"], "token_logprobs": [-1.0], "top_logprobs": [top]}
     told = read_positions({"choices": [{"logprobs": logprobs}]})[0].told
     assert told.top == {b" a": -1.0}
-    is_masked = isinstance(value, float) and value < 0
+    is_masked = isinstance(value, int | float) and value < 0
     assert (told.masked, told.unvalued) == ((frozenset({b" b"}), frozenset()) if is_masked else (frozenset(), {b" b"}))
+
+
+def test_half_a_character_among_the_likeliest_tokens_spells_none():
+    """JSON may hold what no text can, as where a server cuts an emoji in two."""
+    logprobs = {"tokens": [" a"], "token_logprobs": [-1.0], "top_logprobs": [{" a": -1.0, "\ud83d": -2.0}]}
+    told = read_positions({"choices": [{"logprobs": logprobs}]})[0].told
+    assert told.top == {b" a": -1.0, b"\xed\xa0\xbd": -2.0}
 
 
 def test_a_token_without_a_number_in_an_echo_is_missing_below_the_sum_of_the_others():

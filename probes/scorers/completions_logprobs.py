@@ -110,10 +110,13 @@ def spell(token: str) -> bytes:
     r"""Return the bytes of a token; OpenAI's servers write ``bytes:\xe2\x82`` where it is a part of a character."""
     if token.startswith("bytes:") and _ESCAPED.search(token):
         rest = token.removeprefix("bytes:")
-        return b"".join(
-            bytes([int(part, 16)]) if index % 2 else part.encode() for index, part in enumerate(_ESCAPED.split(rest))
-        )
-    return token.encode()
+        parts = enumerate(_ESCAPED.split(rest))
+        return b"".join(bytes([int(part, 16)]) if index % 2 else _utf8(part) for index, part in parts)
+    return _utf8(token)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")  # half a character, which JSON may hold, spells nothing that is asked
 
 
 def _choice(answer: dict) -> dict:
@@ -165,4 +168,9 @@ def _position(chosen: Token, likeliest: list[Token]) -> Position:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more digits than a float holds
+        return math.inf if value > 0 else -math.inf

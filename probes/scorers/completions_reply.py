@@ -105,7 +105,7 @@ def refusal_of(response: httpx2.Response, url: str, *, needs: str) -> UserError 
         return Refusal(f"server {url} answered HTTP 404, saying: {told}; name one of its models: {url}#MODEL.")
     if failed:
         hint = f"; is this a completions server, and is its root {_likely_root(url)}?" if status in (404, 405) else ""
-        return Refusal(f"server {url} answered HTTP {status}, saying: {told}{hint}")
+        return Refusal(f"server {url} answered HTTP {status}, saying: {told}{hint or '.'}")
     if not answer:
         return Refusal(
             f"server {url} answered with what is no JSON object ({told}); check that the URL is the root of an "
