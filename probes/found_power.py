@@ -59,14 +59,15 @@ class FoundPower:
     def sentences(self) -> list[str]:
         """Say it; where a larger run finds less, the last sentence ends in a colon, and `command` belongs behind it."""
         said = [f"This run ({self.size}) {self._could()}."]
+        finds_none = self.smallest is not None and self.smallest > 1
         if self.larger:
             finds = f"{points(self.then)} points"
             if self.smallest is not None and not self.exhausted:
-                finds = f"half of that, {finds}"
+                finds = f"one of {finds}" if finds_none else f"half of that, {finds}"
             most = ", the least that the task's rows allow" if self.exhausted else ""
             said.append(f"To find {finds}{most}:")
         elif self.exhausted:
-            said.append("To find half of that takes a task of more rows.")
+            said.append(f"To find {'one' if finds_none else 'half of that'} takes a task of more rows.")
         return said
 
     def command(self, path: Path) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from icl.metrics.power import POWER, TYPICAL, VarianceComponents, components, minimum_detectable_effect, power_of
 from probes.asked import experiment_of
 from probes.cli import _parser
-from probes.found_power import found_power, power_of_run
+from probes.found_power import FoundPower, found_power, power_of_run
 from probes.report.page import read_material
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
@@ -121,6 +121,13 @@ def test_shot_counts_and_formats_stand_in_for_label_modes(varied):
     [other] = own_variances(formats, crossed=True)
     assert other.said == "by the variances of the difference between formats, small"
     assert other.components == found.components == own_variances(gold, crossed=True)[0].components
+
+
+def test_a_run_that_finds_nothing_is_not_told_to_find_half_of_that():
+    none = FoundPower(size="4 queries", source="", smallest=1.6, larger="--queries 9", then=0.81)
+    assert none.sentences()[1] == "To find one of 81.0 points:"
+    gone = FoundPower(size="4 queries", source="", smallest=1.6, exhausted=True)
+    assert gone.sentences()[1] == "To find one takes a task of more rows."
 
 
 def test_prompts_without_answers_may_leave_sets_and_queries_uncrossed(varied):
