@@ -34,6 +34,9 @@ _THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 """Threads that wait sleep: spinning, they take twice the time of a machine that has other work to do. The matrices that
 NumPy multiplies here are too small to be shared among threads; PyTorch has threads of its own."""
 
+_BARS = {"TQDM_DISABLE": "1"}
+"""Bars of other libraries, such as that of Transformers converting GGUF, stay away: phases tell what takes time."""
+
 _AFTER_AN_INTERRUPT = dict.fromkeys(
     ("run", "demo", "reproduce", "calibrate"), "what was scored is stored, the same command goes on from there"
 ) | {"pretrain": "the same command goes on from the last saved state (three a minute at most), if there is one yet"}
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.showwarning = _say
     prepare_output()
     if arguments is None:  # before anything heavy is imported
-        for name, value in (_THREADS | folders_in_place_of_home()).items():
+        for name, value in (_THREADS | _BARS | folders_in_place_of_home()).items():
             os.environ.setdefault(name, value)
     try:
         options = _parser().parse_args(arguments)

@@ -1,7 +1,10 @@
 """Phases on a terminal and in a log: what is written, when, and that nothing is torn."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -148,3 +151,14 @@ def test_stages_begin_a_phase_each():
 )
 def test_durations(seconds, text):
     assert progress.duration(seconds) == text
+
+
+def test_bars_of_other_libraries_stay_away():
+    """That of Transformers while it converts a GGUF file would run through the lab's own lines."""
+    code = (
+        "import sys; sys.argv = ['probe', 'list', 'formats']; from probes.cli import main; assert main() == 0; "
+        "from tqdm.auto import tqdm; assert list(tqdm(range(3))) == [0, 1, 2]"
+    )
+    unset = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=unset)
+    assert "3/3" not in ran.stderr
