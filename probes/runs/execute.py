@@ -26,7 +26,7 @@ from probes.scorers.scorer import Answer, Progress, Scorer
 
 __all__ = ["execute", "run_experiment"]
 
-_WRITTEN_TOGETHER = 128
+_WRITTEN_TOGETHER = 1024
 """Prompts whose rows are written as one part."""
 
 _SECONDS_BETWEEN_WRITES = 10.0
