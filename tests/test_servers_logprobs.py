@@ -153,6 +153,9 @@ def test_a_token_told_without_a_number_is_missing_without_a_bound_and_an_impossi
     assert math.isnan(bound({}, " red", masked=[b" red", b" green"]))
 
 
+_HUGE = pytest.param(-(10**400), id="huge")
+
+
 @pytest.mark.parametrize("value", [None, math.nan, -math.inf, -1e30, -9999.0, _HUGE, "-inf", True])
 @pytest.mark.parametrize("shape", ["lists", "records", "lists of records"])
 def test_what_is_no_number_is_no_log_probability(value, shape):
