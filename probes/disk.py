@@ -77,7 +77,7 @@ class DiskError(UserError):
     """A file or folder that cannot be written, with the reason and what to do."""
 
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all.
 
     Raises
@@ -93,7 +93,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
             raise
 
 
-def _write_whole(path: Path, content: bytes | memoryview) -> None:
+def _write_whole(path: Path, content: bytes) -> None:
     place = Path(os.path.realpath(path))  # a link stays a link
     if os.path.exists(place) and not os.path.isfile(place):  # these take a name that is too long for one not there
         kind = "a folder" if place.is_dir() else "no ordinary file"
@@ -118,7 +118,8 @@ def write_json(path: Path, value: object) -> None:
 
 def write_tree(path: Path, tree: "xarray.DataTree") -> None:
     """Write a DataTree as netCDF, whole."""
-    write_whole(path, tree.to_netcdf())
+    # xarray gives a view of a buffer; held by a traceback, the buffer may go before the view, and Python crashes.
+    write_whole(path, bytes(tree.to_netcdf()))
 
 
 def read_table(path: Path) -> "pd.DataFrame":
@@ -166,7 +167,7 @@ class _Rescue:
         self.names: list[str] = []
         self.error: DiskError | None = None
 
-    def keeps(self, path: Path, content: bytes | memoryview, error: DiskError) -> bool:
+    def keeps(self, path: Path, content: bytes, error: DiskError) -> bool:
         """Try to keep a file; tell whether it is safe."""
         try:
             if self.error is None:

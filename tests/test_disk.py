@@ -153,6 +153,27 @@ def test_a_tree_is_written_as_it_was(tmp_path):
     xr.testing.assert_identical(disk.read_tree(tmp_path / "a.nc"), tree)
 
 
+def test_a_tree_that_finds_no_space_is_told_and_the_command_ends_in_order(tmp_path):
+    """In a process of its own: Python used to crash at its end, with another exit status."""
+    code = f"""
+import resource, sys
+from pathlib import Path
+import numpy, xarray
+from probes import commands, disk
+from probes.cli import main
+def full(options):
+    tree = xarray.DataTree.from_dict({{"posterior": xarray.Dataset({{"x": ("draw", numpy.arange(1e6))}})}})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    disk.write_tree(Path({str(tmp_path)!r}) / "posterior.nc", tree)
+commands.COMMANDS["measure"] = full
+sys.exit(main(["measure", "run"]))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.stderr.startswith(f"probe: {tmp_path}/posterior.nc cannot be written (the file would be larger than")
+    assert ran.stderr.count("\n") == 1
+    assert ran.returncode == 2
+
+
 def test_a_folder_whose_name_is_no_utf8_holds_anything(tmp_path):
     folder = disk.make_folder(tmp_path / os.fsdecode(b"caf\xe9"))
     table = pd.DataFrame({"a": [1.5]})
