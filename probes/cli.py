@@ -44,6 +44,9 @@ _AFTER_AN_INTERRUPT = dict.fromkeys(
 
 _OF_A_FULL_DISK = (errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
+_CLOSED_PIPE = errno.EINVAL if os.name == "nt" else errno.EPIPE
+"""What writing to a reader that has gone ends in, where it is no `BrokenPipeError`."""
+
 _NOTHING_KEPT = "the same command starts anew"
 
 
@@ -80,6 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _close_quietly()
         return 0
     except OSError as error:
+        if error.filename is None and error.errno == _CLOSED_PIPE:
+            _close_quietly()
+            return 0
         if error.filename is None and error.errno not in _OF_A_FULL_DISK:
             raise
         what = "the output" if error.filename is None else error.filename

@@ -1,7 +1,6 @@
 """What the commands of the synthetic world do: `reproduce`, `ledger`, `family`, `pretrain`."""
 
 import json
-import shlex
 import sys
 from argparse import Namespace
 
@@ -9,6 +8,7 @@ from icl.errors import UserError
 from probes import disk
 from probes.layout import print_lines
 from probes.progress import duration, phase
+from probes.shell import shell_join
 
 __all__ = ["family", "ledger", "pretrain", "reproduce"]
 
@@ -137,7 +137,7 @@ def pretrain(options: Namespace) -> None:
                 told.note(f"loss {point.validation_loss:.3f}")
 
             model, record = train(family, training, progress=progress, folder=out)
-        save_checkpoint(out, model, family, {"command": shlex.join(["probe", *sys.argv[1:]])} | record)
+        save_checkpoint(out, model, family, {"command": shell_join(["probe", *sys.argv[1:]])} | record)
     last = record["curve"][-1]
     said = (
         f"{out}: {record['parameters']:,} parameters, {last['tokens']:,} tokens in "

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
-from probes.shell import shell_word
+from probes.shell import continuation, shell_word
 
 __all__ = [
     "command_lines",
@@ -118,11 +118,11 @@ def next_lines(*words: object) -> list[str]:
 
 def command_lines(*words: object, lead: str) -> list[str]:
     """Write a command behind `lead`; where it is longer than a line, the shell is told that it goes on."""
-    width = terminal_width() - 2
+    width, more = terminal_width() - 2, continuation()
     lines, started = [lead], False
     for word in (shell_word(str(one)) for one in words):
-        if started and text_width(f"{lines[-1]} {word}") > width:
-            lines[-1] += " \\"
+        if started and more and text_width(f"{lines[-1]} {word}") > width:
+            lines[-1] += more
             lines.append("   ")
         lines[-1] += f" {word}"
         started = True

@@ -1,4 +1,4 @@
-"""Commands written so that a shell reads them as they are meant, whatever a path is called."""
+"""Commands written so that the shell of the system reads them as they are meant, whatever a path is called."""
 
 import os
 import re
@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["path_argument", "shell_join", "shell_word"]
+__all__ = ["continuation", "path_argument", "shell_join", "shell_word"]
+
+_WINDOWS = os.name == "nt"
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters, line breaks among them, and bytes of a file's name that are no UTF-8."""
@@ -17,8 +19,13 @@ def path_argument(path: Path) -> str:
     return f".{os.sep}{path}" if str(path).startswith("-") else str(path)
 
 
-def shell_word(word: str) -> str:
-    r"""Quote a word where a shell needs it; what cannot be printed is written ``$'a\nb\xff'``, in one line."""
+def shell_word(word: str, *, windows: bool = _WINDOWS) -> str:
+    r"""Quote a word where a shell needs it; what cannot be printed is written ``$'a\nb\xff'``, in one line.
+
+    On Windows it is quoted for PowerShell and cmd alike; no name of a file there holds what would need more.
+    """
+    if windows:
+        return word if re.fullmatch(r"[\w\\/:.,=+-]+", word) else f'"{word}"'
     if not _UNSEEN.search(word):
         return shlex.quote(word)
     escaped = word.replace("\\", "\\\\").replace("'", "\\'")
@@ -28,6 +35,11 @@ def shell_word(word: str) -> str:
 def shell_join(words: Iterable[str]) -> str:
     """Write a command."""
     return " ".join(map(shell_word, words))
+
+
+def continuation(*, windows: bool = _WINDOWS) -> str | None:
+    """What ends a line where the command goes on in the next; None where shells agree on nothing."""
+    return None if windows else " \\"
 
 
 def _escape(character: str) -> str:

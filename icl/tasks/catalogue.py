@@ -5,7 +5,7 @@ from pathlib import Path
 
 from icl.errors import unknown_name
 from icl.tasks.builtin import BUILTIN_TASKS
-from icl.tasks.files import READERS, load_file
+from icl.tasks.files import READERS, at_home, load_file
 from icl.tasks.hub import load_hub
 from icl.tasks.imported import load_from_python, names_python, python_file_error
 from icl.tasks.min2022 import MIN_PREFIX, load_min_task
@@ -13,7 +13,7 @@ from icl.tasks.min2022_sets import MIN_SETS
 from icl.tasks.stored import STORED_ENDING, load_stored
 from icl.tasks.task import Task
 
-__all__ = ["load_task", "names_code", "names_file"]
+__all__ = ["is_written_as_path", "load_task", "names_code", "names_file"]
 
 
 def load_task(
@@ -55,7 +55,7 @@ def load_task(
         return load_min_task(set_name, template=template or "minimal")
     is_file = names_file(name)
     if is_file and name.endswith(STORED_ENDING):
-        return load_stored(Path(name).expanduser())
+        return load_stored(at_home(name))
     if error := python_file_error(name):
         raise error
     if names_code(name):
@@ -80,14 +80,18 @@ def names_file(name: str, folder: Path = Path()) -> bool:
     path = Path(name)
     if name in BUILTIN_TASKS or name.startswith(MIN_PREFIX):
         return False
-    if name and (folder / path.expanduser()).exists():
+    if name and (folder / at_home(path)).exists():
         return True
     if names_python(name):
         return False
     if path.suffix.lower() in {*READERS, *OTHER_DATA_ENDINGS}:
         return True
-    has_path_shape = name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
-    return has_path_shape or ("/" not in name and path.suffix != "")
+    return is_written_as_path(name) or ("/" not in name and path.suffix != "")
+
+
+def is_written_as_path(name: str) -> bool:
+    """Tell paths from names on the Hub by how they are written, on Windows or elsewhere."""
+    return name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1 or name[1:3] == ":/"
 
 
 def names_code(name: str) -> bool:

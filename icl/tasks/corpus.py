@@ -12,7 +12,7 @@ from icl.errors import UserError
 from icl.tasks.cells import column_texts
 from icl.tasks.corpus_scenes import SCENES
 from icl.tasks.corpus_words import NOUNS, PHRASES
-from icl.tasks.files import READERS, digest, read_content
+from icl.tasks.files import READERS, at_home, digest, read_content
 from icl.tasks.table import Table, place_of
 from icl.tasks.text import decode, lines_of, unreadable
 
@@ -87,7 +87,7 @@ def load_corpus(path: str | Path, *, text_column: str = "text") -> Corpus:
     UserError
         If the file does not exist, is empty, is not what its ending says, or lacks the column.
     """
-    path = Path(path).expanduser()
+    path = at_home(path)
     content = read_content(path, endings=(".txt", *READERS), wanted="sentences")
     notes: tuple[str, ...] = ()
     if path.suffix.lower() == ".txt":

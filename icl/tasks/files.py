@@ -15,7 +15,7 @@ from icl.tasks.table import Table, place_of
 from icl.tasks.task import Task
 from icl.tasks.text import decode, lines_of, unreadable
 
-__all__ = ["READERS", "digest", "load_file", "read_content"]
+__all__ = ["READERS", "at_home", "digest", "load_file", "read_content"]
 
 
 def load_file(
@@ -52,7 +52,7 @@ def load_file(
     UserError
         If the file does not exist, is empty, is not what its ending says, lacks a column, or makes no task.
     """
-    path = Path(path).expanduser()
+    path = at_home(path)
     content = read_content(path, endings=READERS, wanted="rows with an input and a label")
     columns = (input_column, label_column, *((options_column,) if options_column is not None else ()))
     table = READERS[path.suffix.lower()](path.name, content, columns)
@@ -71,6 +71,22 @@ def load_file(
     )
     source = f"file:{path.name}#{digest(content)}"
     return task_from_rows(rows, name=path.stem, source=source, notes=table.notes)
+
+
+def at_home(path: str | Path) -> Path:
+    """Write out the home folder that a path may begin with, as ``~`` or ``~user``.
+
+    Raises
+    ------
+    UserError
+        If nobody knows that home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"'{path}' begins with the home of a user whom this machine does not know; write it in full."
+        ) from None
 
 
 def digest(content: bytes) -> str:

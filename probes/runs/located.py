@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from icl.errors import UserError
-from icl.tasks.catalogue import names_code, names_file
-from icl.tasks.files import digest
+from icl.tasks.catalogue import is_written_as_path, names_code, names_file
+from icl.tasks.files import at_home, digest
 from icl.tasks.stored import task_digest
 from icl.tasks.task import Task
 from probes.scorers.catalogue import is_reference
@@ -110,7 +110,7 @@ def _files(values: Mapping[str, Any]) -> dict[str, Path]:
     here = Path()
     named = [values.get(entry) for entry in ("task", "corpus", "family")]
     paths = [
-        Path(name).expanduser()
+        at_home(name)
         for entry, name in zip(("task", "corpus", "family"), named)
         if isinstance(name, str) and _is_path(entry, name, here)
     ]
@@ -142,8 +142,7 @@ def _is_path(entry: str, name: str, folder: Path) -> bool:
     if entry == "models":
         if name in shipped_models() or is_reference(name) or "://" in name:
             return False
-        has_path_shape = name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
-        return has_path_shape or Path(name).suffix == ".gguf" or (folder / Path(name).expanduser()).is_dir()
+        return is_written_as_path(name) or Path(name).suffix == ".gguf" or (folder / at_home(name)).is_dir()
     return entry != "task" or (name != GINC and names_file(name, folder))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icl.errors import UserError, unknown_name
+from icl.tasks.catalogue import is_written_as_path
 from probes import disk
 from probes.places import cache_folder, some_cache
 from probes.progress import detail
@@ -103,7 +104,7 @@ def find_model(name: str, *, revision: str | None = None) -> ModelSource:
         return ModelSource(name=path.resolve().name, location=str(path), weights_hash=_hash_weights(path))
     if is_file:
         raise UserError(f"{name} is a file, no model; name the folder that holds it and a config.json.")
-    if not name or name.startswith((".", "/", "~")) or name.count("/") > 1 or _is_misspelt(name, known):
+    if not name or is_written_as_path(name) or _is_misspelt(name, known):
         raise unknown_name("model", name, known)
     return ModelSource(name=name, location=name, revision=revision)
 

@@ -28,6 +28,9 @@ _TEXT_TASK, _CHOICE_TASK = "topic", "kinds"
 
 _QUERIES, _SETS = 8, 3
 
+_MOST_PROCESSES = 61
+"""Windows waits for no more at once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -70,7 +73,8 @@ def selftest(
         Called with (pairs of probe and task that are read, pairs in all).
     """
     pairs = [(name, task) for name in probes for task in _tasks(PROBES[name])]
-    with _one_thread_each(), ProcessPoolExecutor(processes or os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    workers = min(processes or os.cpu_count() or 1, _MOST_PROCESSES)
+    with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for done, readings in enumerate(pool.map(_read, *zip(*pairs)), start=1):
             if progress is not None:
                 progress(done, len(pairs))
