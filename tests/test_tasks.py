@@ -484,6 +484,10 @@ def test_what_looks_like_a_file_is_never_sought_elsewhere(name, tmp_path, monkey
 def test_unknown_task_names_the_nearest():
     with pytest.raises(UserError, match=r"no task 'sentimnt'\. Known: .*ginc.*\. Did you mean 'sentiment'\?"):
         load_task("sentimnt", also_known=("ginc",))
+    with pytest.raises(
+        UserError, match=r"no task 'sst2'\. Known: .* on the Hugging Face Hub is written owner/name, such"
+    ):
+        load_task("sst2")
     with pytest.raises(UserError, match="no task ''"):
         load_task("")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from icl.errors import unknown_name
+from icl.errors import UserError, unknown_name
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.files import READERS, at_home, load_file
 from icl.tasks.hub import load_hub
@@ -69,7 +69,10 @@ def load_task(
             label_is=label_is,
         )
     meant = [MIN_PREFIX + name] if name in MIN_SETS else []
-    raise unknown_name("task", name, [*BUILTIN_TASKS, *also_known, *meant])
+    raise UserError(
+        f"{unknown_name('task', name, [*BUILTIN_TASKS, *also_known, *meant])} A data set on the Hugging Face Hub is "
+        "written owner/name, such as stanfordnlp/sst2, and needs a network."
+    )
 
 
 def names_file(name: str, folder: Path = Path()) -> bool:
