@@ -229,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     variance.add_argument("run", type=Path, metavar="RUN", help="run folder, best of probe prompt-variance")
     variance.add_argument("--score", default="gold_log_odds", help="gold_log_odds or accuracy (default: %(default)s)")
     variance.add_argument("--model", default=None, help="which of the run's models (default: the only one)")
-    variance.add_argument("--draws", type=int, default=1000, help="draws a chain (default: %(default)s)")
+    variance.add_argument("--draws", type=int, default=2000, help="draws a chain (default: %(default)s)")
     variance.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
     variance.add_argument("--anyway", action="store_true", help="print shares of a fit that did not converge as well")
     _add_json(variance)

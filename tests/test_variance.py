@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from chance import plausible
+from chance import SIGMAS, plausible
 from scipy import stats
 
 from icl.concept.diagnose import diagnose
@@ -37,7 +37,7 @@ def outcomes(*, queries=12, sets=5, orders=2, formats=4, labels=2, sd=TRUE_SD, r
 
 @pytest.fixture(scope="module")
 def tree() -> xr.DataTree:
-    return fit_variance(outcomes(rng=np.random.default_rng(2)), seed=1, draws=400, tune=400)
+    return fit_variance(outcomes(rng=np.random.default_rng(2)), seed=1, draws=1000)
 
 
 # ---------------------------------------------------------------- what varied
@@ -153,12 +153,17 @@ def test_the_density_is_that_of_the_dense_normal(rng):
 
 def test_known_components_are_recovered(tree):
     shares = variance_shares(tree).set_index("factor")
+    draws = np.log(tree["posterior"]["sd"])
     for name, true in TRUE_SD.items():
-        assert shares.loc[name, "sd_lower"] <= true <= shares.loc[name, "sd_upper"], name
-    assert shares.loc["combination", "sd"] < 0.2
-    assert shares.loc["residual", "sd"] == pytest.approx(1.0, rel=0.1)
+        found = draws.sel(factor=name)
+        assert abs(float(found.mean()) - np.log(true)) < SIGMAS * float(found.std()), name
+    assert shares.loc["combination", "sd"] < 0.3  # over data sets its variance scatters by 0.013
+    assert shares.loc["residual", "sd"] == pytest.approx(1.0, rel=0.11)  # and this by 2.4 %
     assert shares.loc["format", "note"] == "only 4 levels, so it leans on the prior"
-    assert diagnose(tree).converged
+    judged = diagnose(tree)
+    assert judged.max_rhat < 1.02  # 1.003 in the middle of 20 seeds, 1.006 at most
+    assert judged.min_ess_bulk > 400
+    assert judged.divergence_share <= 0.001
 
 
 def test_shares_add_up_and_the_prompt_is_the_sum_of_its_parts(tree):
@@ -172,7 +177,7 @@ def test_shares_add_up_and_the_prompt_is_the_sum_of_its_parts(tree):
     row = shares.set_index("factor").loc["prompt"]
     assert row["share"] == pytest.approx(float(prompt.median()), rel=1e-12)
     whole = shares.set_index("factor").loc[["query", "prompt", "residual"], "share"].sum()
-    assert whole == pytest.approx(1.0, abs=0.05)  # medians
+    assert whole == pytest.approx(1.0, abs=0.1)  # medians
 
 
 @pytest.mark.slow
@@ -191,7 +196,8 @@ def test_right_and_wrong_answers_can_be_split_too(rng):
     sd = TRUE_SD | {"query": 1.5, "residual": 0.0}
     fitted = fit_variance(outcomes(queries=24, orders=1, labels=1, sets=8, sd=sd, rng=rng), score="accuracy", seed=1)
     shares = variance_shares(fitted).set_index("factor")
-    assert shares.loc["query", "sd_lower"] <= 1.5 <= shares.loc["query", "sd_upper"]
+    query = np.log(fitted["posterior"]["sd"].sel(factor="query"))
+    assert abs(float(query.mean()) - np.log(1.5)) < SIGMAS * float(query.std())
     assert shares.loc["residual", "sd"] == pytest.approx(np.pi / np.sqrt(3), rel=1e-12)
     assert diagnose(fitted).max_rhat < 1.03
 

@@ -39,6 +39,12 @@ FEW_LEVELS = 5
 MOST_LEVELS = 900
 """So many levels of all parts but the largest are sampled in a minute or two; time grows with their cube."""
 
+MANY_ANSWERS = 50
+"""From so many answers a level on, effects on right and wrong answers are sampled as they are, below in units of sd."""
+
+_TARGET_ACCEPT = 0.95
+"""Few levels leave narrow necks: at 0.9 one fit in ten to three sets and two formats diverges too often."""
+
 _LOWER, _UPPER = 0.05, 0.95  # ends of every 90 % interval
 
 
@@ -73,7 +79,7 @@ def fit_variance(
     *,
     score: str = "gold_log_odds",
     priors: VariancePriors = DEFAULT_VARIANCE_PRIORS,
-    draws: int = 1000,
+    draws: int = 2000,
     tune: int = 500,
     chains: int = 4,
     seed: int,
@@ -109,8 +115,7 @@ def fit_variance(
     """
     import nutpie
 
-    # Few answers a level leave narrow necks.
-    effort = Effort(draws=draws, tune=tune, chains=chains, target_accept=0.95 if score == "accuracy" else 0.9)
+    effort = Effort(draws=draws, tune=tune, chains=chains, target_accept=_TARGET_ACCEPT)
     design = design_of(outcomes, score)
     crossed = sum(design.num_levels.values()) - max(design.num_levels.values(), default=0)
     if crossed > MOST_LEVELS:
@@ -213,7 +218,7 @@ def _bernoulli_model(design: VarianceDesign, priors: VariancePriors) -> "pymc.Mo
         sd = pm.HalfNormal("sd", priors.part_of_accuracy, dims="factor")
         log_odds = pm.Normal("mean", 0, priors.setting_of_accuracy, dims="setting")[design.setting]
         for place, name in enumerate(factors):
-            if name == "query":  # many answers for each: centred samples better, elsewhere the unit scale does
+            if len(design.values) >= MANY_ANSWERS * design.num_levels[name]:
                 effect = pm.ZeroSumNormal(f"effect_of_{name}", sd[place], dims=f"level_of_{name}")
             else:
                 effect = sd[place] * pm.ZeroSumNormal(f"effect_of_{name}", 1.0, dims=f"level_of_{name}")
