@@ -139,6 +139,13 @@ def test_a_token_whose_text_hides_what_it_spells_leaves_no_bound(piece, label):
     assert math.isnan(bound(top, label, unvalued=[piece.encode()]))
 
 
+@pytest.mark.parametrize("piece", ["▁red", "Ġred"])
+def test_tokens_written_as_the_vocabulary_has_them_are_named(piece):
+    told = Told({b" a": -1.0, piece.encode(): -1.5}, below=-1.5)
+    reason = follow(lambda _: Continuation(told), "x", " red").reason
+    assert reason.startswith(f"the server tells '{piece}' where ' red' is asked: it writes tokens as its vocabulary")
+
+
 def test_tokens_told_without_their_space_leave_no_bound():
     assert math.isnan(bound({b"red": -1.0, b"green": -2.0}, " red"))
     assert bound({b"red": -1.0, b" green": -2.0}, " red") == -2.0  # this server does tell spaces

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from probes.report.fonts import borrow_signs
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -109,16 +111,21 @@ def error_bars(low: np.ndarray, middle: np.ndarray, high: np.ndarray) -> np.ndar
 
 
 def png(figure: "Figure", *, dpi: int = 150) -> bytes:
-    """Draw a figure as PNG; a sign that the font lacks is drawn as a box."""
+    """Draw a figure as PNG; a sign that no installed font has is drawn as a box, and warned of."""
     import warnings
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    stream = BytesIO()
     FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
-        figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
+        drawn = _saved(figure, dpi)  # tick labels are known only once they are drawn
+        return _saved(figure, dpi) if borrow_signs(figure) else drawn
+
+
+def _saved(figure: "Figure", dpi: int) -> bytes:
+    stream = BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
     return stream.getvalue()
 
 

@@ -178,6 +178,11 @@ def _hides(piece: bytes, rest: bytes) -> bool:
     shown, unreadable, _ = piece.partition(_UNREADABLE)
     if unreadable:
         return rest.startswith(shown) and not rest[len(shown) :].isascii()
+    return _is_raw(piece, rest)
+
+
+def _is_raw(piece: bytes, rest: bytes) -> bool:
+    """Say whether `piece` is written as the vocabulary has it, and would begin `rest` if it were written as text."""
     text = piece.decode(errors="replace")
     plain = text.translate(_SPACE_MARKS)
     return plain != text and rest.startswith(plain.encode())
@@ -193,6 +198,11 @@ def _why_untold(told: Told, piece: bytes, rest: bytes) -> str:
         return f"the server says that every token is impossible behind the prompt, {missing!r} among them"
     if not told.pieces:
         return "the server tells no likeliest tokens there, perhaps since the text ends"
+    if raw := [one for one in told.pieces if _is_raw(one, rest)]:
+        return (
+            f"the server tells {max(raw, key=len).decode()!r} where {missing!r} is asked: it writes tokens as its "
+            "vocabulary does, not as text, so none is known for certain"
+        )
     return f"no beginning of {missing!r} is among the {len(told.top)} likeliest tokens that the server tells"
 
 
