@@ -11,7 +11,7 @@ from icl.errors import UserError
 from icl.metrics.effects import bayes_gap, format_effects, label_effects, label_slope, shots_effects
 from icl.metrics.levels import expected_calibration_error, levels, macro_f1
 from icl.metrics.measure import measure
-from icl.metrics.outcomes import prompt_outcomes
+from icl.metrics.outcomes import RANGES, prompt_outcomes
 from icl.metrics.spread import posterior_spread
 from icl.metrics.table import metrics_table
 from icl.metrics.uncertainty import (
@@ -334,6 +334,18 @@ def test_levels_cover_every_condition(rng):
     outcomes = prompt_outcomes(score_table(rng))
     accuracy = [r for r in levels(outcomes) if r["metric"] == "accuracy"]
     assert {(r["label_mode"], r["num_shots"]) for r in accuracy} == {("zero_shot", 0), ("gold", 4), ("random", 4)}
+
+
+def test_intervals_of_levels_stay_among_the_values_that_a_score_takes(rng):
+    few = prompt_outcomes(score_table(rng, queries=2, sets=2))
+    spread = few.assign(gold_probability=[0.02, 0.98] * (len(few) // 2))
+    spread = spread.assign(log_score=np.log(spread["gold_probability"]), brier=2 * (1 - spread["gold_probability"]) ** 2)
+    found = pd.DataFrame(levels(spread)).dropna(subset="low")
+    assert set(RANGES) <= set(found["metric"])
+    for score, (least, most) in RANGES.items():
+        mine = found[found["metric"] == score]
+        assert ((mine["low"] >= least) & (mine["high"] <= most)).all(), score
+        assert (mine["low"] < mine["high"]).all(), score
 
 
 @pytest.mark.parametrize(

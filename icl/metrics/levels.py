@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.metrics.outcomes import CONDITION, SCORES
+from icl.metrics.outcomes import CONDITION, RANGES, SCORES
 from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 
@@ -30,25 +30,26 @@ def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f
             if score not in scores:
                 continue
             average = clustered_share if score == "accuracy" else clustered_mean
-            estimate = average(rows[score].to_numpy(), sets, queries)
+            estimate = _within(*RANGES[score], average(rows[score].to_numpy(), sets, queries))
             step = resolution(rows) if score == "accuracy" else 0.0
             found.append(metric_row(rows, score, estimate, unit=unit, resolution=step, score=score, **mode))
         sizes: dict[str, Any] = {"unit": "share", "resolution": resolution(rows)}
         if "macro_f1" in scores:
             labels = tuple(np.split(pd.factorize(pd.concat([rows["gold"], rows["prediction"]]))[0], 2))
-            estimate = _within_0_and_1(jackknife(macro_f1, labels, sets, queries))
+            estimate = _within(0.0, 1.0, jackknife(macro_f1, labels, sets, queries))
             found.append(metric_row(rows, "macro_f1", estimate, **sizes, **mode))
             found += _soft_f1(rows, **mode)
         if "calibration_error" in scores:
             sure = (rows["confidence"].to_numpy(), rows["accuracy"].to_numpy())
-            estimate = _within_0_and_1(jackknife(expected_calibration_error, sure, sets, queries))
+            estimate = _within(0.0, 1.0, jackknife(expected_calibration_error, sure, sets, queries))
             steps: dict[str, Any] = {"unit": "probability", "resolution": resolution(rows)}
             found.append(metric_row(rows, "calibration_error", estimate, **steps, **mode))
     return found
 
 
-def _within_0_and_1(estimate: Estimate) -> Estimate:
-    low, high = (float(end) for end in np.clip([estimate.low, estimate.high], 0, 1))  # NaN stays NaN
+def _within(least: float, most: float, estimate: Estimate) -> Estimate:
+    """Cut an interval to the values that there are, which takes away no truth."""
+    low, high = (float(end) for end in np.clip([estimate.low, estimate.high], least, most))  # NaN stays NaN
     return replace(estimate, low=low, high=high)
 
 
@@ -80,7 +81,7 @@ def _soft_f1(rows: pd.DataFrame, **mode) -> list[dict]:
     labels = np.array(sorted(rows["candidates"].iloc[0]))
     is_gold = (rows["gold"].to_numpy()[:, None] == labels).astype(float)
     estimate = jackknife(macro_f1_soft, (is_gold, probability), *clusters(rows))
-    return [metric_row(rows, "macro_f1_soft", _within_0_and_1(estimate), unit="share", **mode)]
+    return [metric_row(rows, "macro_f1_soft", _within(0.0, 1.0, estimate), unit="share", **mode)]
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, num_bins: int = 10) -> float:

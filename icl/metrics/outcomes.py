@@ -16,6 +16,7 @@ PROMPT_KEYS = list(_KEYS)
 __all__ = [
     "CONDITION",
     "PROMPT_KEYS",
+    "RANGES",
     "SCORES",
     "known_answers",
     "lacking_conditions",
@@ -33,6 +34,14 @@ SCORES: dict[str, str] = {
     "brier": "squared probability",
 }
 """Per-prompt scores → unit. `gold_probability` is the continuous twin of accuracy; for `brier` lower is better."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "accuracy": (0.0, 1.0),
+    "gold_probability": (0.0, 1.0),
+    "log_score": (-np.inf, 0.0),
+    "brier": (0.0, 2.0),
+}
+"""Per-prompt scores → least and greatest value."""
 
 
 def prompt_outcomes(scores: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:
