@@ -338,8 +338,8 @@ def test_levels_cover_every_condition(rng):
 
 def test_intervals_of_levels_stay_among_the_values_that_a_score_takes(rng):
     few = prompt_outcomes(score_table(rng, queries=2, sets=2))
-    spread = few.assign(gold_probability=[0.02, 0.98] * (len(few) // 2))
-    spread = spread.assign(log_score=np.log(spread["gold_probability"]), brier=2 * (1 - spread["gold_probability"]) ** 2)
+    share = np.array([0.02, 0.98] * (len(few) // 2))
+    spread = few.assign(gold_probability=share, log_score=np.log(share), brier=2 * (1 - share) ** 2)
     found = pd.DataFrame(levels(spread)).dropna(subset="low")
     assert set(RANGES) <= set(found["metric"])
     for score, (least, most) in RANGES.items():
