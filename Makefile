@@ -44,7 +44,7 @@ format: $(READY)  ## put the code into shape
 	$(BIN)/ruff format .
 
 notebooks: $(READY) $(SMOLLM2)  ## run the notebooks anew and store their outputs
-	$(BIN)/python tests/run_notebooks.py --write
+	$(BIN)/python tests/helpers/run_notebooks.py --write
 
 constraints: $(READY)  ## write down the versions that are installed now
 	.tools/uv pip freeze --python $(BIN)/python --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' > constraints.txt

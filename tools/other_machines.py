@@ -16,12 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 SENSITIVE = (
-    "test_ginc.py",
-    "test_ginc_prompts.py",
-    "test_answers.py",
-    "test_normalise.py",
-    "test_trie.py",
-    "test_scorers.py",
+    "icl/ginc/test_ginc.py",
+    "icl/ginc/test_ginc_prompts.py",
+    "icl/test_answers.py",
+    "icl/metrics/test_normalise.py",
+    "probes/scorers/test_trie.py",
+    "probes/scorers/test_scorers.py",
 )
 """Tests of what hangs on the last bits: families, gold labels, log-probabilities, shared passes."""
 

@@ -17,7 +17,7 @@ from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 from probes.scorers.huggingface_source import find_model
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import threading
 import nutpie
 import pymc
 import pytest
-from test_runs import SMALL, Recorder, plan_with
+from small_runs import SMALL, Recorder, plan_with
 
 from icl.concept.sampler import Effort, sample
 from icl.errors import UserError

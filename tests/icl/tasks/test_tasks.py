@@ -127,7 +127,7 @@ def test_builtin_pools_do_not_depend_on_hash_seed():
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True,
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[3],
         ).stdout
         for seed in ("1", "2")
     }  # fmt: skip
@@ -498,6 +498,6 @@ def test_the_room_loads_without_heavy_packages():
         "print(sorted({'torch', 'transformers', 'datasets', 'pymc', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
     )
     assert done.stdout.strip() == "[]"

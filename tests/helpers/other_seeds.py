@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["fixed_rng", "move_seeds"]
 
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parents[1])
 _STEP = 7919
 
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from test_completions import expected, prompts_of
+from toy_prompts import expected, prompts_of
 from toy_server import likelier_colour, serving
 
 from icl.answers import answer_table, left_out

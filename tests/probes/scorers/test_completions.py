@@ -10,27 +10,19 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from toy_prompts import expected, prompts_of
 from toy_server import cut, fails, hangs_up, logprobs_behind, never_answers, serving
 
 from icl.errors import UserError
-from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.render import Candidate, Part
-from icl.prompts.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from probes.scorers.completions import CompletionsScorer
 from probes.scorers.completions_labels import Continuation, follow, label_positions
 from probes.scorers.completions_logprobs import Position, Told, read_positions, spell
-
-
-def prompts_of(task, *, format: str = "arrow", shots=(0, 3), queries: int = 4):
-    conditions = {Condition.of("gold", format, n): ("p",) for n in shots}
-    selection = Selection(num_queries=queries, num_demonstration_sets=1, seeds=Seeds.same(0))
-    return build_prompts(task, conditions, selection)
 
 
 @pytest.fixture
@@ -42,19 +34,6 @@ def prompts(colours):
 def impatient(monkeypatch):
     monkeypatch.setattr("probes.scorers.completions_http._FIRST_PAUSE", 0.001)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-
-
-def expected(prompts) -> np.ndarray:
-    """Sum the toy's nats over the tokens behind the prompt."""
-    table = []
-    for prompt in prompts:
-        for candidate in prompt.candidates:
-            given = prompt.text + candidate.given
-            tokens = cut(given + candidate.text)
-            ends = np.cumsum([len(token) for token in tokens])
-            values = [0.0] + [logprobs_behind(one)[other] for one, other in pairwise(tokens)]
-            table.append(sum(value for end, value in zip(ends, values) if end > len(given)))
-    return np.array(table).reshape(len(prompts), -1)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +364,11 @@ def test_llama_cpp_agrees_with_transformers(tmp_path, monkeypatch):
     if "LLAMA_CPP" not in os.environ:
         pytest.skip("LLAMA_CPP does not name a folder that holds xllamacpp")
     monkeypatch.setenv("PYTHONPATH", os.environ["LLAMA_CPP"])
-    command = (sys.executable, str(Path(__file__).parent / "llama_server.py"), os.environ["SMOLLM2_GGUF"])
+    command = (
+        sys.executable,
+        str(Path(__file__).parents[2] / "helpers" / "llama_server.py"),
+        os.environ["SMOLLM2_GGUF"],
+    )
     with running(tmp_path / "log", *command, "--port", free_port()) as url:
         compare_with_transformers(url)
 

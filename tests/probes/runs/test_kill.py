@@ -13,7 +13,7 @@ import pytest
 
 from probes.runs.folder import RunFolder
 
-DRIVER = Path(__file__).with_name("killed_run.py")
+DRIVER = Path(__file__).parents[2] / "helpers" / "killed_run.py"
 
 
 def start(model: Path, out: Path, asked: Path) -> subprocess.Popen:

@@ -28,7 +28,7 @@ def test_every_command_has_help(capsys):
 def test_help_and_readme_say_what_the_exit_status_means(capsys):
     with pytest.raises(SystemExit):
         run("--help")
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
     for said in (capsys.readouterr().out, readme):
         statuses = re.search(r"[Ee]xit status: (.*?)interrupted", " ".join(said.split()))[1]
         assert re.findall(r"(?:^|; )(\d+) ", statuses) == ["0", "1", "2", "3", "130"]
