@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 from coverage_world import KINDS, LABELS, Kind, World, simulate
 
-from icl.metrics.effects import EFFECTS, SCORE_EFFECTS
-from icl.metrics.measure import measure
+from icl.metrics.effects import EFFECTS
+from icl.metrics.measure import measure_scores
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.metrics.orders import entropy
 from icl.metrics.outcomes import prompt_outcomes
@@ -123,11 +123,11 @@ def measured(scores: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:
     """The metrics table by `KEY`, of all metrics or of those wanted."""
     if wanted:
         outcomes = prompt_outcomes(normalise(scores, DEFAULT_NORMALISATION))
-        rows = [row for name in producers(tuple(wanted)) for row in rows_of(name, scores, outcomes)]
+        rows = [row for name in producers(tuple(wanted)) for row in EFFECTS[name](outcomes)]
         rows = [row | {"normalisation": DEFAULT_NORMALISATION} for row in rows if row["metric"] in wanted]
         metrics = metrics_table(rows).set_index(KEY)
     else:
-        metrics = measure(scores).set_index(KEY)
+        metrics = measure_scores(scores).set_index(KEY)
     if not metrics.index.is_unique:
         raise SystemExit(f"{metrics.index[metrics.index.duplicated()][0]} stands there twice; extend KEY.")
     return metrics
@@ -138,7 +138,7 @@ def producers(wanted: tuple[str, ...]) -> list[str]:
     """Names of the effects whose rows are wanted, found on a small sample."""
     scores = simulate(World(), num_sets=3, num_queries=8, rng=np.random.default_rng(0))
     outcomes = prompt_outcomes(normalise(scores, DEFAULT_NORMALISATION))
-    made = {name: {row["metric"] for row in rows_of(name, scores, outcomes)} for name in EFFECTS | SCORE_EFFECTS}
+    made = {name: {row["metric"] for row in effect(outcomes)} for name, effect in EFFECTS.items()}
     if unknown := set(wanted) - set().union(*made.values()):
         raise SystemExit(f"no effect makes {', '.join(sorted(unknown))}; --metrics takes names of the first column.")
     return [name for name, metrics in made.items() if metrics & set(wanted)]
@@ -149,11 +149,6 @@ def kinds_for(wanted: list[str]) -> tuple[Kind, ...]:
     if not wanted or not GOLD_EFFECTS.issuperset(producers(tuple(wanted))):
         return KINDS
     return tuple(kind for kind in KINDS if kind.label_mode == "gold")
-
-
-def rows_of(effect: str, scores: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]:
-    """Rows that one effect makes."""
-    return EFFECTS[effect](outcomes) if effect in EFFECTS else SCORE_EFFECTS[effect](scores)
 
 
 def print_report(found: dict[tuple, Tally], truth: pd.Series, doubt: pd.Series) -> None:

@@ -32,7 +32,9 @@ __all__ = [
     "CHANNEL",
     "GOLD_UNTOLD",
     "MOST_UNTOLD",
+    "OF_CANDIDATES",
     "answer_table",
+    "asked_models",
     "left_out",
     "naming_left_out",
     "nothing_known",
@@ -60,12 +62,22 @@ ANSWER_COLUMNS: dict[str, str] = {
     "brier": "squared distance of the probabilities from the gold label",
     "distribution": "probabilities of the candidates, an array, in alphabetical order of their names",
     "candidates": "their names, a tuple, in that order",
+    "logprobs": "what is compared between the candidates, nats, an array in the same order; NaN where it was not told",
+    "gold_place": "place of the gold label among the candidates as they are listed, from 0",
     "mapped": "what the demonstrations' mapping calls the gold label; missing where they follow none",
     "mapped_probability": "its probability",
+    "times_shown": "demonstrations that show each candidate, an array in the same order; missing where not known",
+    "last_shown": "candidate that the last demonstration shows; missing where it shows none",
+    "prediction_split": "prediction had prompt and candidate been cut into tokens separately; missing where not known",
+    "num_boundaries": "scored candidates of which it is known whether they begin at a token boundary",
+    "num_unclean": "those of them that do not",
     "reason": "why the prediction is not known; empty where it is",
     "reason_of_probability": "why the probabilities are not known; empty where they are",
 }
 """Columns beside `PROMPT_KEYS`."""
+
+OF_CANDIDATES = ("distribution", "candidates", "logprobs", "times_shown")
+"""Columns that hold a value for each candidate, and with that most of the memory."""
 
 GOLD_UNTOLD = "the gold label's own log-probability was not told"
 """Why a log score is missing where the probabilities are known."""
@@ -119,8 +131,6 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
     gold = starts + _first_true(is_gold, starts)
     mapped = starts + np.minimum(_first_true(is_mapped, starts), sizes - 1)
     alphabetical = np.lexsort((pd.factorize(candidate, sort=True)[0], number))
-    distribution = np.empty(len(starts), dtype=object)
-    distribution[:] = np.split(probability[alphabetical], starts[1:])
 
     table = scores.iloc[starts][[*PROMPT_KEYS, "prompt_id", "probe", "num_wrong_shown"]].reset_index(drop=True)
     channel = table["method"] == "channel"
@@ -130,7 +140,7 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
     why = _reasons(scores, told, possible, starts)
     return table.assign(
         gold=candidate[gold],
-        prediction=np.where(known, candidate[best].astype(object), None),
+        prediction=_or_none(known, candidate[best]),
         accuracy=np.where(known, is_gold[best].astype(float), np.nan),
         confidence=probability[best],
         num_candidates=sizes,
@@ -138,10 +148,14 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
         gold_probability=probability[gold],
         log_score=np.where(told[gold], log_score, np.nan),
         brier=np.add.reduceat((probability - is_gold) ** 2, starts),
-        distribution=distribution,
+        distribution=_arrays(probability[alphabetical], starts),
         candidates=_tuples(candidate[alphabetical], starts),
-        mapped=np.where(has_mapping, candidate[mapped].astype(object), None),
+        logprobs=_arrays(np.where(told, logprob, np.nan)[alphabetical], starts),
+        gold_place=gold - starts,
+        mapped=_or_none(has_mapping, candidate[mapped]),
         mapped_probability=np.where(has_mapping, probability[mapped], np.nan),
+        **_shown(scores, alphabetical, starts),
+        **_boundaries(scores, told, starts),
         reason=np.where(known, "", why),
         reason_of_probability=np.where(sure, "", why),
     )
@@ -163,6 +177,11 @@ def predicted(logprobs: Float[ndarray, " num_candidates"], below: Float[ndarray,
     best = int(np.nanargmax(logprobs))
     bounds = below[np.isnan(logprobs)]
     return best if (bounds < logprobs[best]).all() else None  # never for NaN
+
+
+def asked_models(answers: pd.DataFrame) -> pd.Series:
+    """Name of the scorer behind each answer, the same whether it was asked directly or by the channel method."""
+    return answers["model"].where(answers["method"] != "channel", answers["model"].str.removesuffix(CHANNEL))
 
 
 def left_out(answers: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:
@@ -238,6 +257,52 @@ def _reasons(
         found[lacking] = scores["reason"].to_numpy()[first[lacking]]
         found[lacking & (found == "")] = _NO_REASON
     found[~possible & np.logical_and.reduceat(told, starts)] = _IMPOSSIBLE
+    return found
+
+
+def _shown(
+    scores: pd.DataFrame, alphabetical: Integer[ndarray, " num_rows"], starts: Integer[ndarray, " num_prompts"]
+) -> dict[str, ndarray]:
+    """How often the demonstrations show each candidate, and which of them last."""
+    times = scores["times_shown"].to_numpy(dtype=float, na_value=np.nan)
+    is_last = scores["is_last_shown"].fillna(False).to_numpy(dtype=bool)
+    last = np.minimum(starts + _first_true(is_last, starts), len(scores) - 1)
+    known = ~np.isnan(np.add.reduceat(times, starts))
+    return {
+        "times_shown": _or_none(known, _arrays(times[alphabetical], starts)),
+        "last_shown": _or_none(np.logical_or.reduceat(is_last, starts), scores["candidate"].to_numpy()[last]),
+    }
+
+
+def _boundaries(
+    scores: pd.DataFrame, told: Bool[ndarray, " num_rows"], starts: Integer[ndarray, " num_prompts"]
+) -> dict[str, ndarray]:
+    """What would be predicted from tokens cut separately, where all candidates tell, and how many are cut otherwise."""
+    split = np.where(told, scores["logprob_split"].to_numpy(dtype=float), np.nan)
+    top = np.maximum.reduceat(split, starts)  # NaN where one is
+    sizes = np.diff(np.r_[starts, len(split)])
+    best = starts + np.minimum(_first_true(split == np.repeat(top, sizes), starts), sizes - 1)
+    known = scores["boundary_clean"].notna().to_numpy() & told
+    unclean = known & ~scores["boundary_clean"].fillna(True).to_numpy(dtype=bool)
+    return {
+        "prediction_split": _or_none(np.isfinite(top), scores["candidate"].to_numpy()[best]),
+        "num_boundaries": np.add.reduceat(known.astype(int), starts),
+        "num_unclean": np.add.reduceat(unclean.astype(int), starts),
+    }
+
+
+def _or_none(known: Bool[ndarray, " num_prompts"], values: ndarray) -> ndarray:
+    """The values, None where they are not known."""
+    found = values.astype(object)
+    found[~known] = None
+    return found
+
+
+def _arrays(values: Float[ndarray, " num_rows"], starts: Integer[ndarray, " num_prompts"]) -> ndarray:
+    """Values of each prompt's candidates, as one array a prompt."""
+    found = np.empty(len(starts), dtype=object)
+    for place, part in enumerate(np.split(values, starts[1:])):
+        found[place] = part
     return found
 
 

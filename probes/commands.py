@@ -72,7 +72,7 @@ def run(options: Namespace) -> None:
 
 def measure(options: Namespace) -> None:
     """Measure a run's scores anew where a normalisation is named, else show its metrics; no model is asked."""
-    from icl.metrics.measure import measure as measure_scores
+    from icl.metrics.measure import measure_scores
 
     folder = open_run(options.run)
     folder.check_finished()

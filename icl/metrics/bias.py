@@ -8,12 +8,10 @@ import pandas as pd
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
-from icl.answers import answer_table
 from icl.metrics.crossed import cells_of, residual_variance
 from icl.metrics.labels import NOISE_MODES
 from icl.metrics.table import metric_row, settings
 from icl.metrics.uncertainty import Estimate, t_interval
-from icl.scores import PROMPT_KEYS
 
 __all__ = ["bias_effects"]
 
@@ -35,12 +33,6 @@ _TOLD_BY_ONE = "one demonstration set or query alone tells this slope, so no int
 _TOLD = 1e-8
 """A share below this is nought but rounding."""
 
-_READ = (
-    *("query_id", "demonstration_set_id", "order", "option_order", "label_draw", "balance"),
-    *("candidate", "is_gold", "is_last_shown", "times_shown", "logprob"),
-)
-"""Columns that slopes are told by, beside `_KEYS`."""
-
 _KEYS = ("model", "task", "label_mode", "input_mode", "format", "num_shots", "example_length")
 
 
@@ -55,7 +47,7 @@ class _Choices:
     queries: ndarray
 
 
-def bias_effects(scores: pd.DataFrame) -> list[dict]:
+def bias_effects(outcomes: pd.DataFrame) -> list[dict]:
     """Slopes of the answer on what was shown last, and on how often each label was shown.
 
     `recency_bias` and `majority_bias` are slopes of a multinomial logit of the prediction: nats of log-odds for being
@@ -66,27 +58,16 @@ def bias_effects(scores: pd.DataFrame) -> list[dict]:
 
     Parameters
     ----------
-    scores
-        A score table.
+    outcomes
+        Prompt outcomes, see `icl.metrics.outcomes`.
     """
     found: list[dict] = []
-    noisy = scores["label_mode"].isin(NOISE_MODES) | scores["label_mode"].str.startswith("fraction_correct")
-    known = scores[noisy & scores["times_shown"].notna() & (scores["num_shots"] > 0)]
-    if known.empty:
-        return found
-    answers = answer_table(known)
-    number = known.groupby(list(PROMPT_KEYS), dropna=False, sort=False).ngroup().to_numpy()
-    known = known[[*_KEYS, *_READ]].assign(
-        model=answers["model"].to_numpy()[number],
-        candidate=pd.factorize(known["candidate"], sort=True)[0],
-        is_chosen=known["candidate"].to_numpy() == answers["prediction"].to_numpy()[number],
-    )
-    known = known[answers["accuracy"].notna().to_numpy()[number]]
+    noisy = outcomes["label_mode"].isin(NOISE_MODES) | outcomes["label_mode"].str.startswith("fraction_correct")
+    known = outcomes[noisy & outcomes["times_shown"].notna() & (outcomes["num_shots"] > 0)]
     for rows in settings(known, *_KEYS):
         choices = _choices(rows)
         if choices is None:
             continue
-        prompts = rows[rows["is_gold"]]
         names: dict[str, Any] = {"label_mode": rows["label_mode"].iloc[0], "balance": "", "unit": "nats"}
         choice_slopes, smooth_slopes = _logit_slopes(choices), _linear_slopes(choices)
         for place, metric in enumerate(_COVARIATES):
@@ -94,34 +75,32 @@ def bias_effects(scores: pd.DataFrame) -> list[dict]:
                 continue
             about = "for the label shown last" if place == 0 else "for each more demonstration that shows the label"
             step: dict[str, Any] = {"resolution": 1 / len(choices.chosen)}
-            found.append(metric_row(prompts, metric, choice_slopes[place], contrast=about, **step, **names))
-            found.append(metric_row(prompts, f"{metric}_logprob", smooth_slopes[place], contrast=about, **names))
+            found.append(metric_row(rows, metric, choice_slopes[place], contrast=about, **step, **names))
+            found.append(metric_row(rows, f"{metric}_logprob", smooth_slopes[place], contrast=about, **names))
     return found
 
 
 def _choices(rows: pd.DataFrame) -> _Choices | None:
     """Lay prompts out as arrays; None where they differ in their candidates or are too few to fit anything."""
-    keys = ["query_id", "demonstration_set_id", "order", "option_order", "label_draw", "balance"]
-    number = rows.groupby(keys, sort=False).ngroup().to_numpy()
-    _, sizes = np.unique(number, return_counts=True)
-    if len(set(sizes.tolist())) != 1 or len(sizes) < 10:
+    if rows["num_candidates"].nunique() != 1 or len(rows) < 10:
         return None
-    ordered = rows.iloc[np.lexsort((rows["candidate"].to_numpy(), number))]
-    shape = (len(sizes), int(sizes[0]))
-    columns = ["is_last_shown", "times_shown", "is_gold"]
-    values = [ordered[name].to_numpy(dtype=float).reshape(shape) for name in columns]
-    if shape[1] <= _MOST_CONSTANTS and ordered["candidate"].nunique() == shape[1]:
-        values += [np.broadcast_to(np.arange(shape[1]) == label, shape).astype(float) for label in range(1, shape[1])]
+    candidates = np.array(rows["candidates"].to_list(), dtype=object)
+    names, size = rows[["last_shown", "gold", "prediction"]].to_numpy(dtype=object), candidates.shape[1]
+    is_last, is_gold, is_chosen = ((candidates == names[:, [place]]).astype(float) for place in range(3))
+    values = [is_last, np.stack(rows["times_shown"].to_list()), is_gold]
+    if size <= _MOST_CONSTANTS and len(np.unique(candidates)) == size:
+        values += [
+            np.broadcast_to(np.arange(size) == label, candidates.shape).astype(float) for label in range(1, size)
+        ]
     covariates = np.stack(values, axis=-1)
-    logprob = ordered["logprob"].to_numpy(dtype=float).reshape(shape)
+    logprob = np.stack(rows["logprobs"].to_list())
     known = np.isfinite(logprob).all()
-    first = ordered.iloc[:: shape[1]]
     return _Choices(
         covariates=covariates - covariates.mean(axis=1, keepdims=True),
-        chosen=ordered["is_chosen"].to_numpy().reshape(shape).argmax(axis=1),
+        chosen=is_chosen.argmax(axis=1),
         logprob=logprob - logprob.mean(axis=1, keepdims=True) if known else None,
-        sets=first["demonstration_set_id"].to_numpy(),
-        queries=first["query_id"].to_numpy(),
+        sets=rows["demonstration_set_id"].to_numpy(),
+        queries=rows["query_id"].to_numpy(),
     )
 
 

@@ -1,15 +1,19 @@
-"""What token boundaries do to a run: rows whose label is cut otherwise when joined to its prompt."""
+"""What token boundaries do to a run: labels that are cut otherwise when joined to their prompt."""
 
-import numpy as np
 import pandas as pd
 
-from icl.answers import answer_table
+from icl.answers import asked_models
 
 __all__ = ["boundary_audit"]
 
 
-def boundary_audit(scores: pd.DataFrame) -> pd.DataFrame:
+def boundary_audit(answers: pd.DataFrame) -> pd.DataFrame:
     """Count for each model the candidates whose joint and separate tokenisation differ, and what that would change.
+
+    Parameters
+    ----------
+    answers
+        From `icl.answers.answer_table`, their log-probabilities not normalised.
 
     Returns
     -------
@@ -18,22 +22,18 @@ def boundary_audit(scores: pd.DataFrame) -> pd.DataFrame:
         (whose candidates all have both scores), predictions_changed (prompts whose prediction would be another, had
         prompt and label been cut separately). Models that have or tell no tokens are left out.
     """
-    known = scores[scores["boundary_clean"].notna() & (scores["status"] == "ok")]
     rows = []
-    for model, mine in known.groupby("model", sort=False):
-        whole = scores[scores["model"] == model]
-        told = whole["status"].where(whole["logprob_split"].notna(), "unscorable")
-        joint = answer_table(whole)
-        split = answer_table(whole.assign(logprob=whole["logprob_split"], status=told, logprob_below=np.nan))
-        known = joint["accuracy"].notna() & split["accuracy"].notna()
-        joint, split = joint[known], split[known]
+    for model, mine in answers.groupby(asked_models(answers), sort=False):
+        if not mine["num_boundaries"].any():
+            continue
+        both = mine[mine["prediction"].notna() & mine["prediction_split"].notna()]
         rows.append(
             {
                 "model": model,
-                "candidates": len(mine),
-                "unclean": int((~mine["boundary_clean"].astype(bool)).sum()),
-                "prompts": len(joint),
-                "predictions_changed": int(np.sum(joint["prediction"].to_numpy() != split["prediction"].to_numpy())),
+                "candidates": int(mine["num_boundaries"].sum()),
+                "unclean": int(mine["num_unclean"].sum()),
+                "prompts": len(both),
+                "predictions_changed": int((both["prediction"] != both["prediction_split"]).sum()),
             }
         )
     return pd.DataFrame(rows, columns=["model", "candidates", "unclean", "prompts", "predictions_changed"])

@@ -1,14 +1,14 @@
 """What contextual calibration changes: the same prompts before and after (Zhao §4)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from icl.answers import answer_table
 from icl.metrics.labels import differences
 from icl.metrics.levels import expected_calibration_error
-from icl.metrics.normalise import normalise, possible_normalisations
+from icl.metrics.normalise import DEFAULT_NORMALISATION
 from icl.metrics.outcomes import lacking_conditions
 from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
 from icl.metrics.uncertainty import jackknife
@@ -18,16 +18,23 @@ __all__ = ["calibration_effects"]
 _KEYS = ("model", "task", "label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
 
 
-def calibration_effects(scores: pd.DataFrame) -> list[dict]:
+def calibration_effects(by_normalisation: Mapping[str, pd.DataFrame]) -> list[dict]:
     """Compare answers calibrated by content-free queries with those that are not, prompt by prompt.
 
     `calibration_gain` is each score after minus before; `calibration_error_change` is the change of the expected
     calibration error. None where the content-free queries were not asked.
+
+    Parameters
+    ----------
+    by_normalisation
+        The answers under each normalisation that every row allows.
     """
-    direct = scores[scores["method"] == "direct"]
-    if "calibrated" not in possible_normalisations(direct) or direct.empty:
+    if "calibrated" not in by_normalisation:
         return []
-    before, after = (answer_table(table) for table in (direct, normalise(direct, "calibrated")))
+    before, after = (by_normalisation[how] for how in (DEFAULT_NORMALISATION, "calibrated"))
+    before, after = (answers[answers["method"] == "direct"] for answers in (before, after))
+    if before.empty:
+        return []
     known = before["gold_probability"].notna() & after["gold_probability"].notna()
     known &= ~lacking_conditions(before, before["accuracy"].notna() & ~known)
     before, after = as_drawn(before[known]), as_drawn(after[known])

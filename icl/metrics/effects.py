@@ -3,7 +3,7 @@
 Each function returns rows of the metrics table; it returns none where the conditions that it compares were not run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ from icl.metrics.labels import demonstration_effects, label_effects, label_slope
 from icl.metrics.orders import order_effects
 from icl.metrics.shots import shots_effects
 
-__all__ = ["EFFECTS", "SCORE_EFFECTS", "TWINS"]
+__all__ = ["ACROSS_NORMALISATIONS", "EFFECTS", "TWINS"]
 
 EFFECTS: dict[str, Callable[[pd.DataFrame], list[dict]]] = {
     "label_effects": label_effects,
@@ -27,15 +27,15 @@ EFFECTS: dict[str, Callable[[pd.DataFrame], list[dict]]] = {
     "search_effects": search_effects,
     "order_effects": order_effects,
     "set_effects": set_effects,
+    "bias_effects": bias_effects,
+    "bayes_gap": bayes_gap,
 }
 """Name → function of prompt outcomes."""
 
-SCORE_EFFECTS: dict[str, Callable[[pd.DataFrame], list[dict]]] = {
-    "bias_effects": bias_effects,
+ACROSS_NORMALISATIONS: dict[str, Callable[[Mapping[str, pd.DataFrame]], list[dict]]] = {
     "calibration_effects": calibration_effects,
-    "bayes_gap": bayes_gap,
 }
-"""Name → function of the score table, for what needs every candidate."""
+"""Name → function of the answers under every normalisation, for what compares normalisations."""
 
 TWINS: dict[str, str] = {
     "accuracy": "gold_probability",

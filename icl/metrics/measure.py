@@ -1,33 +1,45 @@
-"""All metrics that a score table feeds, in one table."""
+"""All metrics that the answers of a run feed, in one table."""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from icl.answers import CHANNEL, GOLD_UNTOLD, answer_table, nothing_known
+from icl.answers import CHANNEL, GOLD_UNTOLD, OF_CANDIDATES, answer_table, nothing_known
 from icl.errors import UserError
-from icl.metrics.effects import EFFECTS, SCORE_EFFECTS, TWINS
+from icl.metrics.effects import ACROSS_NORMALISATIONS, EFFECTS, TWINS
 from icl.metrics.levels import levels
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise, possible_normalisations
-from icl.metrics.outcomes import CONDITION, SCORES, known_answers, prompt_outcomes
+from icl.metrics.outcomes import CONDITION, SCORES, known_answers
 from icl.metrics.table import as_drawn, asked_once, metric_row, metrics_table, settings
 from icl.metrics.uncertainty import Estimate
 
-__all__ = ["measure"]
+__all__ = ["measure", "measure_scores"]
 
 _NEEDS = ("accuracy", "gold_probability", "log_score")
 
 _OF_PREDICTIONS = frozenset(TWINS) - {"calibration_error", "calibration_error_change"}
-"""Metrics without a score that read predictions alone."""
+_OF_PREDICTIONS |= {"recency_bias_logprob", "majority_bias_logprob", "bayes_kl"}
+"""Metrics without a score that rest on all prompts whose prediction is known; what else they need they ask for."""
 
 
-def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
-    """Compute levels and effects from a score table.
+def measure(
+    answers: Callable[[str], pd.DataFrame],
+    normalisation: str = DEFAULT_NORMALISATION,
+    *,
+    possible: Sequence[str] = (DEFAULT_NORMALISATION,),
+) -> pd.DataFrame:
+    """Compute levels and effects from the answers of a run.
 
     Parameters
     ----------
+    answers
+        (normalisation) → the answer table under it, see `icl.answers.answer_table`.
     normalisation
         One of `icl.metrics.normalise.NORMALISATIONS`; the column of that name says which. Accuracy is given under each
-        of them in any case (metric ``accuracy_by_normalisation``).
+        of those that are possible in any case (metric ``accuracy_by_normalisation``).
+    possible
+        Normalisations for which every prompt has what they need, see `icl.metrics.normalise.possible_normalisations`.
 
     Returns
     -------
@@ -39,24 +51,36 @@ def measure(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) ->
     UserError
         If no prompt has been scored, or the normalisation needs what was not asked.
     """
-    answers = answer_table(normalise(scores, normalisation))
-    if answers.empty:
+    asked = answers(normalisation)
+    if asked.empty:
         raise UserError("the score table holds no prompt that was scored; run the probe to its end first.")
-    if answers["accuracy"].isna().all():
-        raise UserError(nothing_known(answers))
-    rows = _rows(answers)
-    for effect in SCORE_EFFECTS.values():
-        rows += effect(scores)
+    if asked["accuracy"].isna().all():
+        raise UserError(nothing_known(asked))
+    under = {  # without the columns that take most memory
+        how: (asked if how == normalisation else answers(how)).drop(columns=list(OF_CANDIDATES)) for how in possible
+    }
+    rows = _rows(asked)
+    for effect in ACROSS_NORMALISATIONS.values():
+        rows += effect(under)
     rows = [row | {"normalisation": _of(row, normalisation)} for row in rows]
-    return metrics_table(rows + _by_normalisation(scores))
+    return metrics_table(rows + _by_normalisation(under))
 
 
-def _by_normalisation(scores: pd.DataFrame) -> list[dict]:
+def measure_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
+    """Compute levels and effects from a score table that is in memory; see `measure`."""
+
+    def answers(how: str) -> pd.DataFrame:
+        return answer_table(normalise(scores, how))
+
+    return measure(answers, normalisation, possible=possible_normalisations(scores))
+
+
+def _by_normalisation(under: Mapping[str, pd.DataFrame]) -> list[dict]:
     """Accuracy under each normalisation, in the conditions in which it knows as many answers as the sum does."""
     rows: list[dict] = []
     asked: dict[tuple, int] = {}
-    for how in possible_normalisations(scores):
-        for row in levels(prompt_outcomes(normalise(scores, how)), scores=("accuracy",)):
+    for how, answers in under.items():
+        for row in levels(known_answers(answers), scores=("accuracy",)):
             prompts = asked.setdefault(tuple(str(row[name]) for name in CONDITION), row["num_prompts"])
             if how == _of(row, how) and row["num_prompts"] >= prompts:
                 rows.append(row | {"metric": "accuracy_by_normalisation", "normalisation": how, "contrast": how})

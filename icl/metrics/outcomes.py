@@ -55,11 +55,10 @@ def known_answers(answers: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFr
     unsure = lacking_conditions(answers, answers["gold_probability"].isna())
     if unsure.any():
         numbers = ["confidence", "gold_probability", "brier", "mapped_probability", "log_score"]
-        nothing = answers["num_candidates"].map(lambda size: np.full(size, np.nan))
-        answers = answers.assign(
-            **{name: answers[name].mask(unsure) for name in numbers},
-            distribution=answers["distribution"].where(~unsure, nothing),
-        )
+        answers = answers.assign(**{name: answers[name].mask(unsure) for name in numbers})
+        if "distribution" in answers:  # left out where metrics read no candidates
+            nothing = answers["num_candidates"].map(lambda size: np.full(size, np.nan))
+            answers = answers.assign(distribution=answers["distribution"].where(~unsure, nothing))
     untold = lacking_conditions(answers, answers["log_score"].isna(), most=0.0)
     answers = answers.assign(log_score=answers["log_score"].mask(untold))
     return answers[answers[need].notna()].reset_index(drop=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from icl.answers import CHANNEL
+from icl.answers import CHANNEL, answer_table
 from icl.metrics.boundaries import boundary_audit
 from icl.metrics.labels import CONTRASTS
 from icl.metrics.normalise import NORMALISATIONS, normalisation_of
@@ -73,7 +73,7 @@ def _not_ok(scores: pd.DataFrame) -> list[str]:
 
 
 def _boundaries(scores: pd.DataFrame) -> list[str]:
-    audit = boundary_audit(scores)
+    audit = boundary_audit(answer_table(scores))
     said = [boundary_sentence(str(row["model"]), row) for row in audit.to_dict("records") if row["unclean"]]
     if not said and len(audit):
         said.append("Every candidate of a model that has tokens begins at a token boundary.")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from icl.answers import answer_table
 from icl.errors import UserError
 from icl.metrics.boundaries import boundary_audit
-from icl.metrics.measure import measure
+from icl.metrics.measure import measure_scores
 from icl.prompts.render import LABEL_PREFIX_ALONE, Prompt
 from icl.tasks.text import printable
 from probes.progress import detail, phase
@@ -88,9 +89,9 @@ def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: pd.DataFrame
             manifest["precision"][scorer.name] = deviation
     with phase("measuring"):
         scores = folder.scores()
-        manifest["boundaries"] = boundary_audit(scores).set_index("model").to_dict(orient="index")
+        manifest["boundaries"] = boundary_audit(answer_table(scores)).set_index("model").to_dict(orient="index")
         try:
-            metrics = measure(scores, folder.normalisation)  # another than the default was asked for
+            metrics = measure_scores(scores, folder.normalisation)  # another than the default was asked for
         except UserError as error:  # nothing to ask again: the same command would end here
             folder.write_manifest(manifest | {"unanswered": str(error)})
             raise

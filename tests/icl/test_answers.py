@@ -11,7 +11,7 @@ from icl.concept.counts import counts_from_scores
 from icl.concept.evidence.design import count_cells
 from icl.errors import UserError
 from icl.metrics.bias import bias_effects
-from icl.metrics.measure import measure
+from icl.metrics.measure import measure_scores
 from icl.metrics.normalise import normalise
 from icl.metrics.outcomes import prompt_outcomes
 from icl.scores import PROMPT_KEYS, SCORE_COLUMNS, validate_scores
@@ -106,7 +106,7 @@ def half_told(rng: np.random.Generator) -> pd.DataFrame:
 
 def test_metrics_and_fits_count_the_same_answers(rng):
     scores = half_told(rng)
-    metrics = measure(scores)
+    metrics = measure_scores(scores)
     accuracy = metrics[(metrics["metric"] == "accuracy") & (metrics["num_shots"] == 4)].iloc[0]
     counts = counts_from_scores(scores).set_index("num_shots").loc[4]
     cells = count_cells(scores).set_index("num_shots").loc[4]
@@ -121,7 +121,7 @@ def test_accuracy_is_that_of_a_server_that_tells_everything(rng):
     logprobs = np.log(rng.dirichlet([0.5, 0.5, 0.5], size=300))
     told = [[(x, NAN) for x in row] for row in logprobs.tolist()]
     half = [[(x, NAN) if x == max(row) else (NAN, max(row) - 1e-9) for x in row] for row in logprobs.tolist()]
-    whole, partly = (measure(table_of(prompts)) for prompts in (told, half))
+    whole, partly = (measure_scores(table_of(prompts)) for prompts in (told, half))
     for metric in ("accuracy", "macro_f1"):
         one, other = (table[table["metric"] == metric].iloc[0] for table in (whole, partly))
         assert one["estimate"] == other["estimate"]
@@ -159,7 +159,7 @@ def test_what_is_left_out_is_counted_in_every_condition(rng):
     assert left_out(answer_table(table_of([[(-1.0, NAN), (-2.0, NAN)]]))).empty
 
 
-@pytest.mark.parametrize("read", [measure, counts_from_scores, count_cells])
+@pytest.mark.parametrize("read", [measure_scores, counts_from_scores, count_cells])
 def test_where_nothing_has_an_answer_the_commonest_reason_is_given(read):
     with pytest.raises(
         UserError, match=r"none of the 2 prompts has an answer; the commonest reason, 2 times: not told"
@@ -173,7 +173,7 @@ def test_probabilities_are_of_all_prompts_of_a_condition_or_of_none(rng):
     sure = [[(x, NAN) if x > -1.5 else (NAN, -1.5) for x in row] for row in logprobs.tolist()]
     told = [[(x, NAN) for x in row] for row in logprobs.tolist()]
     table = pd.concat([table_of(sure), table_of(told, num_shots=8)], ignore_index=True)
-    metrics = measure(table)
+    metrics = measure_scores(table)
     levels = metrics[metrics["metric"].isin(["accuracy", "gold_probability", "log_score", "brier"])]
     known = levels.set_index(["num_shots", "metric"])["estimate"].notna()
     assert known.unstack("metric").loc[4].to_dict() == {
@@ -185,8 +185,8 @@ def test_probabilities_are_of_all_prompts_of_a_condition_or_of_none(rng):
     assert known.loc[8].all()
     assert set(prompt_outcomes(table).query("num_shots == 4")["gold_probability"].isna()) == {True}
     few = [*told[:299], [(-0.1, NAN), (NAN, -0.5), (NAN, -0.5)]]
-    estimate = measure(table_of(few)).set_index("metric")["estimate"]
-    whole = measure(table_of(told)).set_index("metric")["estimate"]
+    estimate = measure_scores(table_of(few)).set_index("metric")["estimate"]
+    whole = measure_scores(table_of(told)).set_index("metric")["estimate"]
     assert abs(estimate["gold_probability"] - whole["gold_probability"]) < MOST_UNTOLD
 
 
@@ -211,7 +211,7 @@ def test_labels_whose_companion_is_missing_or_impossible_are_not_compared(how):
         normalise(scores, how)
     none = table_of([[(NAN, NAN), (NAN, NAN)]])
     with pytest.raises(UserError, match="none of the 1 prompts has an answer; the commonest reason, 1 times: not told"):
-        measure(none, how)
+        measure_scores(none, how)
 
 
 def test_slopes_of_choices_are_of_all_predictions_that_bounds_settle(rng):
@@ -228,7 +228,8 @@ def test_slopes_of_choices_are_of_all_predictions_that_bounds_settle(rng):
     shown["times_shown"][1::2] = 4 - shown["times_shown"][::2]
     gold = rng.integers(0, 2, 60).tolist()
     whole, partly = (
-        pd.DataFrame(bias_effects(table_of(p, gold=gold, label_mode="random").assign(**shown))) for p in (told, half)
+        pd.DataFrame(bias_effects(prompt_outcomes(table_of(p, gold=gold, label_mode="random").assign(**shown))))
+        for p in (told, half)
     )
     assert partly["metric"].tolist() == whole["metric"].tolist()
     chosen = ~whole["metric"].str.endswith("_logprob")

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from icl.metrics.outcomes import PROMPT_KEYS
 from icl.metrics.spread import posterior_spread
 from icl.metrics.table import asked_once, clusters
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
@@ -16,7 +15,7 @@ from probes.report.verdict import interval_words, points
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "gold_places", "plot_places", "say"]
+__all__ = ["draw", "plot_places", "say"]
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
@@ -90,22 +89,9 @@ def plot_places(material: Material, *, title: str = "") -> "Figure":
     return finish(figure, title, handles=handles)
 
 
-def gold_places(scores: pd.DataFrame) -> pd.DataFrame:
-    """Number the place of the gold option among the candidates of each prompt, which stand as they were listed.
-
-    Returns
-    -------
-    DataFrame
-        The columns that name a prompt, and place, counted from 0.
-    """
-    direct = scores[scores["method"] == "direct"]
-    places = direct.groupby(PROMPT_KEYS, dropna=False, sort=False).cumcount()
-    return direct.assign(place=places).loc[direct["is_gold"], [*PROMPT_KEYS, "place"]]
-
-
 def _blocks(material: Material) -> list[pd.DataFrame]:
     """Outcomes with their place, a block a format and shot count whose options were rotated."""
-    if material.scores is None or material.outcomes is None or material.outcomes.empty:
+    if material.outcomes is None or material.outcomes.empty:
         return []
     outcomes = material.outcomes[material.outcomes["label_mode"].isin(["gold", "zero_shot"])]
     keys = ["format", "num_shots"]
@@ -113,7 +99,7 @@ def _blocks(material: Material) -> list[pd.DataFrame]:
     outcomes = outcomes[rotated & (outcomes["order"] == 0)]
     if outcomes.empty:
         return []
-    placed = outcomes.merge(gold_places(material.scores), on=PROMPT_KEYS)
+    placed = outcomes[outcomes["method"] == "direct"].rename(columns={"gold_place": "place"})
     return [asked_once(block) for _, block in placed.groupby(keys, sort=False) if block["place"].nunique() > 1]
 
 

@@ -10,13 +10,15 @@ from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from icl.answers import answer_table
 from icl.metrics.bias import bias_effects
 from icl.metrics.calibration import calibration_effects
 from icl.metrics.effects import TWINS
 from icl.metrics.formats import search_effects, set_effects
 from icl.metrics.labels import CONTRASTS, demonstration_effects, label_effects
 from icl.metrics.levels import macro_f1, macro_f1_soft
-from icl.metrics.measure import measure
+from icl.metrics.measure import measure_scores
+from icl.metrics.normalise import normalise
 from icl.metrics.orders import entropy, global_entropy, order_effects
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
@@ -180,15 +182,15 @@ def test_the_smooth_recency_slope_is_the_strength_that_was_put_in():
     rng = np.random.default_rng(3)
     scores = table(rng, [{"_last": 1.5, "label_mode": "random"}], sets=40, shown=drawn_labels(rng))
     noiseless = scores.assign(logprob=1.5 * scores["is_last_shown"].astype(float) - 5, logprob_per_token=-5.0)
-    assert value(bias_effects(noiseless), "recency_bias_logprob") == pytest.approx(1.5, abs=1e-9)
-    assert value(bias_effects(noiseless), "majority_bias_logprob") == pytest.approx(0, abs=1e-9)
-    noisy = next(r for r in bias_effects(scores) if r["metric"] == "recency_bias_logprob")
+    assert value(bias_effects(prompt_outcomes(noiseless)), "recency_bias_logprob") == pytest.approx(1.5, abs=1e-9)
+    assert value(bias_effects(prompt_outcomes(noiseless)), "majority_bias_logprob") == pytest.approx(0, abs=1e-9)
+    noisy = next(r for r in bias_effects(prompt_outcomes(scores)) if r["metric"] == "recency_bias_logprob")
     assert noisy["low"] < 1.5 < noisy["high"]
 
 
 def test_the_logit_slopes_are_those_of_a_general_optimiser(rng):
     scores = table(rng, [{"_last": 1.0, "label_mode": "random"}], sets=20, shown=drawn_labels(rng))
-    found = {r["metric"]: r["estimate"] for r in bias_effects(scores)}
+    found = {r["metric"]: r["estimate"] for r in bias_effects(prompt_outcomes(scores))}
     ordered = scores.sort_values(["demonstration_set_id", "query_id", "candidate"])
     columns = [ordered[name].to_numpy(dtype=float) for name in ("is_last_shown", "times_shown", "is_gold")]
     columns += [(ordered["candidate"] == label).to_numpy(dtype=float) for label in sorted(LABELS)[1:]]
@@ -217,7 +219,7 @@ def test_bias_slopes_cover_what_was_put_in():
         logprob = log_softmax(rng.normal(size=is_last.shape) + is_last, axis=1).ravel()
         times = (candidate[:, :, None] == shown[:, None]).sum(axis=2).ravel()
         scores = blank.assign(logprob=logprob, times_shown=times, is_last_shown=is_last.ravel())
-        row = next(r for r in bias_effects(scores) if r["metric"] == "recency_bias_logprob")
+        row = next(r for r in bias_effects(prompt_outcomes(scores)) if r["metric"] == "recency_bias_logprob")
         covered += row["low"] <= 1.0 <= row["high"]
     assert plausible(covered, 150)
 
@@ -249,7 +251,7 @@ def test_errors_of_bias_slopes_are_those_of_dense_matrices(rng):
     other_way = own.assign(query_id=own["demonstration_set_id"], demonstration_set_id=own["query_id"])
     error, degrees = dense_error_and_degrees(own, own["demonstration_set_id"])
     for rows in (own, other_way):
-        row = next(r for r in bias_effects(rows) if r["metric"] == "recency_bias_logprob")
+        row = next(r for r in bias_effects(prompt_outcomes(rows)) if r["metric"] == "recency_bias_logprob")
         assert row["standard_error"] == pytest.approx(error, rel=1e-9)
         assert row["degrees"] == pytest.approx(degrees, rel=1e-9)
         half = stats.t.ppf(0.95, degrees) * error
@@ -270,7 +272,7 @@ def test_variances_of_bias_slopes_are_right_with_few_sets():
         utility = np.take_along_axis(favourite, candidate, axis=1) + 0.3 * times + 0.6 * rng.normal(size=times.shape)
         last = (candidate == shown[:, -1:]).ravel()
         scores = blank.assign(logprob=log_softmax(utility, axis=1).ravel(), times_shown=times.ravel())
-        for row in bias_effects(scores.assign(is_last_shown=last)):
+        for row in bias_effects(prompt_outcomes(scores.assign(is_last_shown=last))):
             found.setdefault(row["metric"], []).append(
                 (row["estimate"], row["standard_error"], row["low"], row["high"])
             )
@@ -286,15 +288,16 @@ def test_a_slope_that_nothing_tells_is_left_out_without_a_warning(rng):
     """Each set shows each label once: how often cannot matter, which comes last can."""
     shown = [["no", "yes", "maybe"], ["maybe", "no", "yes"], ["yes", "maybe", "no"], ["yes", "no", "maybe"]]
     scores = table(rng, [{"label_mode": "random"}], sets=4, shown=lambda condition, s, q: shown[s])
-    assert {row["metric"] for row in bias_effects(scores)} == {"recency_bias", "recency_bias_logprob"}
-    assert not bias_effects(scores.assign(times_shown=0, is_last_shown=False))  # as where options are texts
+    assert {row["metric"] for row in bias_effects(prompt_outcomes(scores))} == {"recency_bias", "recency_bias_logprob"}
+    as_texts = scores.assign(times_shown=0, is_last_shown=False)
+    assert not bias_effects(prompt_outcomes(as_texts))  # where options are texts
 
 
 def test_sets_that_tell_a_slope_alone_leave_it_without_an_interval(rng):
     """Two sets show four things: each fits its own, and their misfit says nothing."""
     shown = {0: ["no", "no", "yes", "yes"], 1: ["maybe", "yes", "yes", "no"]}
     scores = table(rng, [{"label_mode": "random"}], sets=2, shown=lambda condition, s, q: shown[s])
-    rows = {row["metric"]: row for row in bias_effects(scores)}
+    rows = {row["metric"]: row for row in bias_effects(prompt_outcomes(scores))}
     for metric in ("recency_bias_logprob", "majority_bias_logprob"):
         assert np.isfinite(rows[metric]["estimate"])
         assert np.isnan([rows[metric][name] for name in ("low", "high", "standard_error")]).all()
@@ -305,14 +308,14 @@ def test_calibration_by_hand(rng):
     scores = table(rng, [{}], odds=lambda c, s, q: 1.0)
     prior = dict(zip(LABELS, np.log([0.6, 0.3, 0.1])))
     scores = scores.assign(**dict.fromkeys(CONTENT_FREE_COLUMNS, scores["candidate"].map(prior)))
-    rows = calibration_effects(scores)
+    rows = calibration_effects({how: answer_table(normalise(scores, how)) for how in ("sum", "calibrated")})
     wide = scores.pivot(index=["demonstration_set_id", "query_id"], columns="candidate", values="logprob")
     gold = np.array([LABELS[int(q[1:]) % 3] for _, q in wide.index])
     raw = (wide.to_numpy().argmax(axis=1) == [list(wide.columns).index(g) for g in gold]).mean()
     moved = wide - pd.Series(prior)
     after = (moved.to_numpy().argmax(axis=1) == [list(wide.columns).index(g) for g in gold]).mean()
     assert value(rows, "calibration_gain", "accuracy") == pytest.approx(after - raw)
-    assert not calibration_effects(table(rng, [{}]))  # nothing was asked to calibrate by
+    assert not calibration_effects({"sum": answer_table(table(rng, [{}]))})  # nothing was asked to calibrate by
 
 
 def test_agreement_over_sets_by_hand(rng):
@@ -349,7 +352,7 @@ def test_every_metric_that_moves_in_steps_has_a_continuous_twin(rng):
     scores = table(rng, conditions, shown=drawn_labels(rng), odds=lambda c, s, q: 1.0)
     scores = scores.assign(**dict.fromkeys(CONTENT_FREE_COLUMNS, -1.0))
     mapped = scores["is_gold"].where(scores["label_mode"].isin(["gold", "flipped"]))
-    metrics = measure(validate_scores(scores.assign(is_mapped=mapped)))
+    metrics = measure_scores(validate_scores(scores.assign(is_mapped=mapped)))
     stepped = metrics[metrics["resolution"] > 0]
     assert len(set(stepped["metric"])) > 15
     for row in stepped.itertuples():
@@ -374,7 +377,7 @@ def test_the_metrics_table_says_inputs_and_balance(rng):
 def test_choices_that_follow_from_what_was_shown_have_no_slope_but_a_reason(rng):
     scores = table(rng, [{"label_mode": "random"}], sets=12, shown=drawn_labels(rng))
     copied = scores.assign(logprob=np.where(scores["is_last_shown"].astype(bool), -0.01, -5.0))
-    rows = {row["metric"]: row for row in bias_effects(validate_scores(copied))}
+    rows = {row["metric"]: row for row in bias_effects(prompt_outcomes(validate_scores(copied)))}
     assert np.isnan(rows["recency_bias"]["estimate"])
     assert "read the log-probabilities" in rows["recency_bias"]["reason"]
     assert rows["recency_bias_logprob"]["estimate"] == pytest.approx(4.99)
@@ -384,7 +387,9 @@ def test_a_prompt_with_a_failed_candidate_leaves_the_bias_of_the_others(rng):
     scores = table(rng, [{"label_mode": "random"}], sets=12, shown=drawn_labels(rng))
     scores.loc[0, ["logprob", "logprob_per_token"]] = np.nan
     scores.loc[0, ["status", "reason"]] = ["unscorable", "test"]
-    (row,) = [row for row in bias_effects(validate_scores(scores)) if row["metric"] == "recency_bias_logprob"]
+    (row,) = [
+        row for row in bias_effects(prompt_outcomes(validate_scores(scores))) if row["metric"] == "recency_bias_logprob"
+    ]
     assert row["num_prompts"] == 12 * 12 - 1
 
 

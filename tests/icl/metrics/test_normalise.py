@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from icl.answers import answer_table
 from icl.errors import UserError
 from icl.metrics.boundaries import boundary_audit
-from icl.metrics.measure import measure
+from icl.metrics.measure import measure_scores
 from icl.metrics.normalise import NORMALISATIONS, normalise, possible_normalisations
 from icl.metrics.outcomes import prompt_outcomes
 from icl.scores import CONTENT_FREE_COLUMNS, validate_scores
@@ -75,7 +76,7 @@ def test_channel_rows_keep_their_sum_and_answer_as_a_model_of_their_own():
 
 def test_accuracy_is_given_under_every_normalisation_that_the_run_allows():
     scores = table()
-    metrics = measure(scores, "per-token")
+    metrics = measure_scores(scores, "per-token")
     accuracy = metrics[metrics["metric"] == "accuracy"]
     assert accuracy["normalisation"].tolist() == ["per-token"]
     each = metrics[metrics["metric"] == "accuracy_by_normalisation"].set_index("normalisation")["estimate"]
@@ -103,8 +104,8 @@ def test_the_boundary_audit_counts_rows_and_changed_predictions():
     split[4:6] = np.log([0.5, 0.4])  # the third not
     clean = np.ones(12, dtype=bool)
     clean[[2, 4]] = False
-    audit = boundary_audit(table(logprob=logprob, logprob_split=split, boundary_clean=clean))
+    audit = boundary_audit(answer_table(table(logprob=logprob, logprob_split=split, boundary_clean=clean)))
     assert audit.to_dict("records") == [
         {"model": "m", "candidates": 12, "unclean": 2, "prompts": 6, "predictions_changed": 1}
     ]
-    assert boundary_audit(table()).empty  # a scorer without tokens
+    assert boundary_audit(answer_table(table())).empty  # a scorer without tokens

@@ -13,7 +13,7 @@ from icl.metrics.table import metrics_table
 from probes.report import page
 from probes.report.numbers import METRIC_WORDS, main_table, table_html
 from probes.report.section import Drawn, Material
-from probes.report.sections import flip, ladder, options, recognition
+from probes.report.sections import flip, ladder, recognition
 from probes.report.sections.catalogue import SECTIONS
 from probes.report.selection import asked_rows
 from probes.report.style import png
@@ -90,6 +90,10 @@ def prompt(probabilities: list[float], gold: int, **keys) -> list[dict]:
         "demonstration_set_id": "set0",
         "probe": "",
         "num_wrong_shown": 0,
+        "times_shown": pd.NA,
+        "is_last_shown": pd.NA,
+        "boundary_clean": pd.NA,
+        "logprob_split": np.nan,
         "status": "ok",
     } | keys
     return [
@@ -364,8 +368,8 @@ def the_places() -> pd.DataFrame:
 
 
 def test_the_place_of_the_right_option_is_that_of_its_row():
-    places = options.gold_places(the_places())
-    assert places["place"].value_counts().to_dict() == {0: 8, 1: 8, 2: 8}
+    places = prompt_outcomes(the_places())["gold_place"]
+    assert places.value_counts().to_dict() == {0: 8, 1: 8, 2: 8}
 
 
 def test_accuracy_is_drawn_by_place():

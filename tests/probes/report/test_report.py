@@ -13,7 +13,7 @@ import xarray as xr
 from icl.concept.compare import Comparison
 from icl.concept.extrapolate import CARRIED, Extrapolation
 from icl.errors import UserError
-from icl.metrics.measure import measure
+from icl.metrics.measure import measure_scores
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
 from probes.comparison.stored import fingerprint_of, read_comparison, store_comparison
@@ -701,7 +701,7 @@ def test_hostile_names_are_escaped(run, tmp_path):
         scores[column] = '<i>"&' + scores[column] + "'"
     scores["reason"] = scores["reason"].where(scores["status"] == "ok", "<u>no</u>")
     models = {'"><img src=x> $a_b$ & co': {"revision": HOSTILE}}
-    folder = copy_of(run, tmp_path / "run", scores=scores, metrics=measure(scores), task=HOSTILE, models=models)
+    folder = copy_of(run, tmp_path / "run", scores=scores, metrics=measure_scores(scores), task=HOSTILE, models=models)
     html = page.write_report(folder).read_text()
     assert_self_contained(html)
     for raw in ("<img src=x", "<b>", "<i>", "<u>"):
