@@ -6,7 +6,6 @@ tokenizer, chat template), the versions that computed it, and the prompt's text 
 
 import hashlib
 import json
-import math
 import sqlite3
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 
 from icl.errors import UserError
 from probes.places import cache_folder, lasting_cache
-from probes.scorers.scorer import Answer, Scorer
+from probes.scorers.scorer import UNKNOWN_BOUNDARY, Answer, Scorer
 
 __all__ = ["AnswerCache", "answer_cache"]
 
@@ -42,9 +41,9 @@ class AnswerCache:
         self._prefix = _digest(scorer) if connection else ""
         self._kept: list[tuple[str, bytes]] = []
 
-    def look_up(self, prompt_ids: Sequence[str]) -> dict[str, list[Answer]]:
+    def look_up(self, prompt_ids: Sequence[str]) -> dict[str, Answer]:
         """Find what is known already."""
-        found: dict[str, list[Answer]] = {}
+        found: dict[str, Answer] = {}
         if self._connection is None:
             return found
         for start in range(0, len(prompt_ids), _LOOKED_UP_TOGETHER):
@@ -58,10 +57,10 @@ class AnswerCache:
                 raise _unusable(error) from error
         return found
 
-    def keep(self, prompt_id: str, answers: list[Answer]) -> None:
+    def keep(self, prompt_id: str, answer: Answer) -> None:
         """Remember an answer until `store`; one without a number is not kept, since asking again may give one."""
-        if self._connection is not None and not any(math.isnan(answer.logprob) for answer in answers):
-            self._kept.append((self._prefix + prompt_id, _pack(answers)))
+        if self._connection is not None and not np.isnan(answer.logprob).any():
+            self._kept.append((self._prefix + prompt_id, _pack(answer)))
 
     def store(self) -> None:
         """Write what was kept; a cache that cannot be written is left alone from then on, and said so."""
@@ -125,22 +124,22 @@ def _digest(scorer: Scorer) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()[:32] + ":"
 
 
-def _pack(answers: list[Answer]) -> bytes:
-    clean = {None: -1, False: 0, True: 1}
-    rows = [
-        (a.logprob, a.logprob_split, a.vocabulary_rank or 0, a.num_tokens, clean[a.boundary_clean]) for a in answers
-    ]
-    return np.array(rows, dtype=_RECORD).tobytes()
+def _pack(answer: Answer) -> bytes:
+    rows = np.empty(len(answer), dtype=_RECORD)
+    rows["logprob"] = answer.logprob
+    rows["split"] = np.nan if answer.logprob_split is None else answer.logprob_split
+    rows["rank"] = 0 if answer.vocabulary_rank is None else answer.vocabulary_rank
+    rows["num_tokens"] = 1 if answer.num_tokens is None else answer.num_tokens
+    rows["boundary_clean"] = UNKNOWN_BOUNDARY if answer.boundary_clean is None else answer.boundary_clean
+    return rows.tobytes()
 
 
-def _unpack(packed: bytes) -> list[Answer]:
-    return [
-        Answer(
-            logprob=logprob,
-            num_tokens=num_tokens,
-            boundary_clean=None if clean < 0 else bool(clean),
-            logprob_split=split,
-            vocabulary_rank=rank or None,
-        )
-        for logprob, split, rank, num_tokens, clean in np.frombuffer(packed, dtype=_RECORD).tolist()
-    ]
+def _unpack(packed: bytes) -> Answer:
+    rows = np.frombuffer(packed, dtype=_RECORD)
+    return Answer(
+        logprob=rows["logprob"].copy(),
+        num_tokens=rows["num_tokens"].astype(int),
+        boundary_clean=rows["boundary_clean"].copy(),
+        logprob_split=rows["split"].copy(),
+        vocabulary_rank=rows["rank"].astype(int),
+    )

@@ -1,6 +1,5 @@
 """Score what a plan asks, skipping what a run folder already holds, and write rows as answers come."""
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -194,7 +193,7 @@ class _Writer:
         self._prompts |= prompts
         for number, prompt in prompts.items():
             if reason := self._skipped.get(prompt.prompt_id):
-                self._answers[prompt.prompt_id] = [Answer(math.nan, reason=reason)] * len(prompt.candidates)
+                self._answers[prompt.prompt_id] = Answer.missing(len(prompt.candidates), reason)
                 self._ready.append(number)
                 continue
             asked = {one.prompt_id: one for one in (prompt, *self._plan.companions(prompt))}

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 
 from icl.prompts.render import Prompt
 from icl.scores import CONTENT_FREE_COLUMNS, PROMPT_KEYS, SCORE_COLUMNS
 from probes.runs.plan import Plan
-from probes.scorers.scorer import Answer
+from probes.scorers.scorer import NO_NUMBER, UNKNOWN_BOUNDARY, Answer
 
 __all__ = ["Answers", "prompt_key", "score_rows", "stored_answers", "stored_keys"]
 
-type Answers = dict[str, list[Answer]]
-"""Prompt's identity → what was said of each candidate."""
+type Answers = dict[str, Answer]
+"""Prompt's identity → what was said of its candidates."""
 
 _KEYS = (*(name for name in PROMPT_KEYS if name != "model"), "prompt_id")
 
@@ -39,7 +40,7 @@ def score_rows(prompts: Mapping[int, Prompt], answers: Answers, plan: Plan, *, m
     )
     sizes = [len(prompt.candidates) for prompt in asked]
     table = shared.loc[np.repeat(np.arange(len(asked)), sizes)].reset_index(drop=True)
-    table = table.assign(**_of_candidates(asked), **_of_answers([one for p in asked for one in answers[p.prompt_id]]))
+    table = table.assign(**_of_candidates(asked), **_of_answers([answers[p.prompt_id] for p in asked]))
     for name, values in _of_companions(asked, answers, plan).items():
         table[name] = values
     return table.reindex(columns=[column.name for column in SCORE_COLUMNS])
@@ -72,20 +73,31 @@ def _of_candidates(prompts: Sequence[Prompt]) -> dict[str, list]:
 
 def _of_answers(answers: Sequence[Answer]) -> dict[str, Any]:
     """Columns that answers tell of their candidates."""
-    logprob = np.array([answer.logprob for answer in answers], dtype=float)
-    num_tokens = np.array([answer.num_tokens for answer in answers], dtype=float)
+    logprob = _joined(answers, "logprob", math.nan)
+    num_tokens = _joined(answers, "num_tokens", 1)
     failed = np.isnan(logprob)
+    reason = _joined(answers, "reason", "", dtype=object)
+    rank, clean = _joined(answers, "vocabulary_rank", 0), _joined(answers, "boundary_clean", UNKNOWN_BOUNDARY)
     return {
-        "num_label_tokens": num_tokens.astype(int),
+        "num_label_tokens": num_tokens,
         "logprob": logprob,
-        "logprob_below": [answer.logprob_below for answer in answers],
+        "logprob_below": _joined(answers, "logprob_below", math.nan),
         "logprob_per_token": logprob / np.where(num_tokens > 0, num_tokens, np.nan),
-        "logprob_split": [answer.logprob_split for answer in answers],
-        "vocabulary_rank": [answer.vocabulary_rank for answer in answers],
-        "boundary_clean": [answer.boundary_clean for answer in answers],
+        "logprob_split": _joined(answers, "logprob_split", math.nan),
+        "vocabulary_rank": pd.arrays.IntegerArray(rank.astype("int64"), rank == 0),
+        "boundary_clean": pd.arrays.BooleanArray(clean == 1, clean == UNKNOWN_BOUNDARY),
         "status": np.where(failed, "unscorable", "ok"),
-        "reason": [(one.reason or "the scorer gave no number") if bad else "" for one, bad in zip(answers, failed)],
+        "reason": np.where(failed, np.where(reason == "", NO_NUMBER, reason), ""),
     }
+
+
+def _joined(answers: Sequence[Answer], name: str, default: Any, *, dtype: type | None = None) -> ndarray:
+    """One column over all candidates of some prompts; `default` where an answer has no such column."""
+    columns = [getattr(answer, name) for answer in answers]
+    if all(column is None for column in columns):
+        return np.full(sum(map(len, answers)), default, dtype=dtype)
+    filled = (np.full(len(one), default) if column is None else column for one, column in zip(answers, columns))
+    return np.concatenate([np.asarray(column, dtype=dtype) for column in filled])
 
 
 def _of_companions(prompts: Sequence[Prompt], answers: Answers, plan: Plan) -> dict[str, list[float]]:
@@ -95,7 +107,7 @@ def _of_companions(prompts: Sequence[Prompt], answers: Answers, plan: Plan) -> d
         beside = [answers.get(one.prompt_id) for one in plan.companions(prompt)]
         for place, values in enumerate(found.values()):
             told = beside[place] if place < len(beside) else None
-            values += [math.nan] * len(prompt.candidates) if told is None else [answer.logprob for answer in told]
+            values += [math.nan] * len(prompt.candidates) if told is None else told.logprob.tolist()
     return found
 
 
@@ -140,19 +152,16 @@ def stored_answers(stored: pd.DataFrame, prompts: Sequence[Prompt], plan: Plan) 
         prompt = prompt_of[str(prompt_id)]
         if len(rows) < len(prompt.candidates):
             continue
-        answers[prompt.prompt_id] = [
-            Answer(
-                logprob=row.logprob,
-                num_tokens=int(row.num_label_tokens),
-                boundary_clean=None if pd.isna(row.boundary_clean) else bool(row.boundary_clean),
-                logprob_split=row.logprob_split,
-                vocabulary_rank=None if pd.isna(row.vocabulary_rank) else int(row.vocabulary_rank),
-            )
-            for row in rows.itertuples()
-        ]
+        answers[prompt.prompt_id] = Answer(
+            logprob=rows["logprob"].to_numpy(),
+            num_tokens=rows["num_label_tokens"].to_numpy(dtype=int),
+            boundary_clean=rows["boundary_clean"].astype("Int8").fillna(UNKNOWN_BOUNDARY).to_numpy(dtype=np.int8),
+            logprob_split=rows["logprob_split"].to_numpy(),
+            vocabulary_rank=rows["vocabulary_rank"].fillna(0).to_numpy(dtype=int),
+        )
         for column, one in zip(_COMPANION_COLUMNS, plan.companions(prompt)):
             if not np.isnan(values := rows[column].to_numpy()).any():
-                beside[one.prompt_id] = [Answer(float(value)) for value in values]
+                beside[one.prompt_id] = Answer(logprob=values)
     # A companion's row tells its log-probability only; where the same question is also a prompt, that answer is whole.
     asked = {prompt.prompt_id for prompt in plan.prompts}
     return {name: answer for name, answer in beside.items() if name not in asked} | answers

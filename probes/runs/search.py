@@ -126,7 +126,7 @@ def _in_turn(sets: list[list[int]]) -> tuple[int, ...]:
     return tuple(places[i] for i in range(longest) for places in sets if i < len(places))
 
 
-def is_right(prompt: Prompt, answers: Sequence[Answer]) -> bool:
+def is_right(prompt: Prompt, answer: Answer) -> bool:
     """Whether the prediction is known and is the gold label."""
-    logprobs, below = np.array([(answer.logprob, answer.logprob_below) for answer in answers], dtype=float).T
-    return predicted(logprobs, below) == prompt.gold_index
+    below = np.full(len(answer), np.nan) if answer.logprob_below is None else answer.logprob_below
+    return predicted(answer.logprob, below) == prompt.gold_index

@@ -24,7 +24,7 @@ from probes.scorers.completions_labels import follow
 from probes.scorers.completions_logprobs import spelled
 from probes.scorers.completions_reply import ContextExceededError, Refusal
 from probes.scorers.completions_way import ModelQueries, Way, find_way
-from probes.scorers.scorer import Answer, Progress, Scorer, as_table
+from probes.scorers.scorer import Answer, LabelAnswer, Progress, Scorer, as_table
 from probes.scorers.server_address import read_address, without_credentials
 from probes.scorers.tied_labels import TiedLabels
 
@@ -73,9 +73,7 @@ class CompletionsScorer(Scorer):
             return np.empty((0, 0))
         return as_table(self.answer(prompts), len(prompts))
 
-    def answer(
-        self, prompts: Sequence[Prompt], *, progress: Progress | None = None
-    ) -> Iterator[tuple[int, list[Answer]]]:
+    def answer(self, prompts: Sequence[Prompt], *, progress: Progress | None = None) -> Iterator[tuple[int, Answer]]:
         """Yield each prompt's position and answers as soon as all its candidates are known.
 
         Raises
@@ -85,7 +83,7 @@ class CompletionsScorer(Scorer):
             gives two labels the same number whatever the prompt.
         """
         way, done, failure = self._way, 0, None
-        running: dict[Future[list[Answer]], int] = {}
+        running: dict[Future[Answer], int] = {}
         waiting = iter(enumerate(prompts))
         pool = ThreadPoolExecutor(self._concurrency)
         with self._connect() as connection:
@@ -209,7 +207,7 @@ class CompletionsScorer(Scorer):
         with self._connect() as connection:
             return find_way(ModelQueries(connection, self._model))
 
-    def _score(self, queries: ModelQueries, way: Way, prompt: Prompt) -> list[Answer]:
+    def _score(self, queries: ModelQueries, way: Way, prompt: Prompt) -> Answer:
         """Ask for every candidate of one prompt; a prompt that is too long is NaN with the server's words."""
         ask = cache(lambda context: queries.continuation(context, way.num_top))
         answers = []
@@ -221,9 +219,11 @@ class CompletionsScorer(Scorer):
                 else:
                     answers.append(follow(ask, given, candidate.text))
             except ContextExceededError as error:
-                answers.append(Answer(math.nan, num_tokens=0, reason=str(error)))
+                answers.append(LabelAnswer(math.nan, num_tokens=0, reason=str(error)))
             except Refusal as error:
                 if given:
                     raise
-                answers.append(Answer(math.nan, num_tokens=0, reason=f"nothing stands before the label, and {error}"))
-        return answers
+                answers.append(
+                    LabelAnswer(math.nan, num_tokens=0, reason=f"nothing stands before the label, and {error}")
+                )
+        return Answer.of(answers)

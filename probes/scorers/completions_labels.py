@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from probes.scorers.completions_logprobs import Position, Told, spelled
-from probes.scorers.scorer import Answer
+from probes.scorers.scorer import LabelAnswer
 
 __all__ = ["Continuation", "follow", "label_positions", "sum_label"]
 
@@ -68,7 +68,7 @@ def label_positions(positions: list[Position], given: str, label: str, *, genera
     return range(found[0], found[-1] + 1), starts[found[0]] < boundary
 
 
-def sum_label(positions: list[Position], given: str, label: str, *, generated: int) -> Answer:
+def sum_label(positions: list[Position], given: str, label: str, *, generated: int) -> LabelAnswer:
     """Sum the log-probabilities of a label's tokens in an echoed text; see `label_positions`.
 
     Where one of them has none the label is missing, but lies below the sum of the others.
@@ -78,7 +78,7 @@ def sum_label(positions: list[Position], given: str, label: str, *, generated: i
         return _missing(f"the server's tokens do not spell {label!r}: {spelled(positions[-5:])}")
     scored, spans = [positions[index] for index in found[0]], found[1]
     likeliest = all(one.told.top and one.logprob >= max(one.told.top.values()) for one in scored)
-    answer = Answer(
+    answer = LabelAnswer(
         min(sum(one.logprob for one in scored), 0.0),
         num_tokens=len(scored),
         boundary_clean=False if spans else None,
@@ -92,7 +92,7 @@ def sum_label(positions: list[Position], given: str, label: str, *, generated: i
     return replace(answer, reason=f"the server {what}", logprob_below=_known(sum(bounds)))
 
 
-def follow(ask: Callable[[str], Continuation], given: str, label: str) -> Answer:
+def follow(ask: Callable[[str], Continuation], given: str, label: str) -> LabelAnswer:
     """Spell a label by the longest of the likeliest next tokens, asking anew behind each of them.
 
     The longest that is told need not be the token that the server would cut there: the right one may be unlikely. So
@@ -120,7 +120,7 @@ def follow(ask: Callable[[str], Continuation], given: str, label: str) -> Answer
         rank = 1 + sum(other > value for other in at.told.top.values())
         worst = max(worst, rank) if worst and not value < at.told.below else 0
         written, rest = written + piece, rest[len(piece) :]
-        whole = Answer(min(total, 0.0), num_tokens=step, vocabulary_rank=worst or None)
+        whole = LabelAnswer(min(total, 0.0), num_tokens=step, vocabulary_rank=worst or None)
         if not rest and step == 1:
             return whole
         try:
@@ -212,8 +212,8 @@ def _bound_in_echo(position: Position) -> float:
     return position.told.below if is_known else 0.0
 
 
-def _missing(reason: str, bound: float = 0.0) -> Answer:
-    return Answer(math.nan, num_tokens=0, reason=reason, logprob_below=_known(bound))
+def _missing(reason: str, bound: float = 0.0) -> LabelAnswer:
+    return LabelAnswer(math.nan, num_tokens=0, reason=reason, logprob_below=_known(bound))
 
 
 def _known(bound: float) -> float:

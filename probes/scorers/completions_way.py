@@ -9,7 +9,7 @@ from probes.scorers.completions_labels import Continuation, label_positions, sum
 from probes.scorers.completions_logprobs import Position, Told, echoes, read_positions
 from probes.scorers.completions_raw import CERTAIN, Sample, refused, require_own, why_not_own
 from probes.scorers.completions_reply import Refusal
-from probes.scorers.scorer import Answer
+from probes.scorers.scorer import LabelAnswer
 
 __all__ = ["ModelQueries", "Way", "find_way"]
 
@@ -60,7 +60,7 @@ class ModelQueries:
         """Have a text repeated with the log-probabilities of its tokens."""
         return self._post(text, logprobs=1, echo=True)
 
-    def sum(self, given: str, label: str, behind: str = "") -> Answer:
+    def sum(self, given: str, label: str, behind: str = "") -> LabelAnswer:
         """Score a label by echo; `behind` would follow it, and is not scored."""
         positions = self.read(self.echo(given + label + behind)) or []
         answer = sum_label(positions, given, label, generated=_GENERATED + len(behind.encode()))

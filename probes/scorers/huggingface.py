@@ -119,9 +119,7 @@ class HuggingFaceScorer(Scorer):
         """Score every candidate of every prompt; nats, summed over the candidate's tokens."""
         return as_table(self.answer(prompts), len(prompts))
 
-    def answer(
-        self, prompts: Sequence[Prompt], *, progress: Progress | None = None
-    ) -> Iterator[tuple[int, list[Answer]]]:
+    def answer(self, prompts: Sequence[Prompt], *, progress: Progress | None = None) -> Iterator[tuple[int, Answer]]:
         """Yield prompts as passes finish them; progress counts tokens.
 
         Raises
@@ -149,7 +147,7 @@ class HuggingFaceScorer(Scorer):
                 for number in wanted_by[sequence]:
                     waiting[number] -= 1
                     if not waiting[number]:
-                        yield number, [candidate.answer(answers, self.name) for candidate in asked[number]]
+                        yield number, _answer(asked[number], answers, self.name)
 
     def load(self) -> None:
         """Load the weights."""
@@ -366,21 +364,22 @@ class _Asked:
     def __init__(self, slots: range, split: range, sequences: tuple[int, ...], boundary_clean: bool):
         self.slots, self.split, self.sequences, self.boundary_clean = slots, split, sequences, boundary_clean
 
-    def answer(self, answers: Answers, model: str) -> Answer:
-        """Sum over the tokens."""
-        logprob = float(answers.logprob[self.slots].sum())
-        if np.isnan(logprob):
-            raise UserError(
-                f"model '{model}' returned NaN; its weights may be damaged or overflow in this precision, try --dtype "
-                "float32."
-            )
-        return Answer(
-            logprob=logprob,
-            num_tokens=len(self.slots),
-            boundary_clean=self.boundary_clean,
-            logprob_split=float(answers.logprob[self.split].sum()),
-            vocabulary_rank=int(answers.rank[self.slots].max()),
+
+def _answer(asked: list[_Asked], answers: Answers, model: str) -> Answer:
+    """Sum over the tokens of each candidate of a prompt."""
+    logprob = np.array([answers.logprob[one.slots].sum() for one in asked])
+    if np.isnan(logprob).any():
+        raise UserError(
+            f"model '{model}' returned NaN; its weights may be damaged or overflow in this precision, try --dtype "
+            "float32."
         )
+    return Answer(
+        logprob=logprob,
+        num_tokens=np.array([len(one.slots) for one in asked]),
+        boundary_clean=np.array([one.boundary_clean for one in asked], dtype=np.int8),
+        logprob_split=np.array([answers.logprob[one.split].sum() for one in asked]),
+        vocabulary_rank=np.array([answers.rank[one.slots].max() for one in asked]),
+    )
 
 
 def _ask(builder: QuestionsBuilder, candidate: TokenisedCandidate) -> _Asked:

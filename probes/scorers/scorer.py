@@ -6,23 +6,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int8, Integer
 from numpy import ndarray
 
 from icl.prompts.render import Prompt
 
-__all__ = ["Answer", "Progress", "Scorer", "as_table"]
+__all__ = ["NO_NUMBER", "UNKNOWN_BOUNDARY", "Answer", "LabelAnswer", "Progress", "Scorer", "as_table"]
 
 type Progress = Callable[[int, int], None]
 """Called with (units done, units in all) while a scorer reads; `Scorer.unit` names the unit."""
+
+UNKNOWN_BOUNDARY = -1
+"""In `Answer.boundary_clean`: the scorer has or tells no tokens."""
+
+NO_NUMBER = "the scorer gave no number"
+"""Why a log-probability is missing where the scorer does not say."""
 
 _ASKED_TOGETHER = 128
 """Prompts that a scorer without a stream of its own is asked at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a scorer says of one candidate of one prompt.
+class LabelAnswer:
+    """What a scorer says of one candidate of one prompt: one place of an `Answer`.
 
     Attributes
     ----------
@@ -53,6 +59,74 @@ class Answer:
     logprob_below: float = math.nan
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """What a scorer says of one prompt: `LabelAnswer` by columns, one entry per candidate.
+
+    A column that is None says the same of every candidate: its default in `LabelAnswer`.
+
+    Attributes
+    ----------
+    logprob : array of float
+        Nats.
+    num_tokens : array of int, or None
+        None: one token each.
+    boundary_clean : array of int8, or None
+        1 clean, 0 not, `UNKNOWN_BOUNDARY` where not known.
+    logprob_split, logprob_below : array of float, or None
+        Nats.
+    vocabulary_rank : array of int, or None
+        0 where not known.
+    reason : tuple of str, or None
+        None: nothing is missing.
+    """
+
+    logprob: Float[ndarray, " num_candidates"]
+    num_tokens: Integer[ndarray, " num_candidates"] | None = None
+    boundary_clean: Int8[ndarray, " num_candidates"] | None = None
+    logprob_split: Float[ndarray, " num_candidates"] | None = None
+    vocabulary_rank: Integer[ndarray, " num_candidates"] | None = None
+    reason: tuple[str, ...] | None = None
+    logprob_below: Float[ndarray, " num_candidates"] | None = None
+
+    @classmethod
+    def of(cls, labels: Sequence[LabelAnswer]) -> "Answer":
+        """Put the answers of candidates, in the prompt's order, into columns."""
+        unknown = {None: UNKNOWN_BOUNDARY, False: 0, True: 1}
+        return cls(
+            logprob=np.array([one.logprob for one in labels], dtype=float),
+            num_tokens=np.array([one.num_tokens for one in labels]),
+            boundary_clean=np.array([unknown[one.boundary_clean] for one in labels], dtype=np.int8),
+            logprob_split=np.array([one.logprob_split for one in labels], dtype=float),
+            vocabulary_rank=np.array([one.vocabulary_rank or 0 for one in labels]),
+            reason=tuple(one.reason for one in labels) if any(one.reason for one in labels) else None,
+            logprob_below=np.array([one.logprob_below for one in labels], dtype=float),
+        )
+
+    @classmethod
+    def missing(cls, num_candidates: int, reason: str) -> "Answer":
+        """Say of every candidate that it has no log-probability, and why."""
+        return cls(logprob=np.full(num_candidates, np.nan), reason=(reason,) * num_candidates)
+
+    def __len__(self) -> int:
+        return len(self.logprob)
+
+    def __getitem__(self, place: int) -> LabelAnswer:
+        clean = UNKNOWN_BOUNDARY if self.boundary_clean is None else int(self.boundary_clean[place])
+        return LabelAnswer(
+            logprob=float(self.logprob[place]),
+            num_tokens=1 if self.num_tokens is None else int(self.num_tokens[place]),
+            boundary_clean=None if clean == UNKNOWN_BOUNDARY else bool(clean),
+            logprob_split=math.nan if self.logprob_split is None else float(self.logprob_split[place]),
+            vocabulary_rank=None if self.vocabulary_rank is None else int(self.vocabulary_rank[place]) or None,
+            reason="" if self.reason is None else self.reason[place],
+            logprob_below=math.nan if self.logprob_below is None else float(self.logprob_below[place]),
+        )
+
+    def __iter__(self) -> Iterator[LabelAnswer]:
+        return (self[place] for place in range(len(self)))
+
+
 class Scorer(ABC):
     """A `name` and a call are the whole contract; the other methods have answers that suit a scorer of words."""
 
@@ -68,15 +142,14 @@ class Scorer(ABC):
     def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
         """Log-probability in nats of each candidate, summed over its tokens; NaN where it could not be scored."""
 
-    def answer(
-        self, prompts: Sequence[Prompt], *, progress: Progress | None = None
-    ) -> Iterator[tuple[int, list[Answer]]]:
-        """Yield each prompt's position with an answer for each of its candidates, in the order they become known."""
+    def answer(self, prompts: Sequence[Prompt], *, progress: Progress | None = None) -> Iterator[tuple[int, Answer]]:
+        """Yield each prompt's position with what is said of its candidates, in the order they become known."""
         for start in range(0, len(prompts), _ASKED_TOGETHER):
             part = prompts[start : start + _ASKED_TOGETHER]
             for offset, row in enumerate(self(part)):
-                reasons = ["the scorer gave no number" if np.isnan(value) else "" for value in row]
-                yield start + offset, [Answer(float(value), reason=reason) for value, reason in zip(row, reasons)]
+                untold = np.isnan(row)
+                reason = tuple(NO_NUMBER if bad else "" for bad in untold) if untold.any() else None
+                yield start + offset, Answer(logprob=np.asarray(row, dtype=float), reason=reason)
             if progress:
                 progress(start + len(part), len(prompts))
 
@@ -131,9 +204,7 @@ class Scorer(ABC):
         return {}
 
 
-def as_table(
-    answers: Iterable[tuple[int, list[Answer]]], num_prompts: int
-) -> Float[ndarray, "num_prompts num_candidates"]:
+def as_table(answers: Iterable[tuple[int, Answer]], num_prompts: int) -> Float[ndarray, "num_prompts num_candidates"]:
     """Gather answers into the array of a scorer's call: nats, one row a prompt in the order asked."""
     rows = dict(answers)
-    return np.array([[answer.logprob for answer in rows[i]] for i in range(num_prompts)]).reshape(num_prompts, -1)
+    return np.array([rows[i].logprob for i in range(num_prompts)]).reshape(num_prompts, -1)

@@ -1,8 +1,7 @@
 """Labels that a server cannot tell apart: its tokenizer is not known, but such labels tie on every prompt."""
 
+import math
 from itertools import combinations
-
-import numpy as np
 
 from icl.errors import UserError
 from icl.prompts.render import Prompt
@@ -28,8 +27,8 @@ class TiedLabels:
         self._pairs: set[tuple[str, str]] = set()
         self._num_prompts = 0
 
-    def note(self, prompt: Prompt, answers: list[Answer]) -> None:
-        """Look at the answers to one prompt.
+    def note(self, prompt: Prompt, answer: Answer) -> None:
+        """Look at the answer to one prompt.
 
         Raises
         ------
@@ -37,9 +36,9 @@ class TiedLabels:
             If some labels have tied on every one of several prompts; all of them are named.
         """
         told = {
-            candidate.label: answer.logprob
-            for candidate, answer in zip(prompt.candidates, answers)
-            if np.isfinite(answer.logprob)
+            candidate.label: value
+            for candidate, value in zip(prompt.candidates, answer.logprob.tolist())
+            if math.isfinite(value)
         }
         if not told or (self._num_prompts and not self._pairs):
             return

@@ -19,7 +19,7 @@ from icl.prompts.render import Prompt
 from probes.scorers.huggingface_labels import check_labels, control_notices
 from probes.scorers.huggingface_source import find_model
 from probes.scorers.huggingface_tokens import TokenisedCandidate, cut_lines, most_tokens, tokenise, tokenizer_digest
-from probes.scorers.scorer import Answer, Progress, Scorer, as_table
+from probes.scorers.scorer import Answer, LabelAnswer, Progress, Scorer, as_table
 
 __all__ = ["VllmScorer"]
 
@@ -103,9 +103,7 @@ class VllmScorer(Scorer):
             return np.empty((0, 0))
         return as_table(self.answer(prompts), len(prompts))
 
-    def answer(
-        self, prompts: Sequence[Prompt], *, progress: Progress | None = None
-    ) -> Iterator[tuple[int, list[Answer]]]:
+    def answer(self, prompts: Sequence[Prompt], *, progress: Progress | None = None) -> Iterator[tuple[int, Answer]]:
         """Yield the prompts in order, some at a time; equal sequences of ids among them are read once.
 
         Raises
@@ -117,7 +115,7 @@ class VllmScorer(Scorer):
             tokenised = tokenise(self._tokenizer, prompts[start : start + _ASKED_TOGETHER])
             tails = self._tails(tokenised)
             for offset, candidates in enumerate(tokenised):
-                yield start + offset, [self._answer(candidate, tails) for candidate in candidates]
+                yield start + offset, Answer.of([self._answer(candidate, tails) for candidate in candidates])
             if progress:
                 progress(start + len(tokenised), len(prompts))
 
@@ -238,7 +236,7 @@ class VllmScorer(Scorer):
             tails[ids] = [(float(at[token].logprob), int(at[token].rank)) for token, at in told]
         return tails
 
-    def _answer(self, candidate: TokenisedCandidate, tails: dict[Ids, list[tuple[float, int]]]) -> Answer:
+    def _answer(self, candidate: TokenisedCandidate, tails: dict[Ids, list[tuple[float, int]]]) -> LabelAnswer:
         label = tails[candidate.ids][-len(candidate.label) :]
         other = candidate.split or candidate
         logprob = sum(value for value, _ in label)
@@ -247,7 +245,7 @@ class VllmScorer(Scorer):
                 f"vLLM returned NaN for model '{self.name}'; its weights may be damaged or overflow in this precision, "
                 "try --dtype float32."
             )
-        return Answer(
+        return LabelAnswer(
             logprob=logprob,
             num_tokens=len(label),
             boundary_clean=candidate.boundary_clean,

@@ -8,7 +8,7 @@ import pandas as pd
 from icl.prompts.render import Prompt
 from probes.runs.experiment import Experiment
 from probes.runs.plan import Plan, make_plan
-from probes.scorers.scorer import Answer, Scorer, as_table
+from probes.scorers.scorer import Answer, LabelAnswer, Scorer, as_table
 
 SMALL = Experiment(models=("majority",), task="parity", label_modes=("gold", "random"), shots=(0, 2), queries=6)
 
@@ -26,7 +26,7 @@ class Recorder(Scorer):
     def __call__(self, prompts: Sequence[Prompt]) -> np.ndarray:
         return as_table(self.answer(prompts), len(prompts))
 
-    def answer(self, prompts: Sequence[Prompt], *, progress=None) -> Iterator[tuple[int, list[Answer]]]:
+    def answer(self, prompts: Sequence[Prompt], *, progress=None) -> Iterator[tuple[int, Answer]]:
         for index in reversed(range(len(prompts))):  # answers need not come in the order asked
             prompt = prompts[index]
             if self.kill_after is not None and len(self.asked) >= self.kill_after:
@@ -36,16 +36,18 @@ class Recorder(Scorer):
             clean = bool(len(prompt.text) % 3)
             yield (
                 index,
-                [
-                    Answer(
-                        value,
-                        1 + len(prompt.text) % 2,
-                        clean,
-                        value if clean else value - 0.5,
-                        1 + len(prompt.text) % 4,
-                    )
-                    for value in np.log(odds / odds.sum()).tolist()
-                ],
+                Answer.of(
+                    [
+                        LabelAnswer(
+                            value,
+                            1 + len(prompt.text) % 2,
+                            clean,
+                            value if clean else value - 0.5,
+                            1 + len(prompt.text) % 4,
+                        )
+                        for value in np.log(odds / odds.sum()).tolist()
+                    ]
+                ),
             )
 
     def identity(self) -> dict[str, str]:

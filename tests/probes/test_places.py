@@ -7,7 +7,7 @@ import pytest
 
 from probes import disk, places
 from probes.runs.cache import answer_cache
-from probes.scorers.scorer import Answer
+from probes.scorers.scorer import Answer, LabelAnswer
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_a_relative_cache_folder_is_ignored(monkeypatch, tmp_path):
 def test_a_cache_that_is_read_only_is_read_and_one_that_cannot_be_opened_stops_no_run(monkeypatch, tmp_path, scorer):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with answer_cache(scorer, use=True) as cache:
-        cache.keep("a", [Answer(-1.0, 1, True)])
+        cache.keep("a", Answer.of([LabelAnswer(-1.0, 1, True)]))
 
     def read_only(path, timeout):
         return sqlite3.Connection(f"file:{path}?mode=ro&immutable=1", uri=True)
@@ -84,7 +84,7 @@ def test_a_cache_that_is_read_only_is_read_and_one_that_cannot_be_opened_stops_n
     monkeypatch.setattr(sqlite3, "connect", read_only)
     with answer_cache(scorer, use=True) as cache:
         assert cache.look_up(["a"])["a"][0].logprob == -1.0
-        cache.keep("b", [Answer(-1.0, 1, True)])
+        cache.keep("b", Answer.of([LabelAnswer(-1.0, 1, True)]))
         with pytest.warns(UserWarning, match="answers are no longer kept for other runs .attempt to write a readonly"):
             cache.store()
 

@@ -19,7 +19,7 @@ from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run
 from probes.runs.plan import make_plan
-from probes.scorers.scorer import Answer, Scorer
+from probes.scorers.scorer import Answer, LabelAnswer, Scorer
 
 
 class Server(Scorer):
@@ -33,11 +33,11 @@ class Server(Scorer):
     def answer(self, prompts, *, progress=None):
         seen = 0
         for index, prompt in enumerate(prompts):
-            row = [Answer(-0.5), Answer(-1.5)]
+            row = [LabelAnswer(-0.5), LabelAnswer(-1.5)]
             if prompt.demonstrations.label_mode == "gold" and len(prompt.demonstrations):
                 seen += 1
-                row[1] = row[1] if seen % 2 else Answer(np.nan, reason="it is not <among> the 5 likeliest")
-            yield index, row
+                row[1] = row[1] if seen % 2 else LabelAnswer(np.nan, reason="it is not <among> the 5 likeliest")
+            yield index, Answer.of(row)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ class Silent(Server):
 
     def answer(self, prompts, *, progress=None):
         for index, _ in enumerate(prompts):
-            yield index, [Answer(np.nan, reason="it tells no numbers"), Answer(np.nan, reason="it tells no numbers")]
+            yield index, Answer.missing(2, "it tells no numbers")
 
 
 def execute_with(folder, run, *scorers):
@@ -150,7 +150,7 @@ def test_what_cannot_be_fitted_without_the_prompts_left_out_says_so(run, tmp_pat
         def answer(self, prompts, *, progress=None):
             told = Server.__call__(self, prompts)
             for (index, row), prompt in zip(super().answer(prompts), prompts):
-                yield index, row if len(prompt.demonstrations) else [Answer(value) for value in told[index]]
+                yield index, row if len(prompt.demonstrations) else Answer(logprob=told[index])
 
     path = str(execute_with(tmp_path / "run", run, Bare()).path)
     capsys.readouterr()

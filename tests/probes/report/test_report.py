@@ -32,7 +32,7 @@ from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
 from probes.runs.plan import make_plan
-from probes.scorers.scorer import Answer, Scorer
+from probes.scorers.scorer import Answer, LabelAnswer, Scorer
 
 HOSTILE = "<script>alert(1)</script>"
 SETTING = Setting(format="qa", example_length=None, num_shots=4)
@@ -58,7 +58,8 @@ class Follower(Scorer):
     def answer(self, prompts, *, progress=None):
         for index, row in enumerate(self(prompts)):
             clean = index % 4 > 0
-            yield index, [Answer(float(v), 1, clean, float(v), reason="no number" if np.isnan(v) else "") for v in row]
+            told = [LabelAnswer(v, 1, clean, v, reason="no number" if np.isnan(v) else "") for v in row.tolist()]
+            yield index, Answer.of(told)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run
 from probes.runs.plan import Resources, make_plan
 from probes.scorers.huggingface import HuggingFaceScorer
-from probes.scorers.scorer import Answer
+from probes.scorers.scorer import Answer, LabelAnswer
 
 
 @pytest.fixture
@@ -28,12 +28,13 @@ def empty_cache(tmp_path, monkeypatch):
 
 def test_answers_come_back_as_they_were_kept(tiny_lm, empty_cache):
     scorer = HuggingFaceScorer(str(tiny_lm))
-    answers = [Answer(-1.2345678901234567, 3, False, -2.5, 17), Answer(-0.1, 1, None, math.inf, None)]
+    answers = [LabelAnswer(-1.2345678901234567, 3, False, -2.5, 17), LabelAnswer(-0.1, 1, None, math.inf, None)]
     with answer_cache(scorer, use=True) as cache:
-        cache.keep("a", answers)
-        cache.keep("b", [Answer(math.nan, reason="no number")])  # asking again may give one
+        cache.keep("a", Answer.of(answers))
+        cache.keep("b", Answer.missing(1, "no number"))  # asking again may give one
     with answer_cache(scorer, use=True) as cache:
-        assert cache.look_up(["a", "b", "c"]) == {"a": answers}
+        found = cache.look_up(["a", "b", "c"])
+        assert {name: list(answer) for name, answer in found.items()} == {"a": answers}
     with answer_cache(scorer, use=False) as cache:
         assert cache.look_up(["a"]) == {}
 
@@ -83,7 +84,7 @@ def test_a_second_run_asks_nothing_twice(tiny_lm, tmp_path, empty_cache):
 def test_scorers_that_pin_nothing_down_are_not_cached(empty_cache):
     plan = make_plan(Experiment(models=("majority",), task="parity"))
     with answer_cache(plan.scorers[0], use=True) as cache:
-        cache.keep("a", [Answer(-1.0)])
+        cache.keep("a", Answer(logprob=np.array([-1.0])))
         assert isinstance(cache, AnswerCache)
     assert not (cache_folder() / "answers.sqlite").exists()
 
@@ -123,11 +124,11 @@ def test_a_changed_configuration_is_another_model(tiny_lm, tmp_path, empty_cache
 
 def test_a_cache_that_breaks_later_stops_no_run(tiny_lm, empty_cache):
     with answer_cache(HuggingFaceScorer(str(tiny_lm)), use=True) as cache:
-        cache.keep("a", [Answer(-1.0)])
+        cache.keep("a", Answer(logprob=np.array([-1.0])))
         cache._connection.execute("DROP TABLE answers")
         with pytest.warns(UserWarning, match="answers are no longer kept for other runs"):
             cache.store()
-        cache.keep("b", [Answer(-1.0)])
+        cache.keep("b", Answer(logprob=np.array([-1.0])))
         cache.store()
         assert cache.look_up(["a", "b"]) == {}
 

@@ -15,7 +15,7 @@ from probes.runs.execute import execute
 from probes.runs.experiment import Experiment, read_experiment, write_experiment
 from probes.runs.folder import create_run, open_run
 from probes.runs.plan import make_plan
-from probes.scorers.scorer import Answer
+from probes.scorers.scorer import Answer, LabelAnswer
 
 
 def slow(value):
@@ -283,13 +283,16 @@ def test_rows_come_in_the_order_of_the_plan(tmp_path):
     assert folder.scores().drop_duplicates("number")["prompt_id"].tolist() == [p.prompt_id for p in plan.prompts]
 
 
+UNTOLD = Answer.of([LabelAnswer(float("nan"), num_tokens=0, reason="beyond the top 5")] * 2)
+
+
 class Silent(Recorder):
     """A server that knows no number for some candidates, nor how many tokens they have."""
 
     def answer(self, prompts, *, progress=None):
         for index, answers in super().answer(prompts, progress=progress):
             lost = len(prompts[index].text) % 3 == 0
-            yield index, [Answer(float("nan"), num_tokens=0, reason="beyond the top 5")] * 2 if lost else answers
+            yield index, UNTOLD if lost else answers
 
 
 def test_answers_without_a_number_are_rows_with_a_reason(tmp_path):
