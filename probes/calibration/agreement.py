@@ -164,6 +164,7 @@ def _of_family(
     for predictor in predictors:
         say(f"asking {predictor.name}")
         found = {k: predictor(prompts.tokens, prompts.inference.positions) for k, prompts in asked.items()}
+        predictor.close()
         answered.append(answers_of(predictor.name, np.nan, asked, found, seed=question.seed))
     counts, conditions, temperatures = [], [], []
     for answers in ANSWERS:

@@ -155,6 +155,7 @@ def measure_ledger(
             say(f"{predictor.name}, k={length}")
             positions = prompts.inference.positions
             answers[length] = predictor(prompt_tokens(prompts.examples), positions).astype(float)
+        predictor.close()
         forecast = _forecasts(predictor.name, shots, asked, answers)
         behaviour += _behaviour(predictor.name, shots, asked, answers)
         temperatures += _temperatures(predictor.name, asked, answers, question)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import pandas as pd
@@ -166,11 +167,13 @@ def _run(
     store = disk.make_folder(folder / "parts")
     total, done = sum(part.num_tokens(asked) for part in parts), 0
     prompts = _Prompts(asked)
-    for part in parts:
+    for part, following in zip_longest(parts, parts[1:]):
         if progress:
             progress(f"{part.predictor.name}, {part.experiment.name}, k={part.example_length}", done, total)
         if not (store / part.file).exists():
             disk.write_whole(store / part.file, _ask(part, prompts).to_parquet())
+        if following is None or following.predictor is not part.predictor:
+            part.predictor.close()  # one model's weights at a time
         done += part.num_tokens(asked)
     if progress:
         progress("done", done, total)

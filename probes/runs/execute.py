@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -75,17 +76,8 @@ def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
 def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: pd.DataFrame) -> pd.DataFrame:
     began = time.perf_counter()
     for scorer in plan.scorers:
-        try:
-            with phase(f"{scorer.name}: reading", unit=scorer.unit) as told:
-                cached = _ask(folder, plan, scorer, stored[stored["model"] == scorer.name], told)
-        finally:
-            if reading := scorer.reading():
-                manifest["reading"][scorer.name] = reading
-            folder.write_manifest(manifest)
-        if cached:
-            manifest["from_cache"][scorer.name] = cached
-        if scorer.name not in manifest["precision"] and (deviation := scorer.precision_check(_sample(plan, scorer))):
-            manifest["precision"][scorer.name] = deviation
+        with closing(scorer):
+            _answer(folder, plan, scorer, manifest, stored[stored["model"] == scorer.name])
     with phase("measuring"):
         scores = folder.scores()
         manifest["boundaries"] = boundary_audit(answer_table(scores)).set_index("model").to_dict(orient="index")
@@ -99,6 +91,21 @@ def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: pd.DataFrame
     manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)
     folder.write_manifest(manifest)
     return metrics
+
+
+def _answer(folder: RunFolder, plan: Plan, scorer: Scorer, manifest: dict, stored: pd.DataFrame) -> None:
+    """Let one scorer answer all that the plan asks of it, and record how it did."""
+    try:
+        with phase(f"{scorer.name}: reading", unit=scorer.unit) as told:
+            cached = _ask(folder, plan, scorer, stored, told)
+    finally:
+        if reading := scorer.reading():
+            manifest["reading"][scorer.name] = reading
+        folder.write_manifest(manifest)
+    if cached:
+        manifest["from_cache"][scorer.name] = cached
+    if scorer.name not in manifest["precision"] and (deviation := scorer.precision_check(_sample(plan, scorer))):
+        manifest["precision"][scorer.name] = deviation
 
 
 def _ask(folder: RunFolder, plan: Plan, scorer: Scorer, stored: pd.DataFrame, progress: Progress) -> int:

@@ -41,6 +41,9 @@ class GincPredictor(ABC):
         last = np.array([joined.shape[1] - 1])
         return self(joined, last)[:, 0].reshape(len(prefixes), len(queries), -1)
 
+    def close(self) -> None:  # noqa: B027 — exact Bayes holds nothing
+        """Release what was loaded; a predictor that is asked again loads it again."""
+
     @abstractmethod
     def identity(self) -> dict[str, str]:
         """Everything beside the prompts that the predictions depend on."""

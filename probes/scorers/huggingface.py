@@ -4,6 +4,7 @@ import hashlib
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from probes.scorers.huggingface_attention import use_branching_attention
 from probes.scorers.huggingface_check import checked_length, why_read_whole
 from probes.scorers.huggingface_failures import LOADING_ERRORS, hub_is_reachable, loading_error
 from probes.scorers.huggingface_labels import check_labels, control_notices
-from probes.scorers.huggingface_memory import free_memory, pass_limits
+from probes.scorers.huggingface_memory import free_memory, pass_limits, release_memory
 from probes.scorers.huggingface_precision import warn_of_slow
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
@@ -153,6 +154,11 @@ class HuggingFaceScorer(Scorer):
         """Load the weights."""
         _ = self._model
 
+    def close(self) -> None:
+        """Release the weights, on an accelerator its cached memory too."""
+        if self.__dict__.pop("_model", None) is not None:
+            release_memory(self._device)
+
     def check(self, prompts: Sequence[Prompt]) -> None:
         """Refuse labels that tokens do not tell apart, and channel prompts in a chat template; loads no weights."""
         if self.chat and any(prompt.method == "channel" for prompt in prompts):
@@ -241,21 +247,27 @@ class HuggingFaceScorer(Scorer):
         return {**self._read, "tokens_per_node": round(ratio, 3), "read_whole_because": self._why_whole or ""}
 
     def precision_check(self, prompts: Sequence[Prompt]) -> dict[str, object]:
-        """Score these prompts in float32 as well; largest and mean difference in nats, and predictions that change."""
+        """Score these prompts in float32 as well; largest and mean difference in nats, and predictions that change.
+
+        The reduced weights are released before those in float32 are loaded.
+        """
         if self._dtype == torch.float32 or not prompts:
             return {}
-        weights = sum(parameter.numel() for parameter in self._model.parameters())
+        reduced = self(prompts)
+        self.close()
+        weights = sum(parameter.numel() for parameter in self._skeleton().parameters())
         if 4 * weights > 0.9 * free_memory(self._device):
             return {"not_measured": f"float32 weights need {4 * weights / 1e9:.1f} GB, which is not free"}
-        reference = HuggingFaceScorer(
+        full = HuggingFaceScorer(
             self.source,
             dtype="float32",
             device=str(self._device),
             memory=self.memory,
             chat=self.chat,
             trust_remote_code=bool(self._options["trust_remote_code"]),
-        )(prompts)
-        reduced = self(prompts)
+        )
+        with closing(full):
+            reference = full(prompts)
         difference = np.abs(reduced - reference)
         return {
             "prompts": len(prompts),

@@ -17,6 +17,7 @@ from icl.ginc.exact import check_vocabulary
 from icl.ginc.family import load_family
 from probes.pretrain.lstm import register_lstm
 from probes.scorers.ginc import GincPredictor
+from probes.scorers.huggingface_memory import release_memory
 from probes.scorers.huggingface_source import FAMILY_FILE, find_device, find_model
 
 __all__ = ["HuggingFacePredictor"]
@@ -108,6 +109,11 @@ class HuggingFacePredictor(GincPredictor):
                 found[row, first : first + step] = self._logprobs(batch, last, memory)[:, 0]
         return found
 
+    def close(self) -> None:
+        """Release the weights, on an accelerator its cached memory too."""
+        if self.__dict__.pop("_model", None) is not None:
+            release_memory(self._device)
+
     def check_length(self, length: int) -> None:
         """Raise `UserError` if prompts of `length` tokens do not fit the window, the start of document included."""
         if length + 1 > self.window:
@@ -123,8 +129,10 @@ class HuggingFacePredictor(GincPredictor):
 
     @cached_property
     def num_parameters(self) -> int:
-        """Count the weights."""
-        return sum(parameter.numel() for parameter in self._model.parameters())
+        """Count the weights, from the configuration alone."""
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(self._config)
+        return sum(parameter.numel() for parameter in model.parameters())
 
     @property
     def training_seconds(self) -> float | None:

@@ -1,5 +1,6 @@
 """How much a forward pass may hold: from a memory budget to tokens and output rows."""
 
+import gc
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 
 from icl.errors import UserError
 
-__all__ = ["PassLimits", "free_memory", "is_out_of_memory", "pass_limits"]
+__all__ = ["PassLimits", "free_memory", "is_out_of_memory", "pass_limits", "release_memory"]
 
 _FEWEST_TOKENS = 16
 _SHARE_OF_FREE_MEMORY = 0.5
@@ -48,6 +49,13 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available
+
+
+def release_memory(device: torch.device) -> None:
+    """Give memory that nothing refers to any more back: models hold cycles, and accelerators cache what was freed."""
+    gc.collect()
+    if device.type != "cpu":
+        torch.accelerator.empty_cache()
 
 
 def pass_limits(

@@ -163,6 +163,9 @@ class Scorer(ABC):
     def load(self) -> None:  # noqa: B027 — most scorers have none
         """Load the weights now, so that the time this takes is told apart from reading."""
 
+    def close(self) -> None:  # noqa: B027 — most scorers hold nothing
+        """Release what was loaded; a scorer that is asked again loads it again."""
+
     @property
     def context_length(self) -> int | None:
         """Tokens that the scorer reads at most; None where there is no such number."""

@@ -123,6 +123,12 @@ class VllmScorer(Scorer):
         """Start the engine."""
         _ = self._engine
 
+    def close(self) -> None:
+        """Stop the engine: vLLM takes most of a device for itself, so that no other model fits beside it."""
+        engine = self.__dict__.pop("_engine", None)
+        if engine is not None:
+            engine.llm_engine.engine_core.shutdown()
+
     def check(self, prompts: Sequence[Prompt]) -> None:
         """Refuse labels that tokens do not tell apart; loads no weights."""
         if not getattr(self._tokenizer, "is_fast", False):

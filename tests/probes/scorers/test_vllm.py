@@ -71,6 +71,7 @@ class LLM:
         self.model = AutoModelForCausalLM.from_pretrained(options["model"]).eval()
         self.read: list[tuple[int, ...]] = []
         self.loaded.append(self)
+        self.llm_engine = SimpleNamespace(engine_core=SimpleNamespace(shutdown=lambda: self.loaded.remove(self)))
 
     def generate(self, prompts, params: SamplingParams, use_tqdm: bool) -> list[SimpleNamespace]:
         assert (params.max_tokens, params.temperature, params.prompt_logprobs) == (1, 0, 0)
@@ -233,6 +234,17 @@ class _Refusing:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] == "vllm":
             raise self.error
+
+
+def test_a_closed_scorer_stops_its_engine_and_starts_another_when_asked_again(vllm, tiny_lm, prompts):
+    scorer = VllmScorer(str(tiny_lm))
+    scorer.close()  # nothing was started
+    before = scorer(prompts)
+    assert len(vllm.loaded) == 1
+    scorer.close()
+    scorer.close()
+    assert not vllm.loaded
+    np.testing.assert_array_equal(scorer(prompts), before)
 
 
 @pytest.mark.lm
