@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all the set-up themselves; they need Python ≥ 3.12 (pyenv's included) and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm test test-machines test-slow check format notebooks constraints clean
+.PHONY: help demo demo-lm test test-machines test-slow check docs format notebooks constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,6 +39,10 @@ check: $(READY)  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(READY)  ## the documentation site in docs/_build/html, built offline; a warning is an error
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
+	@echo "Written: docs/_build/html/index.html"
+
 format: $(READY)  ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -49,8 +53,8 @@ notebooks: $(READY) $(SMOLLM2)  ## run the notebooks anew and store their output
 constraints: $(READY)  ## write down the versions that are installed now
 	.tools/uv pip freeze --python $(BIN)/python --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' > constraints.txt
 
-clean:  ## remove the environment and what was run
-	rm -rf $(VENV) .tools .cache runs
+clean:  ## remove the environment, what was run and the built site
+	rm -rf $(VENV) .tools .cache runs docs/_build docs/generated
 
 $(READY): pyproject.toml constraints.txt tools/environment.sh
 	sh tools/environment.sh $(VENV)

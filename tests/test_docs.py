@@ -1,19 +1,27 @@
-"""What docs/probes.md says of probes and metrics is what the code has."""
+"""What the documentation says of probes, metrics, accounts and commands is what the code has."""
 
 import re
 from pathlib import Path
 
+import pytest
+from generators import accounts, commands, probes
+
+from icl.concept.accounts import ACCOUNTS
+from icl.concept.observation import OBSERVATIONS
 from icl.metrics.effects import TWINS
 from icl.metrics.outcomes import SCORES
+from probes.cli import _parser
+from probes.commands import COMMANDS
 from probes.designs.catalogue import PROBES
 from probes.report.selection import ON_REQUEST
 
-TEXT = (Path(__file__).parents[1] / "docs" / "probes.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+METRICS = (DOCS / "probes" / "metrics.md").read_text(encoding="utf-8")
 
 
-def table(heading: str) -> list[list[str]]:
+def table(text: str, heading: str) -> list[list[str]]:
     """Rows of the first table below a heading, cell by cell."""
-    below = TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    below = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in below.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -25,13 +33,25 @@ def names(cell: str) -> list[str]:
 
 def described() -> dict[str, str]:
     """Metric → what is said of its twin."""
-    return {name: twin for cell, _, twin in table("Metrics") for name in names(cell)}
+    return {name: twin for cell, _, twin in table(METRICS, "Definitions") for name in names(cell)}
 
 
-def test_each_probe_has_the_headline_metrics_of_its_design():
-    assert {row[0].strip("`"): tuple(names(row[2])) for row in table("The probes")} == {
-        name: probe.metrics for name, probe in PROBES.items()
-    }
+@pytest.mark.parametrize("name", PROBES)
+def test_each_probe_has_a_page_with_its_question_grids_and_metrics(name):
+    probe = PROBES[name]
+    page = probes.pages()[f"probes/{name}.md"]
+    assert probe.question in page
+    assert tuple(row[0].strip("`") for row in table(page, "What it reads")) == probe.metrics
+    for grid in (*probe.text, *(probe.choices or ()), *probe.ginc):
+        for value in (*grid.label_modes, *grid.formats, *grid.shots):
+            assert f"`{value}`" in page
+
+
+def test_probes_of_published_designs_name_their_paper():
+    cited = {name: probes.source(name) for name in PROBES}
+    assert cited["ladder"].startswith("Min")
+    assert cited["flip"] == "Kossen §5"
+    assert sum(map(bool, cited.values())) >= 14
 
 
 def test_each_metric_of_a_probe_is_explained():
@@ -47,3 +67,31 @@ def test_twins_are_those_that_metrics_are_reported_with():
 def test_what_a_page_shows_on_request_is_what_that_probe_reads():
     for probe, metrics in ON_REQUEST.items():
         assert set(metrics) <= set(PROBES[probe].metrics)
+
+
+def test_each_account_has_a_section_with_its_law_and_its_priors():
+    page = (DOCS / "models" / "accounts.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^## ([a-z-]+)$", page, flags=re.MULTILINE)) == set(ACCOUNTS)
+    for name in ACCOUNTS:
+        assert f"generated/parts/accounts/{name}.md" in page
+    for name in OBSERVATIONS:
+        assert f"generated/parts/observations/{name}.md" in page
+
+
+def test_priors_are_listed_with_their_rationale():
+    made = accounts.pages()
+    for name, account in ACCOUNTS.items():
+        for parameter in account.parameters:
+            assert parameter.reason in made[f"parts/accounts/{name}.md"]
+    assert "half a nat each settles most queries in five shots" in made["parts/priors/evidence.md"]
+    assert "no part can be much larger than the whole" in made["parts/priors/variance.md"]
+
+
+def test_every_command_and_flag_is_in_the_reference():
+    page = commands.pages()["commands.md"]
+    (group,) = (action for action in _parser()._actions if action.dest == "command")
+    assert set(group.choices) == set(COMMANDS)
+    for name, command in group.choices.items():
+        section = page.split(f"\n## probe {name}\n", 1)[1].split("\n## ", 1)[0]
+        for action in command._actions:
+            assert action.dest == "help" or all(f"`{flag}" in section for flag in action.option_strings), action

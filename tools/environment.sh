@@ -31,4 +31,4 @@ fi
 [ -x "$venv/bin/python" ] || .tools/uv venv --quiet --python "$python" "$venv"
 echo "Installing the lab into $venv (PyTorch for Linux is a download of some GB) …"
 # Bytecode is made once here: without it every command would compile PyTorch, Transformers and PyMC anew for 20 seconds.
-.tools/uv pip install --quiet --compile-bytecode --python "$venv/bin/python" --constraint constraints.txt --editable '.[dev,hub]'
+.tools/uv pip install --quiet --compile-bytecode --python "$venv/bin/python" --constraint constraints.txt --editable '.[dev,docs,hub]'

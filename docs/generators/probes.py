@@ -1,0 +1,84 @@
+"""A page for each probe, from its declaration: what it asks, its grids, its metrics, how to run it."""
+
+import importlib
+import pkgutil
+import re
+
+from generators.markdown import code, table
+from icl.metrics.effects import TWINS
+from probes import designs
+from probes.designs.catalogue import PROBES
+from probes.designs.design import Grid, Probe
+
+__all__ = ["pages"]
+
+_FACTORS = {
+    "label_modes": "label mode",
+    "input_modes": "inputs",
+    "balances": "balance of labels",
+    "formats": "format",
+    "shots": "demonstrations",
+    "example_lengths": "tokens in an example",
+    "orders": "orders of the demonstrations",
+    "label_draws": "label draws per demonstration set",
+    "option_orders": "rotations of the listed options",
+    "methods": "method",
+}
+_ALL = {"orders": "all", "option_orders": "all"}
+
+
+def pages() -> dict[str, str]:
+    """Write a page for each probe, and the table of all."""
+    made = {f"probes/{name}.md": _page(probe) for name, probe in PROBES.items()}
+    rows = [
+        [f"[{name}](../generated/probes/{name}.md)", probe.question, ", ".join(map(code, probe.metrics)), source(name)]
+        for name, probe in PROBES.items()
+    ]
+    made["parts/probes.md"] = table(["probe", "question", "metrics", "after"], rows)
+    return made
+
+
+def source(name: str) -> str:
+    """Say which paper a probe follows, as the first line of its file ends."""
+    for found in pkgutil.iter_modules(designs.__path__):
+        module = importlib.import_module(f"{designs.__name__}.{found.name}")
+        if getattr(module, "PROBE", None) is PROBES[name]:
+            cited = re.search(r"\(([^()]*)\)\.?$", (module.__doc__ or "").strip().splitlines()[0])
+            return cited[1] if cited else ""
+    raise LookupError(f"no file of probes/designs/ declares {name}")
+
+
+def _page(probe: Probe) -> str:
+    kinds = {"Sentences": probe.text, "Multiple choice": probe.choices, "GINC": probe.ginc}
+    grids = [f"**{kind}**\n\n{_grid(grid)}" for kind, several in kinds.items() for grid in several or ()]
+    if probe.choices is None and probe.text:
+        grids.append("Multiple choice takes the grids of sentences, as far as its label modes fit.")
+    metrics = [[code(name), code(TWINS[name]) if name in TWINS else ""] for name in probe.metrics]
+    after = source(probe.name)
+    task = "sentiment" if probe.text else "ginc" if probe.ginc else "TASK --options-column COLUMN"
+    paragraphs = [
+        f"# {probe.name}",
+        probe.question + (f" After {after}." if after else ""),
+        "## What it varies",
+        *grids,
+        "The flags of `probe run` replace the values of a grid, for example `--shots 0,4`; see "
+        "[what can be varied](../../probes/index.md#what-can-be-varied).",
+        "## What it reads",
+        table(["metric", "continuous twin"], metrics),
+        "The first is the headline. [Metrics](../../probes/metrics.md) defines each.",
+        "## Run it",
+        f"    probe run --model MODEL --task {task} --probe {probe.name} --out RUN\n    probe report RUN",
+    ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _grid(grid: Grid) -> str:
+    rows = []
+    for name, words in _FACTORS.items():
+        value, default = getattr(grid, name), Grid.__dataclass_fields__[name].default
+        if value == default:
+            continue
+        if not isinstance(value, tuple):
+            value = (_ALL.get(name, value) if value == 0 else value,)
+        rows.append([words, ", ".join(code(each) for each in value)])
+    return table(["factor", "values"], rows)
