@@ -2,6 +2,6 @@
 
 import sys
 
-from probes.cli import main
+from probes.cli.main import main
 
 sys.exit(main())

@@ -119,7 +119,7 @@ def test_text_is_read_in_a_named_encoding():
 
 
 def test_the_readme_names_every_command_and_room():
-    from probes.commands import COMMANDS
+    from probes.cli.main import COMMANDS
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:

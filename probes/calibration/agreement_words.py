@@ -7,7 +7,7 @@ import pandas as pd
 
 from icl.concept.uniformity import MAX_DIVERGENCE_SHARE, MAX_RHAT
 from probes.calibration.agreement import Agreement
-from probes.layout import paragraphs, table_lines
+from probes.terminal.layout import paragraphs, table_lines
 
 __all__ = ["agreement_lines", "not_converged", "rank_correlation"]
 

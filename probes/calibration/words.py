@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from icl.concept.uniformity import BAND, MAX_DIVERGENCE_SHARE, MAX_RHAT
-from probes.layout import entries, paragraphs, table_lines
+from probes.terminal.layout import entries, paragraphs, table_lines
 
 __all__ = ["MOSTLY", "astray", "calibration_lines", "design_table"]
 

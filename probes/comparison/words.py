@@ -7,9 +7,9 @@ import pandas as pd
 
 from icl.concept.compare import Comparison
 from icl.concept.extrapolate import CARRIED, Extrapolation
-from probes.layout import paragraphs, table_lines
 from probes.report.section import listed
 from probes.report.verdict import number
+from probes.terminal.layout import paragraphs, table_lines
 
 __all__ = [
     "closest_words",

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from probes.layout import paragraphs, table_lines
 from probes.ledger.measure import LedgerQuestion, LedgerResults
+from probes.terminal.layout import paragraphs, table_lines
 
 __all__ = ["ledger_lines"]
 

@@ -15,13 +15,12 @@ from icl.metrics.normalise import normalisation_of, normalise
 from icl.metrics.outcomes import known_answers
 from probes import disk
 from probes.comparison.stored import StoredComparison, read_comparison
-from probes.found_power import FoundPower, power_of_run
-from probes.headlines import told
-from probes.progress import phase
 from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import draw_all
 from probes.report.dropped import dropped_html
 from probes.report.effects_table import effects_html
+from probes.report.found_power import FoundPower, power_of_run
+from probes.report.headlines import told
 from probes.report.limits import limits
 from probes.report.markup import figure_html, items, marked, written_table
 from probes.report.numbers import main_table, table_html
@@ -31,7 +30,8 @@ from probes.report.selection import asked_rows, main_setting, plain_rows, split_
 from probes.report.style import png
 from probes.report.words import Answer
 from probes.runs.folder import RunFolder
-from probes.shell import shell_join
+from probes.terminal.progress import phase
+from probes.terminal.shell import shell_join
 
 __all__ = ["draw_run", "read_material", "write_report"]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from probes.layout import entries, paragraphs, table_lines
 from probes.reproduction.claims import Verdict
 from probes.reproduction.execute import Results
+from probes.terminal.layout import entries, paragraphs, table_lines
 
 __all__ = ["scorecard_lines"]
 

@@ -14,7 +14,6 @@ from icl.metrics.boundaries import boundary_audit
 from icl.metrics.measure import measure_scores
 from icl.prompts.render import LABEL_PREFIX_ALONE, Prompt
 from icl.tasks.text import printable
-from probes.progress import detail, phase
 from probes.runs.cache import AnswerCache, answer_cache
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
@@ -24,6 +23,7 @@ from probes.runs.rows import Answers, prompt_key, score_rows, stored_answers, st
 from probes.runs.search import Search, is_right
 from probes.runs.standing import left_sentence, stored_sentence
 from probes.scorers.scorer import Answer, Progress, Scorer
+from probes.terminal.progress import detail, phase
 
 __all__ = ["execute", "run_experiment"]
 

@@ -43,7 +43,7 @@ from probes.runs.experiment import (
     write_experiment,
 )
 from probes.scorers.server_address import shown_model
-from probes.shell import path_argument, shell_word
+from probes.terminal.shell import path_argument, shell_word
 
 __all__ = ["RunFolder", "create_run", "open_run"]
 

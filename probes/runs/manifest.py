@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from icl.errors import UserError
 from icl.tasks.task import Task
-from probes.pool import most_curves, most_queries
 from probes.runs.folder import RunFolder
 from probes.runs.plan import Plan
+from probes.runs.pool import most_curves, most_queries
 from probes.runs.versions import versions
 
 __all__ = ["make_manifest"]

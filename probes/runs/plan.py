@@ -22,9 +22,9 @@ from icl.tasks.stored import as_made_in_python
 from icl.tasks.task import Task, with_label_words
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
-from probes.pool import shared_rows
 from probes.runs.experiment import Experiment, as_tuple, entries
 from probes.runs.located import GINC, check_digests
+from probes.runs.pool import shared_rows
 from probes.runs.search import Search, make_search
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.scorer import Scorer

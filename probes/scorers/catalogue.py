@@ -10,11 +10,11 @@ from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.task import GincTask
 from icl.tasks.task import Task
-from probes.progress import detail
 from probes.scorers.controls import CONTROLS, ControlScorer, is_control
 from probes.scorers.oracle import ORACLE, TEMPERED, OracleScorer
 from probes.scorers.scorer import Scorer
 from probes.scorers.server_address import refuse_misspelt_address
+from probes.terminal.progress import detail
 
 __all__ = ["ORACLE", "REFERENCES", "is_reference", "make_scorer"]
 

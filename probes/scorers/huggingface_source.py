@@ -14,7 +14,7 @@ from icl.errors import UserError, unknown_name
 from icl.tasks.catalogue import is_written_as_path
 from probes import disk
 from probes.places import cache_folder, some_cache
-from probes.progress import detail
+from probes.terminal.progress import detail
 
 if TYPE_CHECKING:
     import torch

@@ -159,13 +159,14 @@ def test_a_tree_that_finds_no_space_is_told_and_the_command_ends_in_order(tmp_pa
 import resource, sys
 from pathlib import Path
 import numpy, xarray
-from probes import commands, disk
-from probes.cli import main
+from probes import disk
+from probes.cli import measure
+from probes.cli.main import main
 def full(options):
     tree = xarray.DataTree.from_dict({{"posterior": xarray.Dataset({{"x": ("draw", numpy.arange(1e6))}})}})
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
     disk.write_tree(Path({str(tmp_path)!r}) / "posterior.nc", tree)
-commands.COMMANDS["measure"] = full
+measure.run = full
 sys.exit(main(["measure", "run"]))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -185,7 +186,7 @@ def test_a_folder_whose_name_is_no_utf8_holds_anything(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file system takes names of Unicode only")
 def test_a_run_folder_whose_name_is_no_utf8_is_run_reported_and_resumed(tmp_path, capsys):
-    from probes.cli import main
+    from probes.cli.main import main
 
     run = str(tmp_path / os.fsdecode(b"caf\xe9"))
     asked = ["run", "--model", "uniform", "--task", "sentiment", "--shots", "2", "--queries", "4", "--out", run]

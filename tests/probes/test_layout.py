@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.layout import entries, next_lines, paragraphs, table_lines, text_width, wrapped
+from probes.terminal.layout import entries, next_lines, paragraphs, table_lines, text_width, wrapped
 
 _TEXT = st.text(st.sampled_from("abc de,.(=)模型é "), max_size=60)
 

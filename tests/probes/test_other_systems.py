@@ -11,11 +11,13 @@ import pytest
 
 from icl.errors import UserError
 from icl.tasks.catalogue import load_task, names_file
-from probes import cli, shell
-from probes.cli import main
+from probes.cli import list as list_command
+from probes.cli import main as cli
+from probes.cli.main import main
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 from probes.scorers.huggingface_source import find_model
+from probes.terminal import shell
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,9 +66,7 @@ def test_a_reader_that_has_gone_is_no_error_on_windows(monkeypatch):
     def write(options):
         raise OSError(errno.EINVAL, "Invalid argument")
 
-    from probes import commands
-
-    monkeypatch.setitem(commands.COMMANDS, "list", write)
+    monkeypatch.setattr(list_command, "run", write)
     monkeypatch.setattr(cli, "_close_quietly", lambda: None)
     with pytest.raises(OSError, match="Invalid argument"):
         main(["list"])

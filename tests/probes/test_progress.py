@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from probes import progress
-from probes.progress import Phases, phase, showing
+from probes.terminal import progress
+from probes.terminal.progress import Phases, phase, showing
 
 
 class Terminal(io.StringIO):
@@ -156,7 +156,7 @@ def test_durations(seconds, text):
 def test_bars_of_other_libraries_stay_away():
     """That of Transformers while it converts a GGUF file would run through the lab's own lines."""
     code = (
-        "import sys; sys.argv = ['probe', 'list', 'formats']; from probes.cli import main; assert main() == 0; "
+        "import sys; sys.argv = ['probe', 'list', 'formats']; from probes.cli.main import main; assert main() == 0; "
         "from tqdm.auto import tqdm; assert list(tqdm(range(3))) == [0, 1, 2]"
     )
     unset = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from probes.found_power import FoundPower
-from probes.layout import command_lines
-from probes.shell import path_argument, shell_join, shell_word
+from probes.report.found_power import FoundPower
+from probes.terminal.layout import command_lines
+from probes.terminal.shell import path_argument, shell_join, shell_word
 
 NAMES = [
     "plain",

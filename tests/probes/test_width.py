@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from probes.calibration.words import calibration_lines
-from probes.cli import main
-from probes.layout import text_width
+from probes.cli.main import main
 from probes.report.findings import Finding
-from probes.run_words import effect_lines
+from probes.report.run_words import effect_lines
+from probes.terminal.layout import text_width
 
 RUN = ["--model", "mapping-learner", "--model", "uniform", "--task", "topic", "--queries", "4", "--shots", "0,2,8"]
 RUN += ["--label-modes", "gold,random,fraction_correct(0.25)", "--formats", "input-output,qa"]

@@ -29,12 +29,11 @@ from icl.ginc.implied import tempered_predictive
 from probes.calibration.agreement import Agreement, AgreementQuestion, measure_agreement
 from probes.calibration.agreement_words import agreement_lines, rank_correlation
 from probes.calibration.answers import acted_log_odds, answers_of, ask, count_answers, growth
-from probes.calibration.command import calibrate
 from probes.calibration.run import BATCH, run_trials
 from probes.calibration.store import open_agreement, open_folder
 from probes.calibration.trials import TWO_MODELS, calibration_trials, ladder, one_model
 from probes.calibration.words import calibration_lines
-from probes.concept_flags import add_calibrate
+from probes.cli import calibrate
 from probes.report.calibration_figures import draw_agreement, draw_calibration
 from probes.runs.folder import RunFolder
 from probes.scorers.ginc import TemperedPredictor
@@ -299,9 +298,9 @@ def test_a_folder_is_not_mixed(tmp_path):
 )
 def test_mistakes_are_told_in_a_sentence(tmp_path, flags, sentence):
     parser = argparse.ArgumentParser()
-    add_calibrate(parser)
+    calibrate.add(parser)
     with pytest.raises(UserError, match=sentence):
-        calibrate(parser.parse_args(["--out", str(tmp_path / "out"), *flags]))
+        calibrate.run(parser.parse_args(["--out", str(tmp_path / "out"), *flags]))
     assert not (tmp_path / "out").exists()
 
 

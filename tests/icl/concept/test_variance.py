@@ -15,7 +15,7 @@ from icl.concept.variance import build_variance_model, fit_variance, variance_sh
 from icl.concept.variance_design import MAX_LOG_ODDS, design_of
 from icl.errors import UserError
 from icl.metrics.power import components
-from probes.cli import main as run
+from probes.cli.main import main as run
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 

@@ -120,7 +120,7 @@ def test_positions_concepts_and_smoothing_out_of_range_are_refused(options, mess
 def test_numba_is_loaded_only_to_compute():
     code = (
         "import sys, icl.ginc.implied, icl.ginc.condition, icl.ginc.success\n"
-        "from probes.cli import main\n"
+        "from probes.cli.main import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "sys.exit('numba' in sys.modules)"
     )

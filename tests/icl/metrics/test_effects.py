@@ -23,7 +23,7 @@ from icl.metrics.orders import entropy, global_entropy, order_effects
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
 from icl.scores import CONTENT_FREE_COLUMNS, validate_scores
-from probes.headlines import headlines
+from probes.report.headlines import headlines
 
 LABELS = ("no", "yes", "maybe")
 

@@ -12,7 +12,7 @@ from icl.prompts.marks import find_mark
 from icl.prompts.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.task import Example, Task
-from probes.cli import main
+from probes.cli.main import main
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from icl.prompts.render import content_free, label_prior, render
 from icl.prompts.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.task import Example, Task
-from probes.cli import main
+from probes.cli.main import main
 from probes.runs.folder import open_run
 from probes.scorers.completions import CompletionsScorer
 from probes.scorers.huggingface import HuggingFaceScorer

@@ -10,7 +10,7 @@ from icl.errors import UserError
 from icl.tasks.catalogue import load_task, names_code, names_file
 from icl.tasks.stored import load_stored, stored_form, task_digest
 from icl.tasks.task import Example, Task
-from probes.cli import main
+from probes.cli.main import main
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment, read_experiment, write_experiment
 from probes.runs.folder import open_run

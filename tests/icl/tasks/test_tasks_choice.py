@@ -19,7 +19,7 @@ from icl.tasks.hub import load_hub
 from icl.tasks.label_readings import find_answers
 from icl.tasks.rows import Rows, clean_rows, task_from_rows
 from icl.tasks.task import Example, Task
-from probes.cli import main
+from probes.cli.main import main
 
 COLOURS = (
     Example(input="sky", label="blue", options=("blue", "red")),

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from icl.errors import UserError
-from probes.asked import experiment_of
-from probes.cli import _parser
+from probes.cli.asked import experiment_of
+from probes.cli.main import make_parser
 from probes.runs.experiment import Experiment, write_experiment
 
 WRITTEN = Experiment(models=("uniform",), task="parity", shots=(2,), queries=6, seed=3)
 
 
 def asked(path: Path, *flags: str) -> Experiment:
-    return experiment_of(_parser().parse_args(["run", str(path), *flags, "--out", "x"]))
+    return experiment_of(make_parser().parse_args(["run", str(path), *flags, "--out", "x"]))
 
 
 @pytest.mark.parametrize(

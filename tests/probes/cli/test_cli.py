@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.cli import _parser, main
-from probes.commands import COMMANDS
+from probes.cli.main import COMMANDS, main, make_parser
 from probes.runs.folder import open_run
 
 
@@ -36,14 +35,14 @@ def test_help_and_readme_say_what_the_exit_status_means(capsys):
 
 
 def test_commands_and_parser_agree():
-    actions = [action for action in _parser()._actions if action.dest == "command"]
+    actions = [action for action in make_parser()._actions if action.dest == "command"]
     assert set(actions[0].choices) == set(COMMANDS)
 
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys, icl, probes, probes.cli\n"
-        "try: probes.cli.main(['--help'])\n"
+        "import sys, icl, probes, probes.cli.main\n"
+        "try: probes.cli.main.main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'transformers', 'pymc', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)\n"
         "sys.exit(repr(heavy) if heavy else 0)"
@@ -53,9 +52,11 @@ def test_help_loads_nothing_heavy():
 
 def test_the_first_line_comes_before_anything_heavy():
     code = (
-        "import sys, probes.cli, probes.opening\n"
+        "import sys\n"
+        "from probes.cli.main import COMMANDS, make_parser\n"
+        "from probes.cli.opening import open_phases\n"
         "asked = ['fit', 'runs/a', '--seed', '3']\n"
-        "probes.opening.open_phases(probes.cli._parser().parse_args(asked))\n"
+        "open_phases(COMMANDS['fit'].COMMAND, make_parser().parse_args(asked))\n"
         "heavy = {'torch', 'transformers', 'pymc', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)\n"
         "sys.exit(repr(heavy) if heavy else 0)"
     )
@@ -148,18 +149,18 @@ def test_bad_input_is_one_sentence_and_status_2(arguments, message, capsys, tmp_
 @pytest.mark.parametrize(
     ("arguments", "kept"),
     [
-        (["run", "--out", "x"], "goes on from there"),
-        (["reproduce", "--out", "x"], "goes on from there"),
+        (["run", "--out", "x"], "rerun the same command to resume"),
+        (["reproduce", "--out", "x"], "rerun the same command to resume"),
         (["pretrain", "--out", "x"], "from the last saved state"),
-        (["ledger", "--out", "x"], "starts anew"),
-        (["family", "--out", "x.npz"], "starts anew"),
+        (["ledger", "--out", "x"], "rerun the command to start over"),
+        (["family", "--out", "x.npz"], "rerun the command to start over"),
     ],
 )
 def test_an_interrupt_says_what_the_command_keeps(arguments, kept, monkeypatch, capsys):
     def interrupted(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(COMMANDS, arguments[0], interrupted)
+    monkeypatch.setattr(COMMANDS[arguments[0]], "run", interrupted)
     assert run(*arguments) == 130
     error = capsys.readouterr().err
     assert kept in error

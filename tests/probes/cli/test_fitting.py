@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from probes.cli import main
-from probes.layout import text_width
+from probes.cli.main import main
+from probes.terminal.layout import text_width
 
 pytestmark = pytest.mark.filterwarnings("ignore:Numba will use object mode:UserWarning")
 

@@ -7,7 +7,7 @@ import pytest
 from icl.errors import UserError
 from icl.prompts.formats import from_template, get_format
 from icl.tasks.task import with_label_words
-from probes.cli import main
+from probes.cli.main import main
 from probes.runs.experiment import Experiment, read_experiment, write_experiment
 
 

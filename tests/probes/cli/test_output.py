@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from probes.cli import main
-from probes.output import encodable
+from probes.cli.main import main
+from probes.terminal.output import encodable
 
 ENCODINGS = ("ascii", "cp1252")
 
@@ -99,7 +99,7 @@ def test_json_stays_json_and_says_the_same(printed, moods, tmp_path, capsys):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_json_of_non_latin_letters_keeps_them(encoding, monkeypatch):
-    from probes.output import prepare_output
+    from probes.terminal.output import prepare_output
 
     stream = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(stream, encoding=encoding))

@@ -5,7 +5,7 @@ import re
 import pytest
 import xarray as xr
 
-from probes.cli import main
+from probes.cli.main import main
 
 
 def test_run_fit_and_report_on_sentences(tmp_path, capsys):

@@ -12,12 +12,12 @@ from icl.errors import UserError
 from icl.metrics.power import minimum_detectable_effect
 from icl.prompts.demonstrations import query_order
 from icl.prompts.seeds import Seeds
-from probes.cli import main as run
-from probes.pool import most_queries
-from probes.power import plan_power
+from probes.cli.main import main as run
+from probes.power.planned import plan_power
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 from probes.runs.plan import make_plan
+from probes.runs.pool import most_queries
 
 SMALL = Experiment(
     models=("mapping-learner",),

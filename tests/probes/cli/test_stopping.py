@@ -12,12 +12,12 @@ from small_runs import SMALL, Recorder, plan_with
 
 from icl.concept.sampler import Effort, sample
 from icl.errors import UserError
-from probes.cli import main
-from probes.commands import COMMANDS
+from probes.cli import run
+from probes.cli.main import main
+from probes.cli.stopping import Stopped, stoppable
 from probes.runs import execute as execution
 from probes.runs.execute import execute
 from probes.runs.folder import create_run
-from probes.stopping import Stopped, stoppable
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
@@ -30,7 +30,7 @@ def test_a_signal_ends_a_command_like_an_interrupt(name, monkeypatch, capsys):
             os.kill(os.getpid(), number)
             raise AssertionError("the signal came to nobody")
 
-        monkeypatch.setitem(COMMANDS, "run", stopped)
+        monkeypatch.setattr(run, "run", stopped)
         monkeypatch.setattr(sys, "argv", ["probe", "run", "--out", "x"])
         assert main() == 128 + number
         assert signal.getsignal(number) is signal.SIG_DFL
@@ -77,7 +77,7 @@ def test_the_command_prints_the_count(monkeypatch, capsys):
         error.add_note("4,080 of 6,000 answers are stored; repeat the command to resume.")
         raise error
 
-    monkeypatch.setitem(COMMANDS, "run", stopped)
+    monkeypatch.setattr(run, "run", stopped)
     assert main(["run", "--out", "x"]) == 143
     assert capsys.readouterr().err == (
         "probe: interrupted; 4,080 of 6,000 answers are stored; repeat the command to resume.\n"

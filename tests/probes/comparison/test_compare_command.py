@@ -13,7 +13,7 @@ from icl.concept.accounts import ACCOUNTS
 from icl.concept.counts import validate_counts
 from icl.concept.extrapolate import CARRIED, Extrapolation
 from icl.errors import UserError
-from probes.comparison.command import compare
+from probes.cli import compare
 from probes.comparison.stored import fingerprint_of
 from probes.comparison.words import (
     closest_words,
@@ -23,7 +23,6 @@ from probes.comparison.words import (
     unconverged,
     unconverged_words,
 )
-from probes.concept_flags import add_compare
 from probes.runs.folder import RunFolder
 
 
@@ -39,9 +38,8 @@ def counts_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def call(*arguments: object) -> None:
     parser = argparse.ArgumentParser()
-    add_compare(parser)
-    parser.add_argument("--json", action="store_true")
-    compare(parser.parse_args([str(argument) for argument in arguments]))
+    compare.add(parser)
+    compare.run(parser.parse_args([str(argument) for argument in arguments]))
 
 
 def test_tables_words_and_figures_of_a_comparison(counts_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

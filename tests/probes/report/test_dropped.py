@@ -10,11 +10,11 @@ import pytest
 from icl.answers import answer_table
 from icl.errors import UserError
 from icl.metrics.outcomes import prompt_outcomes
-from probes.cli import main
+from probes.cli.main import main
 from probes.report import page
 from probes.report.dropped import dropped_html, dropped_sentence, dropped_sentences
 from probes.report.figures import plot_reliability, reliable_rows
-from probes.run_words import run_lines
+from probes.report.run_words import run_lines
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run

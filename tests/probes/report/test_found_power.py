@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from icl.metrics.power import POWER, TYPICAL, VarianceComponents, components, minimum_detectable_effect, power_of
-from probes.asked import experiment_of
-from probes.cli import _parser
-from probes.found_power import FoundPower, found_power, power_of_run
+from probes.cli.asked import experiment_of
+from probes.cli.main import make_parser
+from probes.power.variances import own_variances
+from probes.report.found_power import FoundPower, found_power, power_of_run
 from probes.report.page import read_material
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
-from probes.variances import own_variances
 
 ASKED = Experiment(models=("small",), task="films", queries=12, demonstration_sets=4)
 ROOM = {"most_queries": {count: 1000 for count in (3, 4, 8, 16, 32, 64)}}
@@ -49,7 +49,7 @@ def test_it_rests_on_the_runs_own_variances(varied):
 
 def test_the_larger_run_halves_it(varied):
     found = found_power(outcomes(varied), ASKED, ROOM)
-    flags = _parser().parse_args(["plan", *found.larger.split()])
+    flags = make_parser().parse_args(["plan", *found.larger.split()])
     sets, queries = np.indices(varied.shape)
     own = components(varied.ravel(), sets.ravel(), queries.ravel())
     power = power_of(found.smallest / 2, own, num_queries=flags.queries, num_sets=flags.demonstration_sets)
@@ -153,7 +153,7 @@ def test_a_run_says_it_of_the_models_that_it_reports(tmp_path):
     power = power_of_run(folder, read_material(folder))
     assert "between label modes, mapping-learner" in power.sentences()[0]
     words = power.command(folder.path)
-    asked = experiment_of(_parser().parse_args(words[1:]))
+    asked = experiment_of(make_parser().parse_args(words[1:]))
     size = {"queries": asked.queries, "demonstration_sets": asked.demonstration_sets}
     assert asked.demonstration_sets * asked.queries > experiment.demonstration_sets * experiment.queries
     assert replace(asked, digests=None) == replace(experiment, **size)

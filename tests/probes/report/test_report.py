@@ -17,12 +17,12 @@ from icl.metrics.measure import measure_scores
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
 from probes.comparison.stored import fingerprint_of, read_comparison, store_comparison
-from probes.headlines import told
 from probes.report import concept_words, drawn, page, verdict
 from probes.report.comparison_figures import draw_comparison, draw_extrapolation
 from probes.report.concept_figures import plot_drift, plot_learning_curves, plot_signal_noise
 from probes.report.figures import plot_formats, plot_label_modes, plot_reliability
 from probes.report.forest import plot_effects
+from probes.report.headlines import told
 from probes.report.limits import limits
 from probes.report.sections.comparison import contests
 from probes.report.selection import Setting, main_setting, split_models

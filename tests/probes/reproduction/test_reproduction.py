@@ -10,7 +10,7 @@ from scipy import stats
 
 from icl.errors import UserError
 from icl.ginc.sampling import GincExamples
-from probes.cli import main
+from probes.cli.main import main
 from probes.reproduction.claims import CLAIMS, _judge, judge_all
 from probes.reproduction.compare import difference, over_lengths, paired_difference, shots_gain
 from probes.reproduction.execute import reproduce

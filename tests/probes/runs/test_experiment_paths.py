@@ -10,7 +10,7 @@ import pytest
 import tomli_w
 
 from icl.errors import UserError
-from probes.cli import main
+from probes.cli.main import main
 from probes.runs.experiment import Experiment, read_experiment, write_experiment
 from probes.runs.folder import create_run
 from probes.runs.plan import load_named_task, make_plan

@@ -1,24 +1,46 @@
 """`probe plan`: the grid, the cost, and how small a difference the run could find; nothing is run."""
 
 import json
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from probes.cli.command import Command, Group
+from probes.cli.flags import add_experiment, add_json
+from probes.terminal.layout import print_lines, table_lines
+from probes.terminal.progress import duration, phase
 
-from icl.prompts.render import Prompt
-from probes.asked import experiment_of, resources_of
-from probes.layout import print_lines, table_lines
-from probes.power import plan_power
-from probes.progress import duration, phase
-from probes.runs.plan import Plan, make_plan
+if TYPE_CHECKING:
+    from icl.prompts.render import Prompt
+    from probes.runs.plan import Plan
 
-__all__ = ["plan"]
+__all__ = ["COMMAND", "add", "run"]
+
+COMMAND = Command(
+    name="plan",
+    group=Group.ASK,
+    help="show the grid, prompts, tokens, time and power of a run without running it",
+    phases=lambda options: 3,
+)
 
 
-def plan(options: Namespace) -> None:
+def add(parser: ArgumentParser) -> None:
+    """Give a parser the command's flags."""
+    add_experiment(parser)
+    parser.add_argument("--effect", type=float, default=None, help="difference of accuracies to find, e.g. 0.03")
+    parser.add_argument("--pilot", type=Path, default=None, help="run folder that tells how much differences vary")
+    add_json(parser)
+
+
+def run(options: Namespace) -> int:
     """Print the grid of a run, what would not fit a model, and what it would cost."""
+    with phase("importing libraries"):
+        from probes.cli.asked import experiment_of, resources_of
+        from probes.power.planned import plan_power
+        from probes.runs.plan import make_plan
+
     experiment = experiment_of(options)
     with phase("planning"):
         planned = make_plan(replace(experiment, skip_too_long=True), resources_of(options))
@@ -43,7 +65,7 @@ def plan(options: Namespace) -> None:
         asked["notices"] = list(planned.notices)
         asked |= {"power": asdict(power)} if power else {}
         print(json.dumps(asked, indent=1))
-        return
+        return 0
     print_lines(
         [f"{planned.task.name}: {planned.task.description}", f"{len(planned.prompts):,} prompts for each model:"]
     )
@@ -59,20 +81,21 @@ def plan(options: Namespace) -> None:
     said += [f"Note: {notice}" for notice in planned.notices]
     said += power.lines() if power else ()
     print_lines([*said, "Nothing was run; use `probe run` with the same flags and --out."])
+    return 0
 
 
 _CELL = ("method", "label mode", "inputs", "balance", "format", "k", "shots")
 
 
-def _cell(prompt: Prompt) -> tuple:
+def _cell(prompt: "Prompt") -> tuple:
     shown = prompt.demonstrations
     where = (shown.input_mode, shown.balance, prompt.format, prompt.example_length, len(shown))
     return (prompt.method, shown.label_mode, *where)
 
 
-def _too_long(planned: Plan, reasons: dict[str, str]) -> dict[tuple, str]:
+def _too_long(planned: "Plan", reasons: dict[str, str]) -> dict[tuple, str]:
     """Say for each cell how many of its prompts do not fit, with the longest one's reason."""
-    found: dict[tuple, list[Prompt]] = {}
+    found: dict[tuple, list["Prompt"]] = {}
     for prompt in planned.prompts:
         if prompt.prompt_id in reasons:
             found.setdefault(_cell(prompt), []).append(prompt)
@@ -90,6 +113,8 @@ def _too_long(planned: Plan, reasons: dict[str, str]) -> dict[tuple, str]:
 
 def _grid(cells: Counter) -> list[str]:
     """Lay the numbers of prompts out by condition and shots; of the rarer factors those that vary."""
+    import pandas as pd
+
     table = pd.Series(cells).rename_axis(list(_CELL)).rename("prompts").reset_index()
     keys = [name for name in _CELL[:-1] if name in ("label mode", "format") or table[name].nunique() > 1]
     wide = table.pivot_table(index=keys, columns="shots", values="prompts", aggfunc="sum", fill_value=0, sort=False)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from probes.layout import factored, paragraphs, table_lines
+from probes.terminal.layout import factored, paragraphs, table_lines
 
 __all__ = ["evidence_lines"]
 

@@ -1,7 +1,6 @@
-"""`probe fit`: an account fitted to what runs hold, said in words."""
+"""An account fitted to what runs hold, stored, and said in words."""
 
 import json
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,44 +12,19 @@ from icl.concept.evidence import EVIDENCE
 from icl.errors import UserError, unknown_name
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of, normalise
 from probes import disk
-from probes.evidence_words import evidence_lines
-from probes.fit_words import NOT_CONVERGED, account_lines, unread_lines, written_lines
-from probes.layout import print_lines
-from probes.progress import stages
+from probes.fits.evidence_words import evidence_lines
+from probes.fits.words import account_lines, unread_lines, written_lines
 from probes.report.dropped import dropped_sentences
-from probes.runs.folder import RunFolder, open_run
+from probes.runs.folder import RunFolder
+from probes.terminal.layout import print_lines
+from probes.terminal.progress import stages
 
 if TYPE_CHECKING:
     import xarray
 
     from icl.concept.diagnose import Diagnosis
 
-__all__ = ["decompose_run", "fit", "fit_run", "one_model", "shared_normalisation"]
-
-
-def fit(options: Namespace) -> int:
-    """Fit an account to one run folder, or to several at once; returns the exit status."""
-    if options.seed < 0:
-        raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
-    if options.others and not options.out:
-        raise UserError("--with RUN needs --out FILE.nc: a fit of several runs belongs to none of them.")
-    for name in ("concepts", "model"):
-        if getattr(options, name) is not None and options.account != EVIDENCE:
-            raise UserError(f"--{name} goes with --account {EVIDENCE} only, got --account {options.account}.")
-    folders = [open_run(path) for path in (options.run, *options.others)]
-    for folder in folders:
-        folder.check_finished()
-    names = ("out", "draws", "tune", "chains", "seed", "normalisation", "anyway")
-    asked = {name: getattr(options, name) for name in names}
-    if options.account == EVIDENCE:
-        if options.observe != "counts":
-            raise UserError(f"--account {EVIDENCE} is fitted to counts, got --observe {options.observe}.")
-        converged = decompose_run(
-            folders, model=options.model, concepts=options.concepts, as_json=options.json, **asked
-        )
-    else:
-        converged = fit_run(folders, account=options.account, observe=options.observe, as_json=options.json, **asked)
-    return 0 if converged else NOT_CONVERGED
+__all__ = ["decompose_run", "fit_run", "one_model", "shared_normalisation"]
 
 
 def fit_run(

@@ -15,11 +15,11 @@ from icl.metrics.power import (
     needed,
 )
 from icl.tasks.task import Task
-from probes.pool import most_queries
+from probes.power.variances import own_variances
 from probes.runs.experiment import Experiment
 from probes.runs.folder import open_run
 from probes.runs.plan import Plan
-from probes.variances import own_variances
+from probes.runs.pool import most_queries
 
 __all__ = ["SURE", "PlannedPower", "plan_power", "size_flags", "smallest_found"]
 

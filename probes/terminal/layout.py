@@ -5,10 +5,12 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from probes.terminal.shell import continuation, shell_word
 
-from probes.shell import continuation, shell_word
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "command_lines",
@@ -104,10 +106,10 @@ def entries(named: dict[str, str], *, indent: int = 0) -> list[str]:
     return lines
 
 
-def factored(table: pd.DataFrame, names: Sequence[str]) -> tuple[str, pd.DataFrame]:
+def factored(table: "pd.DataFrame", names: Sequence[str]) -> tuple[str, "pd.DataFrame"]:
     """Take those of the named columns that hold one value out of a table; return those in words, and the rest."""
     same = [name for name in names if table[name].nunique(dropna=False) == 1]
-    said = ", ".join(str(value) for value in table[same].iloc[0] if not pd.isna(value) and str(value)) if same else ""
+    said = ", ".join(str(value) for value in table[same].iloc[0].dropna() if str(value)) if same else ""
     return said, table.drop(columns=same)
 
 
@@ -130,7 +132,7 @@ def command_lines(*words: object, lead: str) -> list[str]:
 
 
 def table_lines(
-    table: pd.DataFrame, *, keys: int = 1, sections: Sequence[str] = (), indent: int = 0, width: int | None = None
+    table: "pd.DataFrame", *, keys: int = 1, sections: Sequence[str] = (), indent: int = 0, width: int | None = None
 ) -> list[str]:
     """Write a table within the terminal's width.
 
@@ -149,7 +151,7 @@ def table_lines(
         Spaces before each line.
     """
     width = (terminal_width() if width is None else width) - indent
-    columns = [_Column(str(name), ["" if pd.isna(cell) else str(cell) for cell in table[name]]) for name in table]
+    columns = [_Column(str(name), _cells(table[name])) for name in table]
     if any(sections) and columns:
         columns[0].set_in()
     if _fit(columns, width):
@@ -163,6 +165,10 @@ def table_lines(
         told = [(" " * indent + line).rstrip() for line in _rows(block, sections, width)]
         lines += [""] * (number > 0) + told
     return lines
+
+
+def _cells(column: "pd.Series") -> list[str]:
+    return ["" if missing else str(cell) for cell, missing in zip(column, column.isna())]
 
 
 class _Column:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from probes.output import encodable
+from probes.terminal.output import encodable
 
 __all__ = ["Phase", "Phases", "detail", "duration", "expect", "phase", "say", "showing", "stages"]
 

@@ -2,46 +2,27 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
-from probes.progress import Phases
+from probes.cli.command import Command
+from probes.terminal.progress import Phases
 
-__all__ = ["open_phases"]
-
-_READ = 3
-"""Phases of a run beside one a model: importing, planning, measuring."""
-
-_LONG: dict[str, Callable[[Namespace], int]] = {
-    "demo": lambda options: _READ + 2 + 4 + 1,
-    "plan": lambda options: 3,
-    "run": lambda options: _READ + len(set(options.models or [""])),
-    "fit": lambda options: 5,
-    "compare": lambda options: 3,
-    "calibrate": lambda options: 3,
-    "variance": lambda options: 4,
-    "report": lambda options: 2,
-    "selftest": lambda options: 2,
-    "reproduce": lambda options: 4,
-    "ledger": lambda options: 5,
-    "pretrain": lambda options: 3,
-}
-"""Command that may take more than a moment → how many phases it has, as far as flags tell."""
+__all__ = ["lab_version", "open_phases"]
 
 
-def open_phases(options: Namespace) -> Phases | None:
+def open_phases(command: Command, options: Namespace) -> Phases | None:
     """Say on standard error which version does what, with which seed, into which folder; None where all is quiet."""
     if getattr(options, "json", False):
         return None
-    if options.command not in _LONG:
+    if command.phases is None:
         return Phases(sys.stderr, 1, brief=True)
-    phases = Phases(sys.stderr, _LONG[options.command](options))
+    phases = Phases(sys.stderr, command.phases(options))
     phases.say(_first_line(options))
     return phases
 
 
 def _first_line(options: Namespace) -> str:
-    said = [f"probe {_version()} {options.command}"]
+    said = [f"probe {lab_version()} {options.command}"]
     if getattr(options, "experiment", None) is not None:
         said.append(f"asked by {options.experiment}")
     elif options.command == "demo" or hasattr(options, "seed"):
@@ -52,7 +33,8 @@ def _first_line(options: Namespace) -> str:
     return ", ".join(said)
 
 
-def _version() -> str:
+def lab_version() -> str:
+    """Version of the installed lab."""
     try:
         return version("icl-probe-lab")
     except PackageNotFoundError:

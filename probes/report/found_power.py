@@ -9,7 +9,8 @@ import pandas as pd
 
 from icl.errors import UserError
 from icl.metrics.power import MAX_QUERIES, NUM_SETS, TYPICAL, Option, VarianceComponents, largest, needed
-from probes.power import SURE, size_flags, smallest_found
+from probes.power.planned import SURE, size_flags, smallest_found
+from probes.power.variances import Variances, own_variances
 from probes.report.findings import findings
 from probes.report.section import Material
 from probes.report.selection import split_models
@@ -17,8 +18,7 @@ from probes.report.verdict import QUERIES_PER_FORMAT, points
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder
 from probes.runs.plan import GINC
-from probes.shell import path_argument
-from probes.variances import Variances, own_variances
+from probes.terminal.shell import path_argument
 
 __all__ = ["FoundPower", "found_power", "power_of_run"]
 

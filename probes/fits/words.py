@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from icl.concept.diagnose import Diagnosis
-from probes.layout import next_lines, paragraphs, table_lines
+from probes.terminal.layout import next_lines, paragraphs, table_lines
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["NOT_CONVERGED", "account_lines", "share_lines", "spans", "unread_lines", "written_lines"]
-
-NOT_CONVERGED = 3
-"""Exit status of a command whose fit did not converge."""
+__all__ = ["account_lines", "share_lines", "spans", "unread_lines", "written_lines"]
 
 
 def unread_lines(diagnosis: Diagnosis, written: Path, again: Sequence[object], *, anyway: bool) -> list[str]:

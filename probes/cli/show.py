@@ -2,26 +2,60 @@
 
 import json
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from icl.errors import UserError, unknown_name
-from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.demonstrations import EXACT_ORDERS
-from icl.prompts.formats import from_template
-from icl.prompts.render import METHODS, Candidate, Prompt
-from icl.tasks.corpus import load_corpus
-from probes.designs.catalogue import PROBES
-from probes.runs.experiment import Experiment
-from probes.runs.plan import load_named_task, make_seeds, notices_of
+from probes.cli.command import Command, Group
+from probes.cli.flags import add_json, add_task
+from probes.terminal.progress import phase
 
-__all__ = ["show"]
+if TYPE_CHECKING:
+    from icl.prompts.render import Candidate, Prompt
+
+__all__ = ["COMMAND", "add", "run"]
+
+COMMAND = Command(
+    name="show",
+    group=Group.ASK,
+    help="print the exact text that a model would see for one condition",
+)
 
 _COLOURS = {"instruction": 35, "item": 90, "prefix": 90, "input": 0, "option": 36, "separator": 90, "label": 32}
 
 
-def show(options: Namespace) -> None:
+def add(parser: ArgumentParser) -> None:
+    """Give a parser the command's flags."""
+    add_task(parser)
+    parser.add_argument("--label-mode", default="gold", help="how shown labels are made (default: %(default)s)")
+    parser.add_argument("--format", default=None, help="how the prompt is written down (default: the probe's)")
+    parser.add_argument("--shots", type=int, default=4, help="demonstrations (default: %(default)s)")
+    parser.add_argument("--model", default=None, help="also show this model's tokens")
+    parser.add_argument(
+        "--colour", choices=("auto", "always", "never"), default="auto", help="colour the prompt's parts"
+    )
+    parser.add_argument("--input-mode", default="task", help="task, ood or none (default: %(default)s)")
+    parser.add_argument("--corpus", default=None, help="sentences for input mode ood (default: the built-in corpus)")
+    parser.add_argument("--balance", default="balanced", help="balanced, as-drawn or skewed(p) (default: %(default)s)")
+    parser.add_argument("--order", type=int, default=0, help="number of the order of the demonstrations (default: 0)")
+    parser.add_argument("--option-order", type=int, default=0, help="places by which listed options are rotated")
+    parser.add_argument("--method", default="direct", help="direct, or channel: the input scored behind each label")
+    parser.add_argument("--chat", action="store_true", help="with --model: its chat template around the prompt")
+    add_json(parser)
+
+
+def run(options: Namespace) -> int:
     """Print one prompt exactly as a scorer gets it; what surrounds it goes to standard error."""
+    with phase("importing libraries"):
+        from icl.prompts.build import Condition, Selection, build_prompts
+        from icl.prompts.formats import from_template
+        from icl.prompts.render import METHODS
+        from icl.tasks.corpus import load_corpus
+        from probes.designs.catalogue import PROBES
+        from probes.runs.experiment import Experiment
+        from probes.runs.plan import load_named_task, make_seeds, notices_of
+
     if options.chat and not options.model:
         raise UserError("--chat shows a model's chat template, but no model is named; add --model.")
     given = {name: getattr(options, name, None) for name in Experiment.__slots__ if name != "shots"}
@@ -54,7 +88,7 @@ def show(options: Namespace) -> None:
     notices = (*(corpus.notes if corpus else ()), *notices_of(task, [prompt], scorers))
     if options.json:
         print(json.dumps({**_as_data(prompt), "notices": notices}, indent=1))
-        return
+        return 0
     coloured = options.colour == "always" or (options.colour == "auto" and sys.stdout.isatty())
     print("".join(_paint(part.kind, part.text) for part in prompt.parts) if coloured else prompt.text)
     candidates = ", ".join(_spell(candidate) for candidate in prompt.candidates[:12])
@@ -68,20 +102,23 @@ def show(options: Namespace) -> None:
     notes += [line for scorer in scorers for line in scorer.token_lines(prompt)]
     notes += [f"Note: {notice}" for notice in notices]
     print("\n".join(["―" * 40, *notes]), file=sys.stderr)
+    return 0
 
 
-def _unlabelled(prompt: Prompt) -> str:
+def _unlabelled(prompt: "Prompt") -> str:
     return "no labels shown" if prompt.demonstrations.shown_labels is None else "labels that belong to no shown input"
 
 
 def _orders(number: int, num_shots: int) -> int:
     """How many orders have to be written for the one of this number to be among them."""
+    from icl.prompts.demonstrations import EXACT_ORDERS
+
     if number == 0:
         return 1
     return 0 if num_shots <= EXACT_ORDERS else number + 1
 
 
-def _spell(candidate: Candidate) -> str:
+def _spell(candidate: "Candidate") -> str:
     return f"{candidate.given!r} then {candidate.text!r}" if candidate.given else repr(candidate.text)
 
 
@@ -89,7 +126,7 @@ def _paint(kind: str, text: str) -> str:
     return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
 
 
-def _as_data(prompt: Prompt) -> dict:
+def _as_data(prompt: "Prompt") -> dict:
     return {
         "text": prompt.text,
         "candidates": [asdict(candidate) for candidate in prompt.candidates],
@@ -101,7 +138,7 @@ def _as_data(prompt: Prompt) -> dict:
     }
 
 
-def _scorers(model: str | None, task, prompt: Prompt, *, chat: bool) -> list:
+def _scorers(model: str | None, task, prompt: "Prompt", *, chat: bool) -> list:
     """Make the scorer whose tokens are to be shown, if any, and let it look at the prompt."""
     if not model:
         return []

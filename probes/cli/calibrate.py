@@ -1,18 +1,18 @@
-"""`probe calibrate`: its flags and what it does."""
+"""`probe calibrate`: are accounts recovered from data whose truth is known?"""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from icl.concept.accounts import ACCOUNTS, account_named
-from icl.concept.evidence import EVIDENCE
-from icl.concept.observation import observation_named
 from icl.errors import UserError
 from probes import disk
-from probes.fit_words import NOT_CONVERGED
-from probes.layout import print_lines
-from probes.progress import phase
+from probes.cli import values
+from probes.cli.command import NOT_CONVERGED, RESUMES, Command, Group
+from probes.cli.flags import add_json
+from probes.terminal.layout import print_lines
+from probes.terminal.progress import phase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from probes.calibration.store import CalibrationFolder
     from probes.report.section import Drawn
 
-__all__ = ["calibrate"]
+__all__ = ["COMMAND", "add", "run"]
+
+COMMAND = Command(
+    name="calibrate",
+    group=Group.CHECK,
+    help="fit accounts to data whose truth is known: is it recovered?",
+    kept=RESUMES,
+    phases=lambda options: 3,
+)
 
 _FEWEST = 10
 """Simulations, below which ranks say nothing."""
@@ -32,11 +40,35 @@ _OF_SIMULATIONS = ("accounts", "simulations", "observe", "draws", "tune")
 _OF_LEDGER = ("models", "prompts", "family")
 
 
-def calibrate(options: Namespace) -> int:
-    """Fit accounts to what they simulate, or to predictors of known drift, and say whether the fits recover it.
+def add(parser: ArgumentParser) -> None:
+    """Give a parser the command's flags."""
+    parser.add_argument("--out", type=Path, required=True, help="folder; the same command goes on where it stopped")
+    parser.add_argument("--accounts", type=values.names, default=None, help="e.g. drift-diffusion,power (default: all)")
+    parser.add_argument("--simulations", type=int, default=None, help="data sets for each account (default: 300)")
+    parser.add_argument("--observe", default=None, help="counts or logprob (default: counts)")
+    parser.add_argument("--draws", type=int, default=None, help="draws kept of each chain (default: 300)")
+    parser.add_argument("--tune", type=int, default=None, help="tuning draws of each chain (default: 200)")
+    parser.add_argument(
+        "--ledger", action="store_true", help="instead, fit predictors of GINC whose drift is known from the ledger"
+    )
+    parser.add_argument("--models", type=values.names, default=None, help="--ledger: names, or none (default: shipped)")
+    parser.add_argument(
+        "--family",
+        type=Path,
+        default=None,
+        help="--ledger: .npz of the tempered Bayesians' family (default: the lab's)",
+    )
+    parser.add_argument("--prompts", type=int, default=None, help="--ledger: prompts for each k (default: 500)")
+    parser.add_argument(
+        "--anyway", action="store_true", help="print the numbers of accounts that mostly did not converge as well"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="chains sampled at once (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")
+    add_json(parser)
 
-    Returns the exit status.
-    """
+
+def run(options: Namespace) -> int:
+    """Fit accounts to what they simulate, or to predictors of known drift; returns the exit status."""
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
     if options.jobs < 1:
@@ -51,12 +83,14 @@ def calibrate(options: Namespace) -> int:
 
 def _simulate(options: Namespace) -> bool:
     """Fit accounts to what they simulate; tell whether most fits of one did not converge."""
-    from icl.concept.calibrate import SMALL_FIT
-    from probes.calibration.run import run_trials
-    from probes.calibration.store import open_folder
-    from probes.calibration.trials import calibration_trials
-    from probes.calibration.words import astray, calibration_lines
-    from probes.report.calibration_figures import draw_calibration
+    with phase("importing libraries"):
+        from icl.concept.calibrate import SMALL_FIT
+        from icl.concept.observation import observation_named
+        from probes.calibration.run import run_trials
+        from probes.calibration.store import open_folder
+        from probes.calibration.trials import calibration_trials
+        from probes.calibration.words import astray, calibration_lines
+        from probes.report.calibration_figures import draw_calibration
 
     num_simulations = 300 if options.simulations is None else options.simulations
     if num_simulations < _FEWEST:
@@ -82,19 +116,19 @@ def _simulate(options: Namespace) -> bool:
 
 def _agree(options: Namespace) -> bool:
     """Fit predictors of known drift; tell whether a fit did not converge."""
-    from icl.concept.sampler import Effort
-    from icl.ginc.family import default_family, load_family
-    from probes.calibration.agreement import AgreementQuestion, measure_agreement
-    from probes.calibration.agreement_words import agreement_lines, not_converged
-    from probes.calibration.store import open_agreement
-    from probes.report.calibration_figures import draw_agreement
+    with phase("importing libraries"):
+        from icl.concept.sampler import Effort
+        from icl.ginc.family import default_family, load_family
+        from probes.calibration.agreement import AgreementQuestion, measure_agreement
+        from probes.calibration.agreement_words import agreement_lines, not_converged
+        from probes.calibration.store import open_agreement
+        from probes.report.calibration_figures import draw_agreement
+        from probes.scorers.huggingface_ginc import HuggingFacePredictor
+        from probes.scorers.huggingface_source import shipped_models
 
     chosen = {} if options.prompts is None else {"prompts": options.prompts}
     question = AgreementQuestion(seed=options.seed, **chosen)
     family = load_family(options.family) if options.family else default_family()
-    from probes.scorers.huggingface_ginc import HuggingFacePredictor
-    from probes.scorers.huggingface_source import shipped_models
-
     names = tuple(shipped_models()) if options.models is None else options.models
     predictors = [HuggingFacePredictor(name) for name in dict.fromkeys(names) if name != _NONE]
     for predictor in predictors:
@@ -131,6 +165,9 @@ def _tell(options: Namespace, table: "pd.DataFrame", lines: Iterable[str]) -> No
 
 def _accounts(asked: tuple[str, ...] | None, observe: str) -> tuple[str, ...]:
     """Names of the accounts, each once."""
+    from icl.concept.accounts import ACCOUNTS, account_named
+    from icl.concept.evidence import EVIDENCE
+
     if asked in (None, ("all",)):
         return (*ACCOUNTS, EVIDENCE) if observe == "counts" else tuple(ACCOUNTS)
     if EVIDENCE in asked and observe != "counts":

@@ -1,0 +1,76 @@
+"""`probe fit`: fit an account to run folders."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from icl.errors import UserError
+from probes.cli.command import NOT_CONVERGED, Command, Group
+from probes.cli.flags import add_json, add_normalisation, add_run_folder, add_sampler
+from probes.terminal.progress import phase
+
+__all__ = ["COMMAND", "add", "run"]
+
+COMMAND = Command(
+    name="fit",
+    group=Group.READ,
+    help="fit the signal-versus-noise account, or a rival, to a run folder",
+    phases=lambda options: 5,
+)
+
+
+def add(parser: ArgumentParser) -> None:
+    """Give a parser the command's flags."""
+    add_run_folder(parser)
+    parser.add_argument(
+        "--account", default="drift-diffusion", help="see `probe list accounts`, or evidence (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--concepts", type=int, default=None, help="evidence: 2, or 3 with a permuted task (default: by label modes)"
+    )
+    parser.add_argument("--model", default=None, help="evidence: which of the run's models (default: all)")
+    parser.add_argument(
+        "--observe", default="counts", help="counts of right answers, or logprob of the gold label (default: counts)"
+    )
+    parser.add_argument(
+        "--with", dest="others", type=Path, action="append", default=[], metavar="RUN", help="fit this run as well"
+    )
+    parser.add_argument("--out", type=Path, default=None, help="file.nc for the fit of several runs")
+    parser.add_argument(
+        "--anyway", action="store_true", help="print the numbers of a fit that did not converge as well"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="kept for older scripts: status 3 says what did not converge in any case"
+    )
+    add_sampler(parser)
+    add_normalisation(parser, default="as in the run's metrics")
+    add_json(parser)
+
+
+def run(options: Namespace) -> int:
+    """Fit an account to one run folder, or to several at once; returns the exit status."""
+    with phase("importing libraries"):
+        from icl.concept.evidence import EVIDENCE
+        from probes.fits.fitting import decompose_run, fit_run
+        from probes.runs.folder import open_run
+
+    if options.seed < 0:
+        raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
+    if options.others and not options.out:
+        raise UserError("--with RUN needs --out FILE.nc: a fit of several runs belongs to none of them.")
+    for name in ("concepts", "model"):
+        if getattr(options, name) is not None and options.account != EVIDENCE:
+            raise UserError(f"--{name} goes with --account {EVIDENCE} only, got --account {options.account}.")
+    folders = [open_run(path) for path in (options.run, *options.others)]
+    for folder in folders:
+        folder.check_finished()
+    names = ("out", "draws", "tune", "chains", "seed", "normalisation", "anyway")
+    asked = {name: getattr(options, name) for name in names}
+    if options.account == EVIDENCE:
+        if options.observe != "counts":
+            raise UserError(f"--account {EVIDENCE} is fitted to counts, got --observe {options.observe}.")
+        converged = decompose_run(
+            folders, model=options.model, concepts=options.concepts, as_json=options.json, **asked
+        )
+    else:
+        converged = fit_run(folders, account=options.account, observe=options.observe, as_json=options.json, **asked)
+    return 0 if converged else NOT_CONVERGED

@@ -1,0 +1,58 @@
+"""The parser of the command line: flags with their other spellings, and one sentence for what is wrong."""
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from icl.errors import UserError, unknown_name
+from probes.cli import values
+
+__all__ = ["Parser"]
+
+_ALSO = {
+    "--formats": "--format",
+    "--format": "--formats",
+    "--label-modes": "--label-mode",
+    "--label-mode": "--label-modes",
+    "--input-modes": "--input-mode",
+    "--input-mode": "--input-modes",
+    "--balances": "--balance",
+    "--balance": "--balances",
+    "--methods": "--method",
+    "--method": "--methods",
+    "--probe": "--probes",
+    "--normalisation": "--normalization",
+    "--colour": "--color",
+}
+"""Flag → its other spelling: one or several, British or American."""
+
+_METAVARS = {
+    int: "N",
+    float: "X",
+    Path: "PATH",
+    values.names: "A,B",
+    values.whole_numbers: "N,N",
+    values.count: "N",
+    values.orders: "N",
+}
+"""What a flag takes → its name in the help; others are called after the flag."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def add_argument(self, *names, **options):
+        """Take the other spellings of a flag as well, and name its value in one word."""
+        names += tuple(other for name in names if (other := _ALSO.get(name)))
+        takes_value = options.get("action", "store") in ("store", "append") and "choices" not in options
+        if takes_value and names[0].startswith("-") and "metavar" not in options:
+            options["metavar"] = _METAVARS.get(options.get("type", str)) or names[0].rpartition("-")[2].upper()
+        return super().add_argument(*names, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong as a `UserError`."""
+        raise UserError(f"{message.rstrip('.')}; see `{self.prog} --help`.")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise unknown_name(action.dest, str(value), action.choices)

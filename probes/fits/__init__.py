@@ -1,0 +1,1 @@
+"""Fits of accounts to runs: sampled, stored, and put in words."""

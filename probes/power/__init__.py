@@ -1,0 +1,1 @@
+"""How small a difference a run can find, before it is run."""

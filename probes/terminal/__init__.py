@@ -1,0 +1,1 @@
+"""What is printed: progress, text within the terminal's width, signs that it can show, commands to copy."""
