@@ -10,8 +10,7 @@ from icl.concept.accounts import ACCOUNTS
 from icl.concept.observation import OBSERVATIONS
 from icl.metrics.effects import TWINS
 from icl.metrics.outcomes import SCORES
-from probes.cli import _parser
-from probes.commands import COMMANDS
+from probes.cli.main import COMMANDS, make_parser
 from probes.designs.catalogue import PROBES
 from probes.report.selection import ON_REQUEST
 
@@ -89,7 +88,7 @@ def test_priors_are_listed_with_their_rationale():
 
 def test_every_command_and_flag_is_in_the_reference():
     page = commands.pages()["commands.md"]
-    (group,) = (action for action in _parser()._actions if action.dest == "command")
+    (group,) = (action for action in make_parser()._actions if action.dest == "command")
     assert set(group.choices) == set(COMMANDS)
     for name, command in group.choices.items():
         section = page.split(f"\n## probe {name}\n", 1)[1].split("\n## ", 1)[0]

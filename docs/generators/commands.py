@@ -3,14 +3,14 @@
 import argparse
 
 from generators.markdown import cell, table
-from probes.cli import EXIT_STATUSES, _parser
+from probes.cli.main import EXIT_STATUSES, make_parser
 
 __all__ = ["pages"]
 
 
 def pages() -> dict[str, str]:
     """Write one page with each command's flags."""
-    parser = _parser()
+    parser = make_parser()
     (group,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     summaries = {choice.dest: choice.help or "" for choice in group._choices_actions}
     paragraphs = ["# Commands", (parser.description or "").strip(), f"{EXIT_STATUSES[0].upper()}{EXIT_STATUSES[1:]}"]
