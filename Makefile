@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all the set-up themselves; they need Python ≥ 3.12 (pyenv's included) and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm test test-machines test-slow check docs format notebooks constraints clean
+.PHONY: help demo demo-lm test test-install test-machines test-slow check docs format notebooks constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,9 @@ test-slow: $(READY) $(SMOLLM2) $(LLAMA_CPP)  ## the long tests, and those that n
 
 test-machines: $(READY)  ## the demo and the sensitive tests as on smaller processors and in read-only places
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python tools/other_machines.py $(MACHINES)
+
+test-install: $(READY)  ## pip install into an empty environment, and a small demo in another folder
+	sh tools/try_install.sh
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
