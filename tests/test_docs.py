@@ -91,6 +91,6 @@ def test_every_command_and_flag_is_in_the_reference():
     (group,) = (action for action in make_parser()._actions if action.dest == "command")
     assert set(group.choices) == set(COMMANDS)
     for name, command in group.choices.items():
-        section = page.split(f"\n## probe {name}\n", 1)[1].split("\n## ", 1)[0]
+        section = page.split(f"\n### probe {name}\n", 1)[1].split("\n##", 1)[0]
         for action in command._actions:
             assert action.dest == "help" or all(f"`{flag}" in section for flag in action.option_strings), action

@@ -3,27 +3,42 @@
 import argparse
 
 from generators.markdown import cell, table
-from probes.cli.main import EXIT_STATUSES, make_parser
+from probes.cli.command import Group
+from probes.cli.main import COMMANDS, EXIT_STATUSES, make_parser
 
 __all__ = ["pages"]
 
 
 def pages() -> dict[str, str]:
-    """Write one page with each command's flags."""
+    """Write one page with each command's flags, and the table of all commands by group."""
     parser = make_parser()
-    (group,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    summaries = {choice.dest: choice.help or "" for choice in group._choices_actions}
-    paragraphs = ["# Commands", (parser.description or "").strip(), f"{EXIT_STATUSES[0].upper()}{EXIT_STATUSES[1:]}"]
+    (found,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    paragraphs = ["# Commands", parser.description or "", _sentence(EXIT_STATUSES)]
     paragraphs += ["`python -m probes` is the same as `probe`."]
-    for name, command in group.choices.items():
-        paragraphs += [f"## probe {name}", f"{summaries[name][0].upper()}{summaries[name][1:]}."]
-        if rows := [_row(action) for action in command._actions if not isinstance(action, argparse._HelpAction)]:
-            paragraphs.append(table(["argument", "meaning"], rows))
-    rows = [[f"[probe {name}](#probe-{name})", text] for name, text in summaries.items()]
+    rows = []
+    for group in Group:
+        paragraphs.append(f"## {group[0].upper()}{group[1:]}")
+        rows.append([f"**{group}**", ""])
+        for command in (file.COMMAND for file in COMMANDS.values() if file.COMMAND.group == group):
+            paragraphs += [
+                f"### probe {command.name}",
+                _sentence(command.help),
+                _arguments(found.choices[command.name]),
+            ]
+            rows.append([f"[probe {command.name}](generated/commands.md#probe-{command.name})", command.help])
     return {
         "commands.md": "\n\n".join(paragraphs) + "\n",
-        "parts/commands.md": table(["command", "does"], rows).replace("(#", "(generated/commands.md#"),
+        "parts/commands.md": table(["command", "what it does"], rows),
     }
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."
+
+
+def _arguments(parser: argparse.ArgumentParser) -> str:
+    actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    return table(["argument", "meaning"], map(_row, actions)) if actions else "It takes no arguments."
 
 
 def _row(action: argparse.Action) -> list[str]:
