@@ -19,8 +19,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.concept.compiled import Fitted, compile_design
+from icl.concept.curves import quantities_of
 from icl.concept.design import Design
-from icl.concept.fit import quantities_of
 from icl.concept.sampler import Effort
 from icl.errors import UserError
 from icl.prompts.seeds import stream

@@ -18,8 +18,9 @@ from icl.concept.sampler import Effort, Stages, nodes_of_tree, quiet, sample
 
 if TYPE_CHECKING:
     import nutpie
+    import pymc
 
-__all__ = ["Compiled", "Fitted", "compile_design", "compiled_once"]
+__all__ = ["Compiled", "Fitted", "compile_design", "compiled_once", "held_out_model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +105,8 @@ class Compiled:
         return replace(self, design=design)
 
 
-def compile_design(design: Design) -> Compiled:
-    """Compile a design."""
-    import nutpie
+def held_out_model(design: Design) -> "pymc.Model":
+    """Build a design's model with a Data variable ``weights``: 0 holds a cell out, 1 (as built) takes it in."""
     import pymc as pm
 
     model = design.model()
@@ -116,8 +116,15 @@ def compile_design(design: Design) -> Compiled:
         density = pm.logp(variable, model.rvs_to_values[variable])
         # Cell by cell the likelihood is already there once, so a weight w adds w − 1 of it.
         pm.Potential("held_out", (weights - 1) * density)
+    return model
+
+
+def compile_design(design: Design) -> Compiled:
+    """Compile a design."""
+    import nutpie
+
     with quiet("pymc"):
-        return Compiled(design=design, model=nutpie.compile_pymc_model(model))
+        return Compiled(design=design, model=nutpie.compile_pymc_model(held_out_model(design)))
 
 
 def compiled_once(design: Design, compiled: dict[str, Compiled] | None) -> Compiled:

@@ -8,7 +8,15 @@ from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.scores import Column, validate_scores
 
-__all__ = ["ALL_SETS", "COUNT_COLUMNS", "ORACLE", "ZERO_SHOT", "counts_from_scores", "validate_counts"]
+__all__ = [
+    "ALL_SETS",
+    "COUNT_COLUMNS",
+    "ORACLE",
+    "ZERO_SHOT",
+    "counts_from_answers",
+    "counts_from_scores",
+    "validate_counts",
+]
 
 ORACLE = "oracle"
 """Name of the exact Bayes predictor: its cells are the others' ceiling."""
@@ -110,7 +118,18 @@ def _check_values(counts: pd.DataFrame) -> None:
 
 
 def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
-    """Count the right answers of every cell of a score table.
+    """Count the right answers of every cell of a score table, see `counts_from_answers`.
+
+    Parameters
+    ----------
+    normalisation
+        How candidates are compared, see `icl.metrics.normalise`.
+    """
+    return counts_from_answers(answer_table(normalise(validate_scores(scores), normalisation)))
+
+
+def counts_from_answers(answers: pd.DataFrame) -> pd.DataFrame:
+    """Count the right answers of every cell of an answer table.
 
     What a prompt's answer is, and which prompts have none and are left out, is said in `icl.answers`. Demonstration
     sets are cells of their own where there are several and each was asked with four queries or more. A zero-shot
@@ -118,13 +137,11 @@ def counts_from_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMAL
     of their own (``"gold, ood inputs"``), and a model asked by the channel method a model of its own. Rows of the model
     named ``oracle`` become the ceiling of the others, unless there are no others.
 
-    Parameters
-    ----------
-    normalisation
-        How candidates are compared, see `icl.metrics.normalise`.
+    Raises
+    ------
+    UserError
+        If no prompt has an answer, or the cells could not inform a learning curve.
     """
-    scores = normalise(validate_scores(scores), normalisation)
-    answers = answer_table(scores)
     prompts = answers[answers["accuracy"].notna()].rename(columns={"accuracy": "correct"})
     if len(answers) and prompts.empty:
         raise UserError(nothing_known(answers))

@@ -1,165 +1,229 @@
-"""Fit an account: one DataTree that holds everything that plots and checks need."""
+"""Fit an account, whichever it is: lay out, compile, sample, judge, and write down what was asked and answered."""
 
-import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass, replace
+from functools import cached_property
+from html import escape
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy import ndarray
 
-from icl.concept.accounts import DRIFT_DIFFUSION, Account
-from icl.concept.compiled import compile_design
-from icl.concept.design import Design, design_of
-from icl.concept.grid import Grid
-from icl.concept.hierarchy import SET_EFFECT, log_prior, unconstrained
-from icl.concept.sampler import CHECKING, COMPILING, SAMPLE_STATS, Effort, Stages, import_sampler, record_of, stage
+from icl.concept.accounts import ACCOUNTS, DRIFT_DIFFUSION, Account
+from icl.concept.curves import Curves
+from icl.concept.diagnose import Diagnosis, diagnose
+from icl.concept.evidence.account import EVIDENCE_ACCOUNT
+from icl.concept.fittable import Fittable, seeds_of
+from icl.concept.sampler import (
+    CHECKING,
+    COMPILING,
+    SAMPLE_STATS,
+    Effort,
+    Stages,
+    import_sampler,
+    quiet,
+    record_of,
+    sample,
+    stage,
+)
+from icl.concept.variance import VARIANCE_ACCOUNT
+from icl.errors import unknown_name
 
-__all__ = ["constant_data", "fit", "quantities_of"]
+__all__ = ["FITTABLE", "Fit", "effort_of", "fit", "fit_design", "fittable_named"]
 
-_PRIOR_DRAWS = 2000
+FITTABLE: dict[str, Fittable] = {
+    **{name: Curves(law=law) for name, law in ACCOUNTS.items()},
+    **{account.name: account for account in (EVIDENCE_ACCOUNT, VARIANCE_ACCOUNT)},
+}
+"""Name → everything that can be fitted: the laws of learning curves, and what takes demonstrations or answers apart."""
+
+
+def fittable_named(name: str) -> Fittable:
+    """Look up what can be fitted.
+
+    Raises
+    ------
+    UserError
+        If there is none of that name.
+    """
+    if name not in FITTABLE:
+        raise unknown_name("account", name, FITTABLE)
+    return FITTABLE[name]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """A fit as one reads it: what may not be read says so before anything else.
+
+    Attributes
+    ----------
+    tree
+        Posterior and everything beside it; its attrs record what was asked.
+    stale
+        Why it is not of the answers that a run holds now; empty where it is.
+    """
+
+    tree: xr.DataTree
+    stale: str = ""
+
+    @property
+    def account(self) -> Fittable:
+        """The account that was fitted."""
+        return fittable_named(str(self.tree.attrs["account"]))
+
+    @property
+    def observe(self) -> str:
+        """What of the answers it was fitted to."""
+        return str(self.tree.attrs["observe"])
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """Whether its chains agree."""
+        return diagnose(self.tree)
+
+    @property
+    def converged(self) -> bool:
+        """Whether its chains agree well enough to be read."""
+        return self.diagnosis.converged
+
+    @property
+    def trouble(self) -> str:
+        """Why no number of it may be quoted; empty where they may."""
+        return self.stale or ("" if self.converged else " ".join(self.diagnosis.sentences))
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What it says, by name of table."""
+        return self.account.tables(self.tree)
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """What else should be known of it."""
+        return self.account.sentences(self.tree)
+
+    @property
+    def title(self) -> str:
+        """What was fitted to what, for people."""
+        return f"{self.account.title} of {self.observe.replace('_', ' ')}"
+
+    def __repr__(self) -> str:
+        name, table = next(iter(self.tables.items()))
+        said = [self.title, self.trouble and f"Warning: {self.trouble}", f"{name}:", table.to_string(max_rows=20)]
+        return "\n".join(filter(None, [*said, *self.sentences]))
+
+    def _repr_html_(self) -> str:
+        warning = f"<p><strong>Warning:</strong> {escape(self.trouble)}</p>" if self.trouble else ""
+        tables = "".join(
+            f"<h4>{escape(name.replace('_', ' '))}</h4>{table.to_html(index=False, max_rows=20, float_format='%.3g')}"
+            for name, table in self.tables.items()
+        )
+        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences)
+        return f"<h3>{escape(self.title)}</h3>{warning}{tables}{said}"
+
+
+def effort_of(
+    account: Fittable, *, draws: int | None = None, tune: int | None = None, chains: int | None = None
+) -> Effort:
+    """Take the account's own sampling effort where none is asked; raise `UserError` if it is too little."""
+    asked = {"draws": draws, "tune": tune, "chains": chains}
+    return replace(account.effort, **{name: value for name, value in asked.items() if value is not None})
 
 
 def fit(
-    counts: pd.DataFrame,
-    account: Account = DRIFT_DIFFUSION,
+    table: pd.DataFrame,
+    account: str | Account | Fittable = DRIFT_DIFFUSION,
     *,
-    observe: str = "counts",
-    draws: int = 2000,
-    tune: int = 1000,
-    chains: int = 4,
+    observe: str | None = None,
+    draws: int | None = None,
+    tune: int | None = None,
+    chains: int | None = None,
     seed: int,
     progress: Stages | None = None,
+    **options: Any,
 ) -> xr.DataTree:
     """Sample the posterior of an account with nutpie.
 
     Parameters
     ----------
-    counts
-        A counts table of one or more models and tasks.
+    table
+        What `Fittable.tabulate` makes of answers: of a law of learning curves a counts table, of the evidence
+        decomposition its cells, of the split of the variance prompt outcomes of one model on one task.
     account
-        One of `icl.concept.accounts.ACCOUNTS`.
+        A name of `FITTABLE`, such as ``"evidence"``, or an account itself.
     observe
-        ``counts`` (right answers) or ``logprob`` (mean log-probabilities of the gold label).
+        What of the answers is fitted: ``counts`` (right answers) or ``logprob`` (mean log-probabilities of the gold
+        label) of a law, ``gold_log_odds`` or ``accuracy`` of the variance; None: the account's default.
     draws, tune, chains
-        Kept draws and tuning draws of each chain, and their number: two or more, so that they can disagree.
+        Kept draws and tuning draws of each chain, and their number: two or more, so that they can disagree. None: as
+        the account says (`Fittable.effort`).
     seed
         Seed of prior draws, sampler and predictive draws.
     progress
         Called as a fit goes from stage to stage, and with the draws done.
+    options
+        Of the account: ``concepts`` and ``priors`` of the evidence decomposition, ``priors`` of the variance.
 
     Returns
     -------
     xr.DataTree
-        Groups prior, prior_predictive, posterior, sample_stats, posterior_predictive, log_likelihood, log_prior,
-        unconstrained (the sampled nodes), observed_data and constant_data (the cells, the conditions, and which model
-        has which). The root's attrs tell what was asked, by which versions it was answered, and in how many seconds.
+        Groups posterior, sample_stats, observed_data and constant_data, and of all but the variance prior,
+        prior_predictive, posterior_predictive and log_likelihood. The root's attrs tell what was asked, by which
+        versions it was answered, in how many seconds, and whether it converged.
 
     Raises
     ------
     UserError
-        If the counts cannot inform this account, or the sampler's numbers make no sense.
+        If the table cannot inform this account, or the sampler's numbers make no sense.
     """
-    effort = Effort(draws=draws, tune=tune, chains=chains)
-    design = design_of(counts, account, observe=observe)
-    # One random stream for each use.
-    seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(3)]
+    if isinstance(account, Account):
+        asked: Fittable = Curves(law=account)
+    else:
+        asked = fittable_named(account) if isinstance(account, str) else account
+    effort = effort_of(asked, draws=draws, tune=tune, chains=chains)
+    observe = observe or asked.observations[0]
+    design = asked.design(table, observe=observe, **options)
+    return fit_design(asked, design, observe=observe, effort=effort, seed=seed, progress=progress).tree
+
+
+def fit_design(
+    account: Fittable,
+    design: Any,
+    *,
+    observe: str,
+    effort: Effort,
+    seed: int,
+    source: Mapping[str, str] | None = None,
+    progress: Stages | None = None,
+) -> Fit:
+    """Compile, sample and judge what `Fittable.design` laid out, and record what was asked.
+
+    Parameters
+    ----------
+    source
+        What the table was made of, recorded as it is: normalisation and digest of the scores.
+
+    Raises
+    ------
+    RuntimeError
+        If the sampler finds no place to start from.
+    """
+    seeds = seeds_of(seed)
     started = time.perf_counter()
     import_sampler(progress)
+    import nutpie
+
     stage(progress, COMPILING)
-    machine = compile_design(design)
+    with quiet("pymc"):
+        compiled = nutpie.compile_pymc_model(account.build(design))
     sampling = time.perf_counter()
-    fitted = machine.fit(effort, seed=seeds[1], progress=progress)
+    trace = sample(compiled, effort, seed=account.sampler_seed(seeds), progress=progress, adaptation=account.adaptation)
     sampled = time.perf_counter()
     stage(progress, CHECKING)
-    prior = design.draw_prior(_PRIOR_DRAWS, np.random.default_rng(seeds[0]))
-    trace, nodes = fitted.trace, fitted.nodes
-    result = xr.DataTree.from_dict(
-        {
-            **quantities_of(design, prior, 1, np.random.default_rng(seeds[0] + 1), names=("prior", "prior_predictive")),
-            **quantities_of(design, nodes, chains, np.random.default_rng(seeds[2])),
-            "sample_stats": trace["sample_stats"].to_dataset()[list(SAMPLE_STATS)],
-            "unconstrained": trace["posterior"].to_dataset()[[node.name for node in design.nodes]],
-            "log_likelihood": _by_chain(
-                {design.observation.column: (design.log_likelihood(nodes), ("cell",))}, chains, design.coords
-            ),
-            "log_prior": _by_chain({k: (v, ()) for k, v in log_prior(design.nodes, nodes).items()}, chains, {}),
-            "observed_data": xr.Dataset(
-                {design.observation.column: ("cell", design.observed())}, coords={"cell": design.grid.coords["cell"]}
-            ),
-            "constant_data": constant_data(design.grid),
-        }
-    )
-    result.attrs = {"account": account.name, "observe": observe, "task": " + ".join(design.grid.tasks)}
-    result.attrs |= {"priors": json.dumps([asdict(parameter) for parameter in design.parameters])}
-    result.attrs |= record_of(effort, seed=seed, started=started, sampling=sampling, sampled=sampled)
-    return result
-
-
-def quantities_of(
-    design: Design,
-    nodes: Mapping[str, ndarray],
-    chains: int,
-    rng: np.random.Generator,
-    *,
-    names: tuple[str, str] = ("posterior", "posterior_predictive"),
-) -> dict[str, xr.Dataset]:
-    """Bring nodes to the quantities that are reported, and to data that might have been observed."""
-    gathered = design.gathered(nodes)
-    probability = design.probability(gathered)
-    simulated = design.observation.simulate(probability, gathered, design.grid.cells, rng)
-    quantities: dict[str, tuple[ndarray, tuple[str, ...]]] = {"accuracy": (probability, ("cell",))}
-    for parameter in design.parameters:
-        x = nodes[unconstrained(parameter.name)]
-        quantities[parameter.name] = (parameter.value(x), ("model", *parameter.by))
-        if (population := f"{parameter.name}_population") in nodes and parameter.anchor is None:
-            quantities[population] = (parameter.value(nodes[population]), parameter.by)
-    for node in design.nodes:
-        if node.name == SET_EFFECT or node.positive:
-            quantities[node.name] = (nodes[node.name], node.dims)
-    reported = _by_chain(quantities, chains, design.coords)
-    if design.account.derive is not None:
-        reported = reported.assign(design.account.derive(reported, constant_data(design.grid)))
-    predictive = _by_chain({design.observation.column: (simulated, ("cell",))}, chains, design.coords)
-    return {names[0]: reported, names[1]: predictive}
-
-
-def _by_chain(
-    quantities: Mapping[str, tuple[ndarray, tuple[str, ...]]], chains: int, coords: Mapping[str, object]
-) -> xr.Dataset:
-    variables = {}
-    for name, (values, dims) in quantities.items():
-        variables[name] = (("chain", "draw", *dims), values.reshape(chains, -1, *values.shape[1:]))
-    used = {dim for _, dims in quantities.values() for dim in dims}
-    return xr.Dataset(variables, coords={dim: np.asarray(coords[dim]) for dim in used})
-
-
-def constant_data(grid: Grid) -> xr.Dataset:
-    """What a fit knows of its cells and conditions beside what it observed."""
-    cells, conditions = grid.cells, grid.conditions
-
-    def text(column: pd.Series) -> np.ndarray:
-        return column.to_numpy(dtype=np.str_)
-
-    def number(column: pd.Series) -> np.ndarray:
-        return column.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-
-    counted = ("num_shots", "num_correct", "num_prompts", "chance", "ceiling", "mean_logprob", "logprob_error")
-    named = ("model", "task", "label_mode", "format", "demonstration_set")
-    variables: dict[str, tuple[str | tuple[str, ...], np.ndarray]]
-    variables = {name: ("cell", cells[name].to_numpy()) for name in (*counted, "evidence", "evidence_deviation")}
-    variables |= {f"cell_{name}": ("cell", text(cells[name])) for name in named}
-    variables |= {f"condition_{name}": ("condition", text(conditions[name])) for name in ("label_mode", "format")}
-    variables |= {
-        "cell_condition": ("cell", grid.cell_condition),
-        "cell_series": ("cell", np.asarray(grid.models)[grid.cell_model]),
-        "cell_example_length": ("cell", number(cells["example_length"])),
-        "condition_example_length": ("condition", number(conditions["example_length"])),
-        "condition_tokens": ("condition", grid.tokens_per_demonstration),
-        "ceiling_of_length": (("model", "example_length"), grid.ceiling),
-        "observed": (("model", "condition"), grid.observed),
-    }
-    coords = {name: np.asarray(grid.coords[name]) for name in ("model", "condition", "cell", "example_length")}
-    return xr.Dataset(variables, coords=coords)
+    stats = trace["sample_stats"].to_dataset()[list(SAMPLE_STATS)]
+    tree = xr.DataTree.from_dict(account.groups(design, trace, seeds) | {"sample_stats": stats})
+    tree.attrs = {"account": account.name, "observe": observe, **account.attributes(design), **(source or {})}
+    tree.attrs |= record_of(effort, seed=seed, started=started, sampling=sampling, sampled=sampled)
+    fitted = Fit(tree)
+    tree.attrs["converged"] = int(fitted.converged)
+    return fitted

@@ -26,6 +26,7 @@ __all__ = [
     "SAMPLE_STATS",
     "SAMPLING",
     "TARGET_ACCEPT",
+    "Adaptation",
     "Effort",
     "Stages",
     "import_sampler",

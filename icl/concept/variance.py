@@ -11,7 +11,6 @@ come in clumps.
 """
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -21,14 +20,23 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.sampler import COMPILING, SAMPLE_STATS, Effort, Stages, import_sampler, quiet, record_of, sample, stage
-from icl.concept.variance_design import FACTORS, PROMPT_FACTORS, VarianceDesign, design_of
+from icl.concept.fittable import Seeds
+from icl.concept.sampler import Adaptation, Effort
+from icl.concept.variance_design import FACTORS, PROMPT_FACTORS, VARIANCE_SCORES, VarianceDesign, design_of
 from icl.errors import UserError
+from icl.metrics.outcomes import known_answers
 
 if TYPE_CHECKING:
     import pymc
 
-__all__ = ["DEFAULT_VARIANCE_PRIORS", "VariancePriors", "build_variance_model", "fit_variance", "variance_shares"]
+__all__ = [
+    "DEFAULT_VARIANCE_PRIORS",
+    "VARIANCE_ACCOUNT",
+    "VarianceAccount",
+    "VariancePriors",
+    "build_variance_model",
+    "variance_shares",
+]
 
 LOGISTIC_SD = float(np.pi / np.sqrt(3))
 """Standard deviation of the logistic distribution, in nats."""
@@ -42,7 +50,7 @@ MOST_LEVELS = 900
 MANY_ANSWERS = 50
 """From so many answers a level on, effects on right and wrong answers are sampled as they are, below in units of sd."""
 
-_TARGET_ACCEPT = 0.95
+VARIANCE_EFFORT = Effort(draws=2000, tune=500, chains=4, target_accept=0.95)
 """Few levels leave narrow necks: at 0.9 one fit in ten to three sets and two formats diverges too often."""
 
 _LOWER, _UPPER = 0.05, 0.95  # ends of every 90 % interval
@@ -74,83 +82,101 @@ class VariancePriors:
 DEFAULT_VARIANCE_PRIORS = VariancePriors()
 
 
-def fit_variance(
-    outcomes: pd.DataFrame,
-    *,
-    score: str = "gold_log_odds",
-    priors: VariancePriors = DEFAULT_VARIANCE_PRIORS,
-    draws: int = 2000,
-    tune: int = 500,
-    chains: int = 4,
-    seed: int,
-    progress: Stages | None = None,
-) -> xr.DataTree:
-    """Sample the standard deviation of every part, with nutpie.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VarianceAccount:
+    """The split of the variance of one model's answers on one task; a `Fittable`.
 
-    Parameters
-    ----------
-    outcomes
-        Prompt outcomes of one model on one task, from `icl.metrics.outcomes.prompt_outcomes`. Where there is a column
-        label_draw it tells draws of random labels apart. Prompts without demonstrations are left out.
-    score
-        ``"gold_log_odds"``, from gold_probability, 0 at chance, cut at ±15 nats; or ``"accuracy"``.
-    draws, tune, chains
-        Kept draws and tuning draws of each chain, and their number.
-    seed
-        Seed of the sampler.
-    progress
-        Called as a fit goes from stage to stage, and with the draws done.
-
-    Returns
-    -------
-    xr.DataTree
-        Groups posterior (``sd`` by factor, in nats), sample_stats, observed_data and constant_data (levels of each
-        factor); the root's attrs tell what was asked and which factors were not varied. `icl.concept.diagnose.diagnose`
-        says whether it may be read, `variance_shares` what it says.
-
-    Raises
-    ------
-    UserError
-        If the outcomes are of several models or tasks, nothing about their prompts varied, or all scores are the same.
+    It observes ``gold_log_odds``, from gold_probability, 0 at chance, cut at ±15 nats; or ``accuracy``.
     """
-    import nutpie
 
-    effort = Effort(draws=draws, tune=tune, chains=chains, target_accept=_TARGET_ACCEPT)
-    design = design_of(outcomes, score)
-    crossed = sum(design.num_levels.values()) - max(design.num_levels.values(), default=0)
-    if crossed > MOST_LEVELS:
-        raise UserError(
-            f"the parts of these prompts have {crossed:,} levels beside the largest part's, and a fit holds "
-            f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has its own set)."
-        )
-    started = time.perf_counter()
-    import_sampler(progress)
-    stage(progress, COMPILING)
-    with quiet("pymc"):
-        compiled = nutpie.compile_pymc_model(build_variance_model(design, priors))
-        sampling = time.perf_counter()
-        state = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        tree = sample(compiled, effort, seed=state, progress=progress, adaptation="diag")
-    finished = time.perf_counter()
-    levels = {name: ("outcome", codes) for name, codes in design.levels.items()}
-    result = xr.DataTree.from_dict(
-        {
-            "posterior": tree["posterior"].to_dataset()[["sd"]],
-            "sample_stats": tree["sample_stats"].to_dataset()[list(SAMPLE_STATS)],
-            "observed_data": xr.Dataset({score: ("outcome", design.values)}),
-            "constant_data": xr.Dataset(levels | {"setting": ("outcome", design.setting)}),
+    name: str = "variance"
+    title: str = "split of the variance"
+    says: str = "the query and each part of the prompt move answers, each by a standard deviation of its own"
+    observations: tuple[str, ...] = tuple(VARIANCE_SCORES)
+    effort: Effort = VARIANCE_EFFORT
+    adaptation: Adaptation = "diag"
+    options: tuple[str, ...] = ("priors",)
+    is_of_one_model: bool = True
+
+    def tabulate(self, answers: pd.DataFrame) -> pd.DataFrame:
+        """Take the prompts that have an answer."""
+        return known_answers(answers)
+
+    def design(
+        self,
+        table: pd.DataFrame,
+        *,
+        observe: str = "gold_log_odds",
+        priors: VariancePriors = DEFAULT_VARIANCE_PRIORS,
+    ) -> "VarianceQuestion":
+        """Lay out prompt outcomes; where there is a column label_draw it tells draws of random labels apart.
+
+        Raises
+        ------
+        UserError
+            If the outcomes are of several models or tasks, nothing about their prompts varied, or there is too much to
+            split.
+        """
+        design = design_of(table, observe)
+        crossed = sum(design.num_levels.values()) - max(design.num_levels.values(), default=0)
+        if crossed > MOST_LEVELS:
+            raise UserError(
+                f"the parts of these prompts have {crossed:,} levels beside the largest part's, and a fit holds "
+                f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has its own "
+                "set)."
+            )
+        return VarianceQuestion(design=design, priors=priors)
+
+    def describe(self, design: "VarianceQuestion", compared: str = "") -> str:
+        """Say what is split."""
+        asked, score = len(design.design.values), design.design.score.replace("_", " ")
+        return f"Splitting the variance of {score} of {design.design.model} ({asked:,} prompts{compared})."
+
+    def build(self, design: "VarianceQuestion") -> "pymc.Model":
+        """Build the crossed hierarchical model."""
+        return build_variance_model(design.design, design.priors)
+
+    def sampler_seed(self, seeds: Seeds) -> int:
+        """Choose the sampler's stream: the first, since nothing else is drawn."""
+        return seeds.prior
+
+    def groups(self, design: "VarianceQuestion", trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
+        """Give ``sd`` by factor, in nats, the scores, and the level of every factor."""
+        cells = design.design
+        levels = {name: ("outcome", codes) for name, codes in cells.levels.items()}
+        return {
+            "posterior": trace["posterior"].to_dataset()[["sd"]],
+            "observed_data": xr.Dataset({cells.score: ("outcome", cells.values)}),
+            "constant_data": xr.Dataset(levels | {"setting": ("outcome", cells.setting)}),
         }
-    )
-    result.attrs = {
-        "account": "variance",
-        "model": design.model,
-        "task": design.task,
-        "score": score,
-        "absent": json.dumps(design.absent),
-        "priors": json.dumps(asdict(priors)),
-    }
-    result.attrs |= record_of(effort, seed=seed, started=started, sampling=sampling, sampled=finished)
-    return result
+
+    def attributes(self, design: "VarianceQuestion") -> dict[str, str]:
+        """Give the model, the task, why factors are absent, and priors."""
+        return {
+            "models": json.dumps([design.design.model]),
+            "task": design.design.task,
+            "absent": json.dumps(design.design.absent),
+            "priors": json.dumps(asdict(design.priors)),
+        }
+
+    def tables(self, tree: xr.DataTree) -> dict[str, pd.DataFrame]:
+        """Sum up the share of each part."""
+        return {"shares": variance_shares(tree)}
+
+    def sentences(self, tree: xr.DataTree) -> list[str]:
+        """Nothing is checked beyond convergence."""
+        return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VarianceQuestion:
+    """Outcomes laid out by factor, and the priors that they meet."""
+
+    design: VarianceDesign
+    priors: VariancePriors
+
+
+VARIANCE_ACCOUNT = VarianceAccount()
 
 
 def build_variance_model(design: VarianceDesign, priors: VariancePriors = DEFAULT_VARIANCE_PRIORS) -> "pymc.Model":
@@ -238,7 +264,7 @@ def variance_shares(tree: xr.DataTree) -> pd.DataFrame:
     """
     posterior = tree["posterior"]["sd"].stack(sample=("chain", "draw"))
     variance = {str(name): posterior.sel(factor=name).to_numpy() ** 2 for name in posterior["factor"].to_numpy()}
-    if tree.attrs["score"] == "accuracy":
+    if tree.attrs["observe"] == "accuracy":
         variance["residual"] = np.full(posterior.sizes["sample"], LOGISTIC_SD**2)
     total = np.sum(list(variance.values()), axis=0)
     variance["prompt"] = np.sum([draws for name, draws in variance.items() if name in PROMPT_FACTORS], axis=0)
@@ -253,7 +279,7 @@ def variance_shares(tree: xr.DataTree) -> pd.DataFrame:
         few = levels is not None and levels < FEW_LEVELS
         row["note"] = f"only {levels} levels, so it leans on the prior" if few else reasons.get(name, "")
         rows.append(row)
-    if tree.attrs["score"] == "accuracy":
+    if tree.attrs["observe"] == "accuracy":
         rows[-1]["note"] = "the logistic distribution's own, not measured"
     return pd.DataFrame(rows).astype({"num_levels": "Int64"})
 

@@ -16,9 +16,9 @@ from numpy import ndarray
 
 from icl.concept.accounts import DRIFT_DIFFUSION, TEMPERED_BAYES, Account
 from icl.concept.compiled import compile_design
+from icl.concept.curves import quantities_of
 from icl.concept.design import design_of
 from icl.concept.diagnose import largest_rhat
-from icl.concept.fit import quantities_of
 from icl.concept.sampler import Effort
 from icl.errors import UserError
 from icl.ginc.family import GincFamily, default_family

@@ -14,7 +14,7 @@ COMMAND = Command(
     name="variance",
     group=Group.READ,
     help="estimate how much of the variance each part of the prompt explains",
-    phases=lambda options: 4,
+    phases=lambda options: 5,
 )
 
 
@@ -34,7 +34,8 @@ def run(options: Namespace) -> int:
     with phase("importing libraries"):
         from icl.answers import answer_table, naming_left_out
         from icl.concept.diagnose import diagnose
-        from icl.concept.variance import fit_variance, variance_shares
+        from icl.concept.fit import fit
+        from icl.concept.variance import variance_shares
         from icl.metrics.normalise import normalisation_of, normalise
         from icl.metrics.outcomes import known_answers
         from probes.fits.fitting import one_model
@@ -49,7 +50,8 @@ def run(options: Namespace) -> int:
     outcomes = known_answers(answers)
     folder.check_writable("copy the run folder to a place where you may write")
     with naming_left_out(lambda: answers), stages("draw") as tell:
-        tree = fit_variance(outcomes, score=options.score, draws=options.draws, seed=options.seed, progress=tell)
+        asked = {"observe": options.score, "draws": options.draws, "seed": options.seed}
+        tree = fit(outcomes, "variance", **asked, progress=tell)
         diagnosis = diagnose(tree)
         tree.attrs["converged"] = int(diagnosis.converged)
         shares = variance_shares(tree)

@@ -120,17 +120,16 @@ def decompose_run(
     """
     from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
     from icl.concept.evidence.design import count_cells, validate_evidence_cells
-    from icl.concept.evidence.fit import fit_evidence
     from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
+    from icl.concept.fit import fit as fit_account
 
     written = _place(folders, out, "evidence.nc")
     how = shared_normalisation(folders, normalisation)
-    tables = [count_cells(folder.scores(), how) for folder in folders]
+    tables = [count_cells(_answers([folder], how)) for folder in folders]
     if model is not None:
         tables = [one_model(table, folder, model) for table, folder in zip(tables, folders)]
     with naming_left_out(lambda: _answers(folders, how)):
         cells = validate_evidence_cells(pd.concat(tables, ignore_index=True))
-    cells.attrs["normalisation"] = how
     permutes = cells["label_mode"].str.startswith(("flipped", "permuted", "flip_after")).any()
     concepts = concepts or (3 if permutes else 2)
     if not as_json:
@@ -143,7 +142,10 @@ def decompose_run(
         )
     effort = {"draws": draws, "tune": tune, "chains": chains}
     with stages("draw") as tell:
-        tree = fit_evidence(cells, concepts=concepts, draws=draws, tune=tune, chains=chains, seed=seed, progress=tell)
+        tree = fit_account(
+            cells, EVIDENCE, concepts=concepts, draws=draws, tune=tune, chains=chains, seed=seed, progress=tell
+        )
+        tree.attrs["normalisation"] = how
         diagnosis = diagnose(tree)
         tree.attrs["converged"] = int(diagnosis.converged)
         found = {

@@ -1,5 +1,6 @@
 """What a section of the report is made of: what it reads, a figure with its words, a sentence of the answer."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -89,9 +90,9 @@ class Material:
         The probes that were asked for. Nearly every run feeds biases, calibration and agreement between demonstration
         sets; they are shown where a probe asked for them.
     variance : DataTree or None
-        What `icl.concept.variance.fit_variance` made of its answers.
+        The fitted split of the variance of its answers.
     evidence : DataTree or None
-        What `icl.concept.evidence.fit.fit_evidence` made of the answers of all models.
+        The fitted evidence decomposition of the answers of all models.
     """
 
     model: str
@@ -109,7 +110,7 @@ class Material:
         mine = {name: getattr(self, name) for name in ("metrics", "outcomes", "answers", "scores")}
         mine = {name: None if table is None else table[table["model"] == model] for name, table in mine.items()}
         tree = self.variance
-        if tree is not None and tree.attrs["model"] != model:
+        if tree is not None and model not in json.loads(tree.attrs["models"]):
             tree = None
         return replace(self, model=model, variance=tree, **mine)
 

@@ -109,7 +109,7 @@ def test_metrics_and_fits_count_the_same_answers(rng):
     metrics = measure_scores(scores)
     accuracy = metrics[(metrics["metric"] == "accuracy") & (metrics["num_shots"] == 4)].iloc[0]
     counts = counts_from_scores(scores).set_index("num_shots").loc[4]
-    cells = count_cells(scores).set_index("num_shots").loc[4]
+    cells = count_cells(answer_table(scores)).set_index("num_shots").loc[4]
     right = answer_table(scores).query("num_shots == 4")["accuracy"]
     assert accuracy["num_prompts"] == counts["num_prompts"] == cells["num_prompts"] == right.notna().sum() == 204
     assert accuracy["estimate"] * 204 == pytest.approx(right.sum(), abs=1e-9)
@@ -159,7 +159,7 @@ def test_what_is_left_out_is_counted_in_every_condition(rng):
     assert left_out(answer_table(table_of([[(-1.0, NAN), (-2.0, NAN)]]))).empty
 
 
-@pytest.mark.parametrize("read", [measure_scores, counts_from_scores, count_cells])
+@pytest.mark.parametrize("read", [measure_scores, counts_from_scores, lambda scores: count_cells(answer_table(scores))])
 def test_where_nothing_has_an_answer_the_commonest_reason_is_given(read):
     with pytest.raises(
         UserError, match=r"none of the 2 prompts has an answer; the commonest reason, 2 times: not told"

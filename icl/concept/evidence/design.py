@@ -1,4 +1,4 @@
-"""From a score table to the cells of the evidence decomposition, and from cells to what each demonstration showed."""
+"""From answers to the cells of the evidence decomposition, and from cells to what each demonstration showed."""
 
 from dataclasses import dataclass
 
@@ -89,29 +89,26 @@ def evidence_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISAT
     Returns
     -------
     pd.DataFrame
-        `EVIDENCE_COLUMNS`; `attrs` keeps the normalisation.
+        `EVIDENCE_COLUMNS`.
 
     Raises
     ------
     UserError
         If the table is no score table, is of GINC, or its cells could not tell what a demonstration brings.
     """
-    with naming_left_out(lambda: answer_table(normalise(validate_scores(scores), normalisation))):
-        cells = validate_evidence_cells(count_cells(scores, normalisation))
-    cells.attrs["normalisation"] = normalisation
-    return cells
+    answers = answer_table(normalise(validate_scores(scores), normalisation))
+    with naming_left_out(lambda: answers):
+        return validate_evidence_cells(count_cells(answers))
 
 
-def count_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
-    """Count as `evidence_cells` does, but take answers that could tell nothing as well."""
-    scores = normalise(validate_scores(scores), normalisation)
-    if scores["example_length"].notna().any():
+def count_cells(answers: pd.DataFrame) -> pd.DataFrame:
+    """Count the answers of an answer table as `evidence_cells` does, those that could tell nothing as well."""
+    if answers["example_length"].notna().any():
         raise UserError(
             "the evidence decomposition is of tasks in words, but these prompts have example lengths; "
             "fit a law of learning curves instead (`probe fit` without --account evidence)."
         )
-    scores = scores[scores["label_mode"] != _OTHER_CANDIDATES]
-    prompts = _prompts(scores)
+    prompts = _prompts(answers[answers["label_mode"] != _OTHER_CANDIDATES])
     key = [*_CELL, "num_labels", "num_wrong_shown"]
     cells = prompts.groupby(key, dropna=False, sort=False, as_index=False).agg(
         num_correct=("correct", "sum"), num_prompts=("correct", "size")
@@ -120,9 +117,8 @@ def count_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION
     return _with_shares(cells)
 
 
-def _prompts(scores: pd.DataFrame) -> pd.DataFrame:
+def _prompts(answers: pd.DataFrame) -> pd.DataFrame:
     """One row a question asked: its answer, how many candidates and wrong labels it has."""
-    answers = answer_table(scores)
     prompts = answers[answers["accuracy"].notna()].rename(
         columns={"accuracy": "correct", "num_candidates": "num_labels"}
     )

@@ -68,7 +68,7 @@ def compile_evidence(
 def build_evidence_model(
     cells: pd.DataFrame, priors: EvidencePriors = DEFAULT_EVIDENCE_PRIORS, *, concepts: int = 2
 ) -> "pymc.Model":
-    """Build the model over a table of cells; sampling is `fit_evidence`'s business.
+    """Build the model over a table of cells; sampling is the business of `icl.concept.fit`.
 
     Its quantities are `inputs`, `label_space`, `label_weight`, `labels` = γ·λ(1) and `wrong_labels` =
     γ·(λ(1) − λ(0)) by series, and `noise` by style (a series' format); all but `label_weight` are nats per

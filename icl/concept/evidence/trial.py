@@ -11,8 +11,8 @@ from numpy import ndarray
 from icl.concept.calibrate import LOG_LIKELIHOOD, Fits
 from icl.concept.compiled import Fitted
 from icl.concept.evidence import EVIDENCE
+from icl.concept.evidence.account import in_dims, log_likelihood
 from icl.concept.evidence.design import EvidenceDesign, evidence_design
-from icl.concept.evidence.fit import in_dims, log_likelihood
 from icl.concept.evidence.model import compile_evidence
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.evidence.simulate import PARAMETERS, draw_counts, draw_prior, draw_walk, expected_accuracy
@@ -29,7 +29,7 @@ class EvidenceTrial:
     cells
         A table of evidence cells of one model on one task.
     concepts
-        2 or 3, as in `icl.concept.evidence.fit.fit_evidence`.
+        2 or 3, as in `icl.concept.evidence.account.EvidenceAccount`.
     priors
         Of the decomposition.
     """

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from icl.answers import answer_table
 from icl.concept.diagnose import diagnose
 from icl.concept.evidence.design import count_cells
 from icl.concept.evidence.identified import DATA, PRIOR
 from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 from icl.errors import UserError
-from icl.metrics.normalise import DEFAULT_NORMALISATION
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
+from icl.scores import validate_scores
 from probes.report.section import Drawn, Material, Sentence, listed
 from probes.report.style import INK, error_bars, finish, new_figure, plain
 from probes.report.verdict import interval_words, leaves_out_zero, number, points
@@ -265,7 +267,9 @@ def _trouble(material: Material, tree: "xarray.DataTree") -> str:
 
 def _same_counts(tree: "xarray.DataTree", scores: pd.DataFrame, model: str) -> bool:
     try:
-        now = count_cells(scores, tree.attrs.get("normalisation") or DEFAULT_NORMALISATION)
+        now = count_cells(
+            answer_table(normalise(validate_scores(scores), tree.attrs.get("normalisation") or DEFAULT_NORMALISATION))
+        )
     except UserError:
         return False
     fixed = tree["constant_data"].to_dataset()

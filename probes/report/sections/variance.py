@@ -111,7 +111,7 @@ def _trouble(material: Material) -> str:
 
 
 def _same_answers(tree: "xarray.DataTree", outcomes: pd.DataFrame) -> bool:
-    score = tree.attrs["score"]
+    score = tree.attrs["observe"]
     try:
         now = design_of(outcomes, score).values
     except UserError:
@@ -135,4 +135,4 @@ def _share(row: dict) -> str:
 
 
 def _score(tree: "xarray.DataTree") -> str:
-    return _SCORE.get(tree.attrs["score"], tree.attrs["score"])
+    return _SCORE.get(tree.attrs["observe"], tree.attrs["observe"])

@@ -13,14 +13,14 @@ from scipy.stats import kstest
 from icl.concept.accounts import POWER
 from icl.concept.calibrate import LOG_LIKELIHOOD, SMALL_FIT, AccountTrial, Fits, rank_among, simulations
 from icl.concept.compiled import Fitted
+from icl.concept.curves import quantities_of
 from icl.concept.design import Design, design_of
 from icl.concept.diagnose import largest_rhat
+from icl.concept.evidence.account import in_dims
 from icl.concept.evidence.design import evidence_design, label_evidence
-from icl.concept.evidence.fit import in_dims
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS
 from icl.concept.evidence.simulate import draw_prior, draw_walk, expected_accuracy
 from icl.concept.evidence.trial import EvidenceTrial
-from icl.concept.fit import quantities_of
 from icl.concept.sampler import Effort
 from icl.concept.uniformity import BAND, ecdf_band, ecdf_difference, summarise_ranks
 from icl.errors import UserError

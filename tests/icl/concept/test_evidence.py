@@ -11,13 +11,14 @@ from chance import ERROR, SIGMAS
 from scipy.stats import ks_2samp
 
 from icl.concept.diagnose import diagnose, posterior_predictive_check
+from icl.concept.evidence.account import constant_data
 from icl.concept.evidence.design import evidence_cells, evidence_design, label_evidence
-from icl.concept.evidence.fit import constant_data, fit_evidence
 from icl.concept.evidence.identified import DATA, DATA_AND_NOISE_PRIOR, PRIOR, identified_sums, told_by
 from icl.concept.evidence.model import build_evidence_model
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS
 from icl.concept.evidence.simulate import draw_prior, expected_accuracy, simulate_evidence
 from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
+from icl.concept.fit import fit
 from icl.errors import UserError
 from probes.report.section import Material
 from probes.report.sections.catalogue import SECTIONS
@@ -227,7 +228,7 @@ def test_wrong_questions_are_refused(rng):
     with pytest.raises(UserError, match="2 concepts .* or 3 .*, got 4"):
         build_evidence_model(cells, concepts=4)
     with pytest.raises(UserError, match="at least 2 chains, 4 draws and 1 tuning draw, got 1"):
-        fit_evidence(cells, chains=1, seed=0)
+        fit(cells, "evidence", chains=1, seed=0)
     with pytest.raises(UserError, match=r"parameters \['skill'\] are missing"):
         simulate_evidence(cells, {k: v for k, v in parameters(cells).items() if k != "skill"}, rng)
     with pytest.raises(UserError, match="parameter 'noise' needs one value for each style, 1"):
@@ -466,7 +467,7 @@ def fitted() -> tuple[pd.DataFrame, xr.DataTree]:
     rng = np.random.default_rng(3)
     cells = ladder(rng, queries=500, sets=5)
     cells = simulate_evidence(cells, parameters(cells), rng)
-    return cells, fit_evidence(cells, seed=1, draws=800, tune=600, chains=3)
+    return cells, fit(cells, "evidence", concepts=2, seed=1, draws=800, tune=600, chains=3)
 
 
 def test_known_parts_are_recovered(fitted):
@@ -524,11 +525,11 @@ def test_models_fitted_together_are_fitted_each_by_itself(rng):
         layout = ladder(rng, queries=300, sets=5, model=model)
         cells.append(simulate_evidence(layout, parameters(layout, label_weight=weight), rng))
     much = {"draws": 2000}
-    together = fit_evidence(pd.concat(cells, ignore_index=True), seed=1, **much)
+    together = fit(pd.concat(cells, ignore_index=True), "evidence", seed=1, **much)
     assert diagnose(together).converged
     parts = summarise_evidence(together).set_index(["component", "model"])
     for mine in cells:
-        alone, model = fit_evidence(mine, seed=2, **much), mine["model"].iloc[0]
+        alone, model = fit(mine, "evidence", seed=2, **much), mine["model"].iloc[0]
         row, joint = (
             summarise_evidence(alone).set_index("component").loc["wrong_labels"],
             parts.loc["wrong_labels", model],
@@ -544,7 +545,7 @@ def test_models_fitted_together_are_fitted_each_by_itself(rng):
 
 @pytest.mark.slow
 def test_a_follower_of_gold_shows_no_signal_that_matters(rng):
-    tree = fit_evidence(control_cells(lambda cell: 0.9, rng), seed=1)
+    tree = fit(control_cells(lambda cell: 0.9, rng), "evidence", concepts=2, draws=1000, seed=1)
     assert diagnose(tree).converged
     conditions = summarise_conditions(tree)
     # Its zero-shot cell holds 48 questions, so the gain is known to two sd of their share and no better.
@@ -563,7 +564,7 @@ def test_a_learner_of_the_mapping_owes_what_it_gains_to_the_labels(rng):
         share = cell.share_correct
         return 0.5 if np.isnan(share) or share == 0.5 else 0.98 if share > 0.5 else 0.02
 
-    tree = fit_evidence(control_cells(rule, rng, modes=LADDER), seed=1)
+    tree = fit(control_cells(rule, rng, modes=LADDER), "evidence", draws=1000, seed=1)
     assert diagnose(tree).converged
     parts = summarise_evidence(tree).set_index("component")
     assert parts.loc["wrong_labels", "lower"] > 1.0

@@ -11,7 +11,8 @@ from chance import SIGMAS, plausible
 from scipy import stats
 
 from icl.concept.diagnose import diagnose
-from icl.concept.variance import build_variance_model, fit_variance, variance_shares
+from icl.concept.fit import fit
+from icl.concept.variance import build_variance_model, variance_shares
 from icl.concept.variance_design import MAX_LOG_ODDS, design_of
 from icl.errors import UserError
 from icl.metrics.power import components
@@ -37,7 +38,7 @@ def outcomes(*, queries=12, sets=5, orders=2, formats=4, labels=2, sd=TRUE_SD, r
 
 @pytest.fixture(scope="module")
 def tree() -> xr.DataTree:
-    return fit_variance(outcomes(rng=np.random.default_rng(2)), seed=1, draws=1000)
+    return fit(outcomes(rng=np.random.default_rng(2)), "variance", seed=1, draws=1000)
 
 
 # ---------------------------------------------------------------- what varied
@@ -101,15 +102,19 @@ def test_log_odds_are_zero_at_chance_and_cut(rng):
         (lambda t: t.assign(gold_probability=np.nan), {}, "gold_probability; split accuracy, which needs no"),
         (lambda t: t.assign(gold_probability=62.5), {}, r"a share in \[0, 1\], got 62.5 in 960 of 960 rows"),
         (lambda t: t.assign(num_candidates=1), {}, "two or more candidates, got 1"),
-        (lambda t: t.assign(accuracy=0.625), {"score": "accuracy"}, "1 or 0 for each prompt, got 0.625 in 960 of 960"),
-        (lambda t: t.assign(accuracy=100.0), {"score": "accuracy"}, "1 or 0 for each prompt, got 100 in 960 of 960"),
-        (lambda t: t, {"score": "accuray"}, "no score 'accuray'. .* Did you mean 'accuracy'"),
+        (
+            lambda t: t.assign(accuracy=0.625),
+            {"observe": "accuracy"},
+            "1 or 0 for each prompt, got 0.625 in 960",
+        ),
+        (lambda t: t.assign(accuracy=100.0), {"observe": "accuracy"}, "1 or 0 for each prompt, got 100 in 960 of 960"),
+        (lambda t: t, {"observe": "accuray"}, "no score 'accuray'. .* Did you mean 'accuracy'"),
         (lambda t: t, {"chains": 1}, "at least 2 chains, 4 draws and 1 tuning draw, got 1"),
     ],
 )
 def test_outcomes_that_cannot_be_split_are_refused(rng, change, ask, message):
     with pytest.raises(UserError, match=message):
-        fit_variance(change(outcomes(rng=rng)), seed=0, **ask)
+        fit(change(outcomes(rng=rng)), "variance", seed=0, **ask)
 
 
 def test_prompts_that_were_not_scored_are_left_out(rng):
@@ -183,7 +188,7 @@ def test_shares_add_up_and_the_prompt_is_the_sum_of_its_parts(tree):
 @pytest.mark.slow
 def test_balanced_data_give_the_estimates_of_the_analysis_of_variance(rng):
     table = outcomes(queries=40, sets=40, orders=1, formats=1, labels=1, rng=rng)
-    shares = variance_shares(fit_variance(table, seed=3, draws=500)).set_index("factor")
+    shares = variance_shares(fit(table, "variance", seed=3, draws=500)).set_index("factor")
     found = components(design_of(table).values, table["demonstration_set_id"].to_numpy(), table["query_id"].to_numpy())
     for name, variance in (("demonstrations", found.by_set), ("query", found.by_query), ("residual", found.residual)):
         assert shares.loc[name, "sd"] == pytest.approx(np.sqrt(variance), rel=0.05), name
@@ -194,7 +199,8 @@ def test_balanced_data_give_the_estimates_of_the_analysis_of_variance(rng):
 @pytest.mark.slow
 def test_right_and_wrong_answers_can_be_split_too(rng):
     sd = TRUE_SD | {"query": 1.5, "residual": 0.0}
-    fitted = fit_variance(outcomes(queries=24, orders=1, labels=1, sets=8, sd=sd, rng=rng), score="accuracy", seed=1)
+    table = outcomes(queries=24, orders=1, labels=1, sets=8, sd=sd, rng=rng)
+    fitted = fit(table, "variance", observe="accuracy", seed=1)
     shares = variance_shares(fitted).set_index("factor")
     query = np.log(fitted["posterior"]["sd"].sel(factor="query"))
     assert abs(float(query.mean()) - np.log(1.5)) < SIGMAS * float(query.std())
@@ -223,7 +229,7 @@ def test_variance_splits_a_run_and_keeps_the_split(capsys, tmp_path):
     assert shares["format"]["share"] < 0.05  # it reads labels, not formats
     assert shares["prompt"]["share"] > 0.05
     assert folder.has_variance
-    assert folder.variance().attrs["model"] == "copy-last-label"
+    assert folder.variance().attrs["models"] == '["copy-last-label"]'
     assert run(["variance", str(folder.path), "--model", "nobody"]) == 2
 
 
@@ -233,7 +239,7 @@ def test_intervals_cover_known_components():
     rng, covered = np.random.default_rng(5), []
     for seed in range(10):
         table = outcomes(queries=10, sets=8, orders=2, formats=6, labels=1, rng=rng)
-        shares = variance_shares(fit_variance(table, seed=seed, draws=500, tune=400)).set_index("factor")
+        shares = variance_shares(fit(table, "variance", seed=seed, draws=500, tune=400)).set_index("factor")
         for name in ("query", "demonstrations", "order", "format", "residual"):
             true = TRUE_SD[name] if name != "demonstrations" else np.hypot(TRUE_SD[name], TRUE_SD["labels"])
             covered.append(shares.loc[name, "sd_lower"] <= true <= shares.loc[name, "sd_upper"])

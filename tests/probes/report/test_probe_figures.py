@@ -485,8 +485,8 @@ def the_variance(*, agree: bool = True) -> xr.DataTree:
         }
     )
     tree.attrs = {
-        "model": "small",
-        "score": "gold_log_odds",
+        "models": '["small"]',
+        "observe": "gold_log_odds",
         "absent": '{"order": "not varied"}',
         "account": "variance",
     }

@@ -1,0 +1,192 @@
+"""Laws of learning curves as accounts that can be fitted: what they build, keep of a fit, and say."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy import ndarray
+
+from icl.concept.accounts import Account
+from icl.concept.compiled import held_out_model
+from icl.concept.counts import counts_from_answers
+from icl.concept.design import Design, design_of
+from icl.concept.diagnose import posterior_predictive_check, prior_predictive_check
+from icl.concept.fittable import PRIOR_DRAWS, Seeds
+from icl.concept.grid import Grid
+from icl.concept.hierarchy import SET_EFFECT, log_prior, unconstrained
+from icl.concept.observation import OBSERVATIONS
+from icl.concept.sampler import Adaptation, Effort, nodes_of_tree
+from icl.concept.sensitivity import leaning
+from icl.concept.summary import has_drift, parameter_table, summarise
+
+if TYPE_CHECKING:
+    import pymc
+
+__all__ = ["CURVE_EFFORT", "Curves", "constant_data", "quantities_of"]
+
+CURVE_EFFORT = Effort(draws=2000, tune=1000, chains=4)
+"""How much sampling a law of learning curves gets unless asked otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """A law of learning curves, fitted to all models and tasks of a counts table at once; a `Fittable`."""
+
+    law: Account
+    observations: tuple[str, ...] = tuple(OBSERVATIONS)
+    effort: Effort = CURVE_EFFORT
+    adaptation: Adaptation = "low_rank"
+    options: tuple[str, ...] = ()
+    is_of_one_model: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name for commands."""
+        return self.law.name
+
+    @property
+    def title(self) -> str:
+        """Name for people."""
+        return self.law.title
+
+    @property
+    def says(self) -> str:
+        """What the law claims."""
+        return self.law.says
+
+    def tabulate(self, answers: pd.DataFrame) -> pd.DataFrame:
+        """Count right answers by cell."""
+        return counts_from_answers(answers)
+
+    def design(self, table: pd.DataFrame, *, observe: str = "counts") -> Design:
+        """Lay out the law over a counts table."""
+        return design_of(table, self.law, observe=observe)
+
+    def describe(self, design: Design, compared: str = "") -> str:
+        """Say which law is fitted to how many cells."""
+        return f"Fitting {self.title} to {len(design.grid.cells)} cells{compared}: {self.says}."
+
+    def build(self, design: Design) -> "pymc.Model":
+        """Build the law's model; no cell is held out."""
+        return held_out_model(design)
+
+    def sampler_seed(self, seeds: Seeds) -> int:
+        """Choose the sampler's stream."""
+        return seeds.sampler
+
+    def groups(self, design: Design, trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
+        """Give prior, posterior (by cell, condition and parameter), predictive draws, densities and the cells."""
+        chains, nodes = trace["posterior"].sizes["chain"], nodes_of_tree(trace)
+        prior = design.draw_prior(PRIOR_DRAWS, np.random.default_rng(seeds.prior))
+        names = ("prior", "prior_predictive")
+        column, cell = design.observation.column, design.grid.coords["cell"]
+        return {
+            **quantities_of(design, prior, 1, np.random.default_rng(seeds.prior + 1), names=names),
+            **quantities_of(design, nodes, chains, np.random.default_rng(seeds.predictive)),
+            "unconstrained": trace["posterior"].to_dataset()[[node.name for node in design.nodes]],
+            "log_likelihood": _by_chain({column: (design.log_likelihood(nodes), ("cell",))}, chains, design.coords),
+            "log_prior": _by_chain({k: (v, ()) for k, v in log_prior(design.nodes, nodes).items()}, chains, {}),
+            "observed_data": xr.Dataset({column: ("cell", design.observed())}, coords={"cell": cell}),
+            "constant_data": constant_data(design.grid),
+        }
+
+    def attributes(self, design: Design) -> dict[str, str]:
+        """Give models, tasks and priors."""
+        return {
+            "models": json.dumps(list(dict.fromkeys(design.grid.cells["model"]))),
+            "task": " + ".join(design.grid.tasks),
+            "priors": json.dumps([asdict(parameter) for parameter in design.parameters]),
+        }
+
+    def tables(self, tree: xr.DataTree) -> dict[str, pd.DataFrame]:
+        """Sum up signal, noise and drift of each condition where the law knows them, and every parameter."""
+        conditions = {"conditions": summarise(tree)} if has_drift(tree) else {}
+        return conditions | {"parameters": parameter_table(tree)}
+
+    def sentences(self, tree: xr.DataTree) -> list[str]:
+        """Say what was not asked, how much leans on the priors, and whether the law could have produced the data."""
+        checks = (prior_predictive_check, posterior_predictive_check)
+        leans = [leaning(tree)] if "log_prior" in tree.children else []
+        return [*_unseen(tree), *leans, *(check(tree).attrs["sentence"] for check in checks)]
+
+
+def _unseen(tree: xr.DataTree) -> list[str]:
+    """Name the conditions that a model was not probed in: what the fit says of them is prior and population."""
+    fixed = tree["constant_data"].to_dataset()
+    said = []
+    for model in fixed["model"].to_numpy():
+        row = fixed["observed"].sel(model=model)
+        if lacking := fixed["condition"].to_numpy()[~row.to_numpy()].tolist():
+            said.append(f"{model} was not asked in {len(lacking)} conditions ({lacking[0]}, …); they are left out.")
+    return said
+
+
+def quantities_of(
+    design: Design,
+    nodes: Mapping[str, ndarray],
+    chains: int,
+    rng: np.random.Generator,
+    *,
+    names: tuple[str, str] = ("posterior", "posterior_predictive"),
+) -> dict[str, xr.Dataset]:
+    """Bring nodes to the quantities that are reported, and to data that might have been observed."""
+    gathered = design.gathered(nodes)
+    probability = design.probability(gathered)
+    simulated = design.observation.simulate(probability, gathered, design.grid.cells, rng)
+    quantities: dict[str, tuple[ndarray, tuple[str, ...]]] = {"accuracy": (probability, ("cell",))}
+    for parameter in design.parameters:
+        x = nodes[unconstrained(parameter.name)]
+        quantities[parameter.name] = (parameter.value(x), ("model", *parameter.by))
+        if (population := f"{parameter.name}_population") in nodes and parameter.anchor is None:
+            quantities[population] = (parameter.value(nodes[population]), parameter.by)
+    for node in design.nodes:
+        if node.name == SET_EFFECT or node.positive:
+            quantities[node.name] = (nodes[node.name], node.dims)
+    reported = _by_chain(quantities, chains, design.coords)
+    if design.account.derive is not None:
+        reported = reported.assign(design.account.derive(reported, constant_data(design.grid)))
+    predictive = _by_chain({design.observation.column: (simulated, ("cell",))}, chains, design.coords)
+    return {names[0]: reported, names[1]: predictive}
+
+
+def _by_chain(
+    quantities: Mapping[str, tuple[ndarray, tuple[str, ...]]], chains: int, coords: Mapping[str, object]
+) -> xr.Dataset:
+    variables = {}
+    for name, (values, dims) in quantities.items():
+        variables[name] = (("chain", "draw", *dims), values.reshape(chains, -1, *values.shape[1:]))
+    used = {dim for _, dims in quantities.values() for dim in dims}
+    return xr.Dataset(variables, coords={dim: np.asarray(coords[dim]) for dim in used})
+
+
+def constant_data(grid: Grid) -> xr.Dataset:
+    """What a fit knows of its cells and conditions beside what it observed."""
+    cells, conditions = grid.cells, grid.conditions
+
+    def text(column: pd.Series) -> np.ndarray:
+        return column.to_numpy(dtype=np.str_)
+
+    def number(column: pd.Series) -> np.ndarray:
+        return column.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+
+    counted = ("num_shots", "num_correct", "num_prompts", "chance", "ceiling", "mean_logprob", "logprob_error")
+    named = ("model", "task", "label_mode", "format", "demonstration_set")
+    variables: dict[str, tuple[str | tuple[str, ...], np.ndarray]]
+    variables = {name: ("cell", cells[name].to_numpy()) for name in (*counted, "evidence", "evidence_deviation")}
+    variables |= {f"cell_{name}": ("cell", text(cells[name])) for name in named}
+    variables |= {f"condition_{name}": ("condition", text(conditions[name])) for name in ("label_mode", "format")}
+    variables |= {
+        "cell_condition": ("cell", grid.cell_condition),
+        "cell_series": ("cell", np.asarray(grid.models)[grid.cell_model]),
+        "cell_example_length": ("cell", number(cells["example_length"])),
+        "condition_example_length": ("condition", number(conditions["example_length"])),
+        "condition_tokens": ("condition", grid.tokens_per_demonstration),
+        "ceiling_of_length": (("model", "example_length"), grid.ceiling),
+        "observed": (("model", "condition"), grid.observed),
+    }
+    coords = {name: np.asarray(grid.coords[name]) for name in ("model", "condition", "cell", "example_length")}
+    return xr.Dataset(variables, coords=coords)

@@ -1,0 +1,220 @@
+"""The evidence decomposition as an account that can be fitted: what it builds, keeps of a fit, and says."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy import ndarray
+
+from icl.concept.diagnose import posterior_predictive_check, prior_predictive_check
+from icl.concept.evidence import EVIDENCE
+from icl.concept.evidence.design import EvidenceDesign, count_cells, evidence_design
+from icl.concept.evidence.model import build_evidence_model
+from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
+from icl.concept.evidence.simulate import draw_counts, draw_prior, draw_walk, expected_accuracy
+from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
+from icl.concept.fittable import PRIOR_DRAWS, Seeds
+from icl.concept.observation import OBSERVATIONS
+from icl.concept.sampler import Adaptation, Effort
+from icl.errors import UserError
+
+if TYPE_CHECKING:
+    import pymc
+
+__all__ = ["EVIDENCE_ACCOUNT", "EvidenceAccount", "EvidenceQuestion", "constant_data", "in_dims", "log_likelihood"]
+
+EVIDENCE_EFFORT = Effort(draws=2000, tune=1000, chains=4)
+"""How much sampling a decomposition gets unless asked otherwise."""
+
+_INTERNAL = ("_unit", "_logit")
+"""Ends of the names of what only the sampler needs."""
+
+_PERMUTING = ("flipped", "permuted", "flip_after")
+"""Label modes that follow a permuted mapping."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceQuestion:
+    """Cells laid out, and the model that is asked of them.
+
+    Attributes
+    ----------
+    design
+        The cells.
+    concepts
+        2: this task and no task; 3: and the permuted task.
+    priors
+        Of the decomposition.
+    """
+
+    design: EvidenceDesign
+    concepts: int
+    priors: EvidencePriors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceAccount:
+    """What inputs, label words and right labels of a demonstration bring, fitted to several models and tasks at once.
+
+    A `Fittable`. `icl.concept.evidence.summary` says what a fit says.
+    """
+
+    name: str = EVIDENCE
+    title: str = "evidence decomposition"
+    says: str = "inputs, label words and right labels each add to the evidence for the task"
+    observations: tuple[str, ...] = ("counts",)
+    effort: Effort = EVIDENCE_EFFORT
+    adaptation: Adaptation = "low_rank"
+    options: tuple[str, ...] = ("concepts", "priors")
+    is_of_one_model: bool = False
+
+    def tabulate(self, answers: pd.DataFrame) -> pd.DataFrame:
+        """Count right answers by demonstration set and condition."""
+        return count_cells(answers)
+
+    def design(
+        self,
+        table: pd.DataFrame,
+        *,
+        observe: str = "counts",
+        concepts: int | None = None,
+        priors: EvidencePriors = DEFAULT_EVIDENCE_PRIORS,
+    ) -> EvidenceQuestion:
+        """Lay out cells, such as `icl.concept.evidence.design.evidence_cells` makes.
+
+        Parameters
+        ----------
+        concepts
+            2 or 3; None: 3 where labels were permuted.
+
+        Raises
+        ------
+        UserError
+            If the cells could not tell what a demonstration brings, or something else than counts is asked.
+        """
+        if observe not in self.observations:
+            raise UserError(f"account {self.name} is fitted to {self.observations[0]}, got '{observe}'; leave it out.")
+        design = evidence_design(table)
+        permutes = design.cells["label_mode"].str.startswith(_PERMUTING).any()
+        return EvidenceQuestion(design=design, concepts=concepts or (3 if permutes else 2), priors=priors)
+
+    def describe(self, design: EvidenceQuestion, compared: str = "") -> str:
+        """Say whose evidence is decomposed into what."""
+        cells = design.design.cells
+        return (
+            f"Decomposing the evidence of {', '.join(dict.fromkeys(cells['model']))} ({len(cells)} cells{compared}) "
+            f"into inputs, label words and right labels, {design.concepts} concepts."
+        )
+
+    def build(self, design: EvidenceQuestion) -> "pymc.Model":
+        """Build the decomposition's model."""
+        return build_evidence_model(design.design.cells, design.priors, concepts=design.concepts)
+
+    def sampler_seed(self, seeds: Seeds) -> int:
+        """Choose the sampler's stream."""
+        return seeds.sampler
+
+    def groups(self, design: EvidenceQuestion, trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
+        """Give prior, posterior, predictive draws, densities and the cells."""
+        cells = design.design
+        posterior = _reported(trace["posterior"].to_dataset())
+        prior = _prior(cells, design.priors, design.concepts, np.random.default_rng(seeds.prior))
+        return {
+            "prior": prior,
+            "prior_predictive": _predictive(cells, prior, np.random.default_rng(seeds.prior + 1)),
+            "posterior": posterior,
+            "posterior_predictive": _predictive(cells, posterior, np.random.default_rng(seeds.predictive)),
+            "log_likelihood": _of_cells(cells, log_likelihood(cells, posterior, cells.observed())),
+            "observed_data": xr.Dataset({"num_correct": ("cell", cells.observed())}),
+            "constant_data": constant_data(cells),
+        }
+
+    def attributes(self, design: EvidenceQuestion) -> dict[str, str | int]:
+        """Give models, concepts and priors."""
+        return {
+            "models": json.dumps(list(dict.fromkeys(design.design.cells["model"]))),
+            "task": " + ".join(dict.fromkeys(design.design.cells["task"])),
+            "concepts": design.concepts,
+            "priors": json.dumps(asdict(design.priors)),
+        }
+
+    def tables(self, tree: xr.DataTree) -> dict[str, pd.DataFrame]:
+        """Sum up components, the share of the labels, break-even shares and conditions."""
+        return {
+            "components": summarise_evidence(tree),
+            "label_share": label_share(tree),
+            "break_even": break_even(tree),
+            "conditions": summarise_conditions(tree),
+        }
+
+    def sentences(self, tree: xr.DataTree) -> list[str]:
+        """Say whether the decomposition could have produced the data."""
+        return [check(tree).attrs["sentence"] for check in (prior_predictive_check, posterior_predictive_check)]
+
+
+EVIDENCE_ACCOUNT = EvidenceAccount()
+
+
+def log_likelihood(design: EvidenceDesign, draws: xr.Dataset, observed: ndarray) -> ndarray:
+    """Log density of each cell's count given its accuracy, (chain, draw, cell)."""
+    values = {"log_precision": draws["log_precision"].to_numpy()[..., design.cell_series]}
+    return OBSERVATIONS["counts"].log_density(draws["accuracy"].to_numpy(), values, design.cells, observed)
+
+
+def _reported(posterior: xr.Dataset) -> xr.Dataset:
+    """Leave out what only the sampler needs."""
+    inner = [str(name) for name in posterior.data_vars if str(name).endswith(_INTERNAL)]
+    return posterior.drop_vars(inner).drop_dims("step", errors="ignore")
+
+
+def _prior(design: EvidenceDesign, priors: EvidencePriors, concepts: int, rng: np.random.Generator) -> xr.Dataset:
+    drawn = draw_prior(design, priors, concepts=concepts, num_draws=PRIOR_DRAWS, rng=rng)
+    walk = draw_walk(design, drawn["walk_deviation"], rng)
+    return in_dims(design, drawn | {"accuracy": expected_accuracy(design.cells, drawn, walk)}, chains=1)
+
+
+def in_dims(design: EvidenceDesign, draws: Mapping[str, ndarray], *, chains: int) -> xr.Dataset:
+    """Name the dimensions of draws: name → (chain × draw, series, style or cell)."""
+    dims = {"noise": "style", "start_log_odds": "style", "accuracy": "cell"}
+    variables = {
+        name: (("chain", "draw", dims.get(name, "series")), values.reshape(chains, -1, values.shape[-1]))
+        for name, values in draws.items()
+    }
+    return xr.Dataset(variables, coords={name: design.coords[name] for name in ("series", "style", "cell")})
+
+
+def _predictive(design: EvidenceDesign, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    counts = draw_counts(design, draws["accuracy"].to_numpy(), draws["log_precision"].to_numpy(), rng)
+    return _of_cells(design, counts)
+
+
+def _of_cells(design: EvidenceDesign, values: ndarray) -> xr.Dataset:
+    return xr.Dataset({"num_correct": (("chain", "draw", "cell"), values)}, coords={"cell": design.coords["cell"]})
+
+
+def constant_data(design: EvidenceDesign) -> xr.Dataset:
+    """Lay out what a fit keeps of its cells: what they showed, what was counted, whose they are."""
+    cells, coords = design.cells, design.coords
+    variables: dict[str, tuple[str, np.ndarray]] = {
+        name: ("cell", cells[name].to_numpy(dtype=np.str_ if cells[name].dtype == "str" else None))
+        for name in ("num_shots", "num_correct", "num_prompts", "num_labels", "share_correct", "share_permuted")
+    }
+    variables |= {name: ("cell", cells[name].to_numpy()) for name in ("has_inputs", "has_label_space")}
+    text = ("model", "task", "demonstration_set_id", "label_mode", "input_mode", "balance", "format")
+    variables |= {f"cell_{name}": ("cell", cells[name].to_numpy(dtype=np.str_)) for name in text}
+    variables |= {
+        "cell_example_length": ("cell", np.full(len(cells), np.nan)),
+        "cell_series": ("cell", design.cell_series),
+        "cell_style": ("cell", design.cell_style),
+        "style_series": ("style", design.style_series),
+        "series_num_labels": ("series", design.series["num_labels"].to_numpy()),
+        "style_format": ("style", design.styles["format"].to_numpy(dtype=np.str_)),
+    }
+    variables |= {
+        f"series_{name}": ("series", design.series[name].to_numpy(dtype=np.str_)) for name in ("model", "task")
+    }
+    return xr.Dataset(variables, coords={name: coords[name] for name in ("series", "style", "cell")})
