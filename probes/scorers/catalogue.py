@@ -11,28 +11,37 @@ from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.task import GincTask
 from icl.tasks.task import Task
 from probes.scorers.controls import CONTROLS, ControlScorer, is_control
+from probes.scorers.given import GivenModel
 from probes.scorers.oracle import ORACLE, TEMPERED, OracleScorer
 from probes.scorers.scorer import Scorer
 from probes.scorers.server_address import refuse_misspelt_address
 from probes.terminal.progress import detail
 
-__all__ = ["ORACLE", "REFERENCES", "is_reference", "make_scorer"]
+__all__ = ["ORACLE", "REFERENCES", "VLLM", "is_reference", "is_server", "make_scorer"]
 
 REFERENCES = (ORACLE, TEMPERED, *CONTROLS)
 """Scorers whose behaviour is known: ceiling and floor of a report, never its subject."""
 
 _SERVER = re.compile("https?://", re.IGNORECASE)
-_VLLM = "vllm:"
+
+VLLM = "vllm:"
+"""What stands before the name of a model that vLLM reads."""
+
+_OF_SERVERS = ("concurrency", "timeout")
+_OF_LOADING = ("revision", "dtype", "trust_remote_code")
+"""Options that a server alone takes, and those of how weights are loaded."""
 
 
-def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT_SMOOTHING, **options) -> Scorer:
+def make_scorer(
+    model: str | Scorer | GivenModel, task: Task | GincTask, *, smoothing: float = DEFAULT_SMOOTHING, **options
+) -> Scorer:
     """Build the scorer called `model`.
 
     Parameters
     ----------
     model
         `oracle`, ``tempered(τ)``, a control's name, ``http…#name`` of a completions server, ``vllm:name``, or anything
-        that `HuggingFaceScorer` takes.
+        that `HuggingFaceScorer` takes; or a model that was made in Python.
     task
         The oracle and the shipped models belong to a GINC family; it must be the task's.
     smoothing
@@ -46,6 +55,8 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
     UserError
         If the model does not exist, does not fit the task, or cannot follow an option.
     """
+    if not isinstance(model, str):
+        return _given(model, options)
     if is_control(model):
         return ControlScorer(model)
     if model == ORACLE or model.startswith(f"{TEMPERED}("):
@@ -54,26 +65,30 @@ def make_scorer(model: str, task: Task | GincTask, *, smoothing: float = DEFAULT
                 f"the exact Bayes scorer knows GINC only, got task '{task.name}'; use --task ginc, or another --model."
             )
         return OracleScorer(task.family, smoothing=smoothing, temperature=_temperature(model))
-    if _SERVER.match(model):
+    if is_server(model):
         from probes.scorers.completions import CompletionsScorer
 
         _refuse("a completions server", options, ("revision", "dtype", "chat", "trust_remote_code"))
         return CompletionsScorer(model, **_taken(options, "concurrency", "timeout"))
-    if model.startswith(_VLLM):
+    if model.startswith(VLLM):
         from probes.scorers.vllm import VllmScorer
 
         _refuse("vLLM", options, ("chat",))
         taken = _taken(options, "revision", "dtype", "trust_remote_code")
-        return VllmScorer(model.removeprefix(_VLLM), **taken)
+        return VllmScorer(model.removeprefix(VLLM), **taken)
     if not os.path.exists(model):
         refuse_misspelt_address(model)
     with detail("importing PyTorch and Transformers"):
         from probes.scorers.huggingface import HuggingFaceScorer
 
-    taken = _taken(options, *(name for name in options if name not in ("concurrency", "timeout")))
-    scorer = HuggingFaceScorer(model, **taken)
+    scorer = HuggingFaceScorer(model, **_taken(options, *(name for name in options if name not in _OF_SERVERS)))
     scorer.check_family(task)
     return scorer
+
+
+def is_server(model: str) -> bool:
+    """Tell whether a model's name is the address of a completions server."""
+    return _SERVER.match(model) is not None
 
 
 def is_reference(model: str) -> bool:
@@ -94,6 +109,17 @@ def _temperature(model: str) -> float:
     return temperature
 
 
+def _given(model: Scorer | GivenModel, options: dict[str, Any]) -> Scorer:
+    """Take a model that was made in Python; it is asked in the precision and on the device that it has."""
+    if isinstance(model, Scorer):
+        _refuse(f"model '{model.name}', which was given in Python,", options, (*_OF_LOADING, "chat"))
+        return model
+    _refuse(f"model '{model.name}', which is in memory,", options, _OF_LOADING)
+    from probes.scorers.huggingface_given import GivenScorer
+
+    return GivenScorer(model, **_taken(options, "memory", "batch_tokens", "chat"))
+
+
 def _taken(options: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: options[name] for name in names if name in options}
 
@@ -101,7 +127,7 @@ def _taken(options: dict[str, Any], *names: str) -> dict[str, Any]:
 def _refuse(backend: str, options: dict[str, Any], cannot: tuple[str, ...]) -> None:
     """Refuse options that a backend would have to ignore."""
     for name in cannot:
-        if options.get(name) not in (None, False, "float32"):
+        if options.get(name) not in (None, False, "float32"):  # the defaults
             raise UserError(
                 f"{backend} cannot follow --{name.replace('_', '-')} {options[name]}: what serves the model decides "
                 "that; leave it out."

@@ -26,13 +26,14 @@ from probes.pretrain.lstm import register_lstm
 from probes.scorers.huggingface_attention import use_branching_attention
 from probes.scorers.huggingface_check import checked_length, why_read_whole
 from probes.scorers.huggingface_failures import LOADING_ERRORS, hub_is_reachable, loading_error
+from probes.scorers.huggingface_known import known_of
 from probes.scorers.huggingface_labels import check_labels, control_notices
 from probes.scorers.huggingface_memory import free_memory, pass_limits, release_memory
 from probes.scorers.huggingface_precision import warn_of_slow
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared
 from probes.scorers.huggingface_source import FAMILY_FILE, ModelSource, find_device, find_model
 from probes.scorers.huggingface_tokens import TokenisedCandidate, cut_lines, most_tokens, tokenise, tokenizer_digest
-from probes.scorers.scorer import Answer, Progress, Scorer, as_table
+from probes.scorers.scorer import Answer, Covariates, Progress, Scorer, as_table
 from probes.scorers.trie import Questions, QuestionsBuilder, build_trie
 
 __all__ = ["HuggingFaceScorer"]
@@ -94,26 +95,34 @@ class HuggingFaceScorer(Scorer):
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
         self.source = find_model(model, revision=revision) if isinstance(model, str) else model
-        self.name = self.source.name
-        self.memory = memory
-        self.batch_tokens = batch_tokens
-        self.chat = chat
+        self._begin(memory=memory, batch_tokens=batch_tokens, chat=chat)
         self._dtype = _dtype(dtype)
         self._device = find_device(device)
         warn_of_slow(self._dtype, self._device)
         self._options = {"revision": self.source.revision, "trust_remote_code": trust_remote_code}
-        self._why_whole: str | None = None
-        self._checked_length = 0
-        self._read: dict[str, float] = {"trie_nodes": 0, "tokens_forwarded": 0, "seconds": 0.0}
         self._config = self._load(AutoConfig, "configuration")
         self._check_causal()
         self._tokenizer = self._load(AutoTokenizer, "tokenizer")
+        self._check_tokenizer()
+
+    def _begin(self, *, memory: float | None, batch_tokens: int | None, chat: bool) -> None:
+        """Take the options of reading, with nothing read yet."""
+        self.name = self.source.name
+        self.memory = memory
+        self.batch_tokens = batch_tokens
+        self.chat = chat
+        self._why_whole: str | None = None
+        self._checked_length = 0
+        self._read: dict[str, float] = {"trie_nodes": 0, "tokens_forwarded": 0, "seconds": 0.0}
+
+    def _check_tokenizer(self) -> None:
+        """Refuse tokenizers that cannot tell where tokens begin, or have no chat template where one is asked for."""
         if not getattr(self._tokenizer, "is_fast", False):
             raise UserError(
                 f"model '{self.name}' has no fast tokenizer, which character offsets need; save its tokenizer as "
                 "tokenizer.json, or use another model."
             )
-        if chat and not getattr(self._tokenizer, "chat_template", None):
+        if self.chat and not getattr(self._tokenizer, "chat_template", None):
             raise UserError(f"model '{self.name}' has no chat template; leave --chat out, or use a chat model.")
 
     def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
@@ -234,6 +243,10 @@ class HuggingFaceScorer(Scorer):
             "context_length": str(self.context_length),
             "chat_template": _digest(self._tokenizer.chat_template) if self.chat else "none",
         }
+
+    def covariates(self) -> Covariates:
+        """Weights by the configuration; training tokens where `probe pretrain` recorded them."""
+        return known_of(self.source, self._config, trust_remote_code=bool(self._options["trust_remote_code"]))
 
     def is_reproducible(self) -> bool:
         """Whether weights are known by hash or commit."""

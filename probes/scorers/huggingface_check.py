@@ -14,7 +14,7 @@ from probes.scorers.trie import QuestionsBuilder, build_trie
 
 __all__ = ["checked_length", "why_read_whole"]
 
-_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
+_TOLERANCE = {torch.float64: 1e-3, torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 """Nats by which a shared pass may differ from a plain one before sharing is given up."""
 
 _LENGTH = 96

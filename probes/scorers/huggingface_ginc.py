@@ -17,6 +17,7 @@ from icl.ginc.exact import check_vocabulary
 from icl.ginc.family import load_family
 from probes.pretrain.lstm import register_lstm
 from probes.scorers.ginc import GincPredictor
+from probes.scorers.huggingface_known import count_parameters
 from probes.scorers.huggingface_memory import release_memory
 from probes.scorers.huggingface_source import FAMILY_FILE, find_device, find_model
 
@@ -128,11 +129,9 @@ class HuggingFacePredictor(GincPredictor):
         return self._config.max_position_embeddings
 
     @cached_property
-    def num_parameters(self) -> int:
+    def num_parameters(self) -> int | None:
         """Count the weights, from the configuration alone."""
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(self._config)
-        return sum(parameter.numel() for parameter in model.parameters())
+        return count_parameters(self._config)
 
     @property
     def training_seconds(self) -> float | None:

@@ -78,8 +78,18 @@ def find_model(name: str, *, revision: str | None = None) -> ModelSource:
     Raises
     ------
     UserError
-        If there is no such model, file or package.
+        If there is no such model, file or package, or a revision is named of what has none.
     """
+    found = _find(name, revision)
+    if revision is not None and found.is_local:
+        raise UserError(
+            f"model '{name}' is on this machine and has no revisions, got '{revision}'; leave it out, or write it "
+            "behind the Hub model that it belongs to: NAME@REVISION."
+        )
+    return found
+
+
+def _find(name: str, revision: str | None) -> ModelSource:
     from probes.scorers.controls import CONTROLS
 
     shipped = shipped_models()

@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from icl.prompts.render import Prompt
 
-__all__ = ["NO_NUMBER", "UNKNOWN_BOUNDARY", "Answer", "LabelAnswer", "Progress", "Scorer", "as_table"]
+__all__ = ["NO_NUMBER", "UNKNOWN_BOUNDARY", "Answer", "Covariates", "LabelAnswer", "Progress", "Scorer", "as_table"]
 
 type Progress = Callable[[int, int], None]
 """Called with (units done, units in all) while a scorer reads; `Scorer.unit` names the unit."""
@@ -127,6 +127,25 @@ class Answer:
         return (self[place] for place in range(len(self)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covariates:
+    """What is known of a model beside its answers; None is unknown.
+
+    Attributes
+    ----------
+    num_parameters : int or None
+        Weights, those that are shared counted once.
+    training_tokens : int or None
+        Tokens that it was trained on.
+    is_tuned : bool or None
+        Whether it was tuned after pretraining.
+    """
+
+    num_parameters: int | None = None
+    training_tokens: int | None = None
+    is_tuned: bool | None = None
+
+
 class Scorer(ABC):
     """A `name` and a call are the whole contract; the other methods have answers that suit a scorer of words."""
 
@@ -190,6 +209,10 @@ class Scorer(ABC):
     def identity(self) -> dict[str, str]:
         """Everything beside the prompts that the scores depend on."""
         return {"scorer": type(self).__name__}
+
+    def covariates(self) -> Covariates:
+        """Say what is known of the model beside its answers; loads no weights."""
+        return Covariates()
 
     def is_reproducible(self) -> bool:
         """Whether `identity` pins the scores down, so that an answer may be kept for other runs.

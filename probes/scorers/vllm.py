@@ -16,10 +16,11 @@ from numpy import ndarray
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.render import Prompt
+from probes.scorers.huggingface_known import known_of
 from probes.scorers.huggingface_labels import check_labels, control_notices
 from probes.scorers.huggingface_source import find_model
 from probes.scorers.huggingface_tokens import TokenisedCandidate, cut_lines, most_tokens, tokenise, tokenizer_digest
-from probes.scorers.scorer import Answer, LabelAnswer, Progress, Scorer, as_table
+from probes.scorers.scorer import Answer, Covariates, LabelAnswer, Progress, Scorer, as_table
 
 __all__ = ["VllmScorer"]
 
@@ -177,6 +178,11 @@ class VllmScorer(Scorer):
             "context_length": str(self.context_length),
             "vllm": self._vllm.__version__,
         }
+
+    def covariates(self) -> Covariates:
+        """Weights by the configuration; training tokens where `probe pretrain` recorded them."""
+        trusted = bool(self._options["trust_remote_code"])
+        return known_of(self.source, self._config.hf_config, trust_remote_code=trusted)
 
     def is_reproducible(self) -> bool:
         """Whether weights are known by hash or commit."""

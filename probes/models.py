@@ -1,0 +1,303 @@
+"""Models as an experiment names them: what is asked, in which revision and precision, and what is known of each.
+
+Nothing heavy is imported before a model is opened: what an experiment takes is read for every `--help`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from icl.errors import UserError, unknown_name
+from icl.tasks.text import unreadable
+
+if TYPE_CHECKING:
+    from probes.scorers.scorer import Scorer
+
+__all__ = [
+    "PYTHON",
+    "ModelSpec",
+    "WrittenModel",
+    "from_callable",
+    "from_transformers",
+    "read_model",
+    "split_model",
+]
+
+PYTHON = "python:"
+"""What stands, in the record of a run, before the name of a model that was given in Python."""
+
+_PRECISION = re.compile(r"(.+):(float32|bfloat16|float16)", re.DOTALL)
+_REVISION = re.compile(r"(.+)@([^@:\s]*)", re.DOTALL)
+
+_OPTIONS = ("revision", "dtype", "device", "chat", "trust_remote_code")
+"""What a model may have of its own instead of the experiment's."""
+
+
+class WrittenModel(NamedTuple):
+    """The parts of ``vllm:NAME@REVISION:DTYPE``; `prefix` and `suffix` are empty where they were not written."""
+
+    prefix: str
+    name: str
+    revision: str | None
+    dtype: str | None
+
+    @property
+    def suffix(self) -> str:
+        """What was written behind the name."""
+        revision = "" if self.revision is None else f"@{self.revision}"
+        return revision + ("" if self.dtype is None else f":{self.dtype}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One model of an experiment; what is None is the experiment's, or unknown.
+
+    Attributes
+    ----------
+    name : str
+        Hub id, shipped name, folder, `.gguf` file, server's address, ``vllm:NAME`` or name of a reference.
+    label : str or None
+        Name in tables and plots; None is that of the scorer, with the model's own revision and dtype behind it.
+    revision, dtype, device, chat, trust_remote_code
+        As in an `Experiment`, for this model alone.
+    parameters, training_tokens : int or None
+        Weights, and tokens that the model was trained on; None is what the checkpoint tells.
+    tuned : bool or None
+        Whether it was tuned after pretraining, by instructions for example; None is what the checkpoint tells.
+    given : Scorer, GivenModel or None
+        The model itself, where it was made in Python: see `from_transformers` and `from_callable`.
+
+    Raises
+    ------
+    UserError
+        If a value has the wrong type or size.
+    """
+
+    name: str
+    label: str | None = None
+    revision: str | None = None
+    dtype: str | None = None
+    device: str | None = None
+    chat: bool | None = None
+    trust_remote_code: bool | None = None
+    parameters: int | None = None
+    training_tokens: int | None = None
+    tuned: bool | None = None
+    given: Any = field(default=None, repr=False)
+
+    def __post_init__(self):
+        _check_values({name: value for name in _KINDS if (value := getattr(self, name)) is not None})
+        if self.given is not None and (own := {self.revision, self.dtype, self.device} - {None}):
+            raise UserError(f"model '{self.name}' is in memory as it is and cannot follow '{own.pop()}'; leave it out.")
+        if self.label is None:
+            return
+        from probes.scorers.catalogue import is_reference
+
+        if is_reference(self.label):
+            raise UserError(f"label '{self.label}' is the name of a reference; label model '{self.shown}' otherwise.")
+
+    @property
+    def shown(self) -> str:
+        """How the model is written, without a server's credentials."""
+        from probes.scorers.server_address import shown_model
+
+        own = WrittenModel("", shown_model(self.name), self.revision, self.dtype)
+        return own.name + own.suffix
+
+    def as_entry(self) -> str | dict[str, Any]:
+        """Return what stands for the model in an experiment file; one that was given in Python leaves its name only."""
+        if self.given is not None:
+            return PYTHON + self.name
+        from probes.scorers.server_address import shown_model
+
+        said = {one: getattr(self, one) for one in _KINDS if getattr(self, one) is not None}
+        return {**said, "name": shown_model(self.name)}
+
+    def open(self, task: Any, defaults: Mapping[str, Any], **options: Any) -> "Scorer":
+        """Build the scorer; loads no weights.
+
+        Parameters
+        ----------
+        task : Task or GincTask
+            What will be asked.
+        defaults
+            The experiment's own `revision`, `dtype`, `device`, `chat` and `trust_remote_code`.
+        **options
+            The others of `make_scorer`.
+
+        Raises
+        ------
+        UserError
+            If there is no such model, it does not fit the task, or cannot follow an option.
+        """
+        from probes.scorers.catalogue import is_reference, make_scorer
+
+        if self.name.startswith(PYTHON):
+            raise UserError(
+                f"model '{self.name.removeprefix(PYTHON)}' was given in Python and cannot be found by its name; run it "
+                "from Python again, into the same folder, or name another model."
+            )
+        own = {name: getattr(self, name) for name in _OPTIONS if getattr(self, name) is not None}
+        scorer = make_scorer(self.name if self.given is None else self.given, task, **{**defaults, **own}, **options)
+        if own and not scorer.has_weights:
+            name, value = next(iter(own.items()))
+            raise UserError(
+                f"model '{self.shown}' has no weights that are loaded here, so it cannot follow {name} {value}; leave "
+                "it out."
+            )
+        if self.label is not None and is_reference(scorer.name):
+            raise UserError(f"reports know reference '{scorer.name}' by its name; leave its label out.")
+        scorer.name = self.label or scorer.name + WrittenModel("", "", self.revision, self.dtype).suffix
+        return scorer
+
+    def covariates(self, scorer: "Scorer") -> dict[str, int | bool | None]:
+        """Return what is known of the model beside its answers: the user's word, else what the scorer can tell."""
+        told = scorer.covariates()
+        given = {"num_parameters": self.parameters, "training_tokens": self.training_tokens, "is_tuned": self.tuned}
+        return {name: getattr(told, name) if value is None else value for name, value in given.items()}
+
+
+_KINDS: dict[str, tuple[type, str]] = {
+    "name": (str, "a string"),
+    "label": (str, "a string"),
+    "revision": (str, "a string"),
+    "dtype": (str, "a string"),
+    "device": (str, "a string"),
+    "chat": (bool, "true or false"),
+    "trust_remote_code": (bool, "true or false"),
+    "parameters": (int, "a whole number"),
+    "training_tokens": (int, "a whole number"),
+    "tuned": (bool, "true or false"),
+}
+"""What stands in a table of an experiment file → its type."""
+
+
+def read_model(entry: "str | Mapping[str, Any] | ModelSpec") -> ModelSpec:
+    """Read what stands for a model: NAME, NAME@REVISION, NAME:DTYPE, both, or a table of an experiment file.
+
+    In a table the name is whole.
+
+    Raises
+    ------
+    UserError
+        If a revision is empty, or a table lacks a name or has a key that is unknown.
+    """
+    if isinstance(entry, ModelSpec):
+        return entry
+    if isinstance(entry, str):
+        prefix, name, revision, dtype = split_model(entry)
+        return ModelSpec(name=prefix + name, revision=revision, dtype=dtype)
+    for key in entry:
+        if key not in _KINDS:
+            raise unknown_name("key of a model", key, _KINDS)
+    if "name" not in entry:
+        raise UserError(f"a model has no name, got {dict(entry)}; add name, such as name = 'gpt2'.")
+    _check_values(entry)
+    return ModelSpec(**entry)
+
+
+def split_model(text: str, folder: Path = Path()) -> WrittenModel:
+    """Split ``NAME@REVISION:DTYPE``; a path that exists as it is written, seen from `folder`, and an address are whole.
+
+    Raises
+    ------
+    UserError
+        If nothing stands behind the ``@``.
+    """
+    from icl.tasks.catalogue import is_written_as_path
+    from probes.scorers.catalogue import VLLM, is_reference, is_server
+    from probes.scorers.server_address import refuse_misspelt_address
+
+    if is_server(text) or is_reference(text) or text.startswith(PYTHON):
+        return WrittenModel("", text, None, None)
+    prefix = VLLM if text.startswith(VLLM) else ""
+    name, revision, dtype = text.removeprefix(prefix), None, None
+    if not _exists(name, folder):
+        if not prefix:
+            refuse_misspelt_address(name)
+        if found := _PRECISION.fullmatch(name):
+            name, dtype = found.groups()
+    found = None if _exists(name, folder) else _REVISION.fullmatch(name)
+    if found and not is_written_as_path(found[1]):  # what is on this machine has no revisions
+        name, revision = found.groups()
+        if not revision:
+            raise UserError(f"'{text}' names no revision; write one behind the @, or leave the @ out.")
+    return WrittenModel(prefix, name, revision, dtype)
+
+
+def from_transformers(model: Any, tokenizer: Any, *, name: str, **known: Any) -> ModelSpec:
+    """Name a Transformers model that is in memory, so that a run can ask it.
+
+    It is asked as it is: in its precision, on its device, with the hooks it has; nothing of it is copied. A run folder
+    knows it by a digest of its weights, which does not see hooks or code, so its answers are kept for no other run.
+
+    Parameters
+    ----------
+    model
+        A causal language model of Transformers, or a wrapper such as PEFT's.
+    tokenizer
+        Its fast tokenizer.
+    name
+        Name in tables and plots.
+    **known
+        `chat`, `parameters`, `training_tokens` and `tuned`, as in `ModelSpec`.
+
+    Raises
+    ------
+    UserError
+        When it is asked, if it is no causal language model or its tokenizer is not a fast one.
+
+    Examples
+    --------
+    >>> Experiment(models=from_transformers(model, tokenizer, name="mine"), task="sentiment")  # doctest: +SKIP
+    """
+    from probes.scorers.given import GivenModel
+
+    return ModelSpec(name=name, given=GivenModel(model, tokenizer, name), **known)
+
+
+def from_callable(ask: Callable[..., Any], *, name: str, **known: Any) -> ModelSpec:
+    """Name a function of prompts, so that a run can ask it.
+
+    A run folder knows it by its name only: whether its code has changed is not seen, so its answers are kept for no
+    other run.
+
+    Parameters
+    ----------
+    ask
+        From a sequence of prompts to an array (num_prompts, num_candidates): log-probability of each candidate in nats;
+        NaN where it cannot tell.
+    name
+        Name in tables and plots.
+    **known
+        `parameters`, `training_tokens` and `tuned`, as in `ModelSpec`.
+
+    Examples
+    --------
+    >>> even = from_callable(lambda prompts: [[0.0] * len(p.candidates) for p in prompts], name="even")
+    >>> Experiment(models=even, task="sentiment")  # doctest: +SKIP
+    """
+    from probes.scorers.given import CallableScorer
+
+    return ModelSpec(name=name, given=CallableScorer(ask, name), **known)
+
+
+def _check_values(values: Mapping[str, Any]) -> None:
+    """Refuse values of another type, texts that cannot be read, and numbers below 1."""
+    for name, value in values.items():
+        kind, words = _KINDS[name]
+        if type(value) is not kind:
+            raise UserError(f"{name} of a model must be {words}, got {value!r}.")
+        if isinstance(value, str) and (not value or unreadable(value)):
+            raise UserError(f"{name} of a model is {value!a}; write it with characters that can be read.")
+        if kind is int and isinstance(value, int) and value < 1:
+            raise UserError(f"{name} of a model must be at least 1, got {value}; leave it out if it is unknown.")
+
+
+def _exists(name: str, folder: Path) -> bool:
+    try:
+        return bool(name) and (folder / Path(name).expanduser()).exists()
+    except (OSError, RuntimeError):  # too long for a path, or the home of nobody
+        return False
