@@ -20,7 +20,7 @@ from lm_eval.models.huggingface import HFLM
 
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.render import Prompt
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 from icl.tasks.catalogue import load_task
 from icl.tasks.task import Task
 from probes.scorers.huggingface import HuggingFaceScorer

@@ -120,7 +120,7 @@ class ModelSpec:
 
         Parameters
         ----------
-        task : Task or GincTask
+        task : AnyTask
             What will be asked.
         defaults
             The experiment's own `revision`, `dtype`, `device`, `chat` and `trust_remote_code`.

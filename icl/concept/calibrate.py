@@ -23,7 +23,7 @@ from icl.concept.curves import quantities_of
 from icl.concept.design import Design
 from icl.concept.sampler import Effort
 from icl.errors import UserError
-from icl.prompts.seeds import stream
+from icl.seeds import stream
 
 __all__ = ["LOG_LIKELIHOOD", "SMALL_FIT", "AccountTrial", "Fits", "Trial", "rank_among", "simulations"]
 

@@ -1,7 +1,10 @@
 """GINC as a task: examples are words of digits, every prompt draws its own concept and demonstrations."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Integer
@@ -10,15 +13,15 @@ from numpy import ndarray
 from icl.errors import UserError
 from icl.ginc.family import DELIMITER, GincFamily
 from icl.ginc.sampling import GincExamples, sample_examples
-from icl.prompts.demonstrations import Demonstrations, Episode
-from icl.prompts.seeds import Seeds, stream
-from icl.tasks.task import Example
+from icl.seeds import Seeds, stream
+from icl.tasks.corpus import Corpus
+from icl.tasks.demonstrations import Demonstrations, DrawnSet
+from icl.tasks.example import Example
+from icl.tasks.protocol import AnyTask, Kind
 
 __all__ = [
     "GincTask",
-    "draw_ginc_curves",
-    "draw_ginc_episodes",
-    "draw_ginc_inputs",
+    "family_of",
     "read_tokens",
     "token_words",
 ]
@@ -52,14 +55,160 @@ class GincTask:
         return tuple(self.answers[token] for token in np.unique(self.family.emission))
 
     @property
-    def delimiter(self) -> str:
-        """The delimiter's word."""
-        return self.answers[DELIMITER]
-
-    @property
     def source(self) -> str:
         """The family's fingerprint."""
         return f"ginc:{self.family.fingerprint}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """It is drawn, not read."""
+        return ()
+
+    @property
+    def kind(self) -> Kind:
+        """Probes have grids of their own for it."""
+        return "GINC"
+
+    @property
+    def in_words(self) -> bool:
+        """It has tokens only."""
+        return False
+
+    @property
+    def world(self) -> str:
+        """It has formats of its own."""
+        return "ginc"
+
+    @property
+    def format_fields(self) -> Mapping[str, str]:
+        """The delimiter's word."""
+        return {"delimiter": self.answers[DELIMITER]}
+
+    @property
+    def is_multiple_choice(self) -> bool:
+        """Every query is scored against the same vocabulary."""
+        return False
+
+    @property
+    def num_options(self) -> int:
+        """Tokens of the vocabulary."""
+        return len(self.answers)
+
+    @property
+    def pool(self) -> tuple[Example, ...]:
+        """It has no rows: examples are drawn without end."""
+        return ()
+
+    @property
+    def query_pool(self) -> tuple[Example, ...]:
+        """It has no rows."""
+        return ()
+
+    @property
+    def own_factors(self) -> Mapping[str, Any]:
+        """The length of an example."""
+        return {"example_length": self.example_length}
+
+    @property
+    def truth(self) -> GincFamily:
+        """The family."""
+        return self.family
+
+    def with_own_factors(self, **values: Any) -> "GincTask":
+        """Take another length of examples; None keeps the task's."""
+        return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def check(self, asked: Mapping[str, Any]) -> None:
+        """Refuse what is for sentences.
+
+        Raises
+        ------
+        UserError
+            Saying what to leave out.
+        """
+        if asked["label_mode"] in ("symbols", "random_words"):
+            raise UserError(f"label mode '{asked['label_mode']}' writes words, but GINC has tokens only; leave it out.")
+        if asked["method"] == "channel":
+            raise UserError("method 'channel' is for sentences; GINC labels are tokens like any other, ask directly.")
+        if asked["balance"] != "balanced":
+            raise UserError("demonstrations of GINC come as their concept draws them; leave out --balances.")
+
+    def draw_sets(
+        self, *, num_queries: int, num_demonstration_sets: int, num_demonstrations: int, balance: str, seeds: Seeds
+    ) -> list[DrawnSet]:
+        """Draw prompts by the paper's protocol: each has its own concept, start property and demonstrations.
+
+        There are num_queries · num_demonstration_sets of them, with one query each. A demonstration's gold label is the
+        token its chain drew; the query's is the most probable one.
+        """
+        num_prompts = num_queries * num_demonstration_sets
+        examples = self._draw_examples(num_prompts, num_demonstrations, seeds)
+        words = self.answers
+        sets: list[DrawnSet] = []
+        for number in range(num_prompts):
+            gold = words[examples.query_label[number]]
+            query = Example(input=_write(words, examples.tokens[number, -1, :-1]), label=gold)
+            demonstrations = self._demonstrations(examples, number)
+            sets.append((demonstrations, [(demonstrations.set_id, query)]))
+        return sets
+
+    def draw_curves(self, *, num_demonstration_sets: int, num_demonstrations: int, seeds: Seeds) -> list[DrawnSet]:
+        """Draw the same prompts with every example also as a query: its gold label is the most probable token, as ever.
+
+        Returns
+        -------
+        list
+            For each prompt its demonstrations, and num_demonstrations + 1 queries by number of shots.
+        """
+        examples = self._draw_examples(num_demonstration_sets, num_demonstrations, seeds)
+        words = self.answers
+        drawn: list[DrawnSet] = []
+        for number in range(num_demonstration_sets):
+            demonstrations = self._demonstrations(examples, number)
+            queries = [
+                (f"{demonstrations.set_id}-{n}", Example(input=_write(words, tokens[:-1]), label=words[gold]))
+                for n, (tokens, gold) in enumerate(zip(examples.tokens[number], examples.gold_labels[number]))
+            ]
+            drawn.append((demonstrations, queries))
+        return drawn
+
+    def draw_inputs(
+        self, inputs: tuple[str, ...], *, corpus: Corpus | None, rng: np.random.Generator
+    ) -> tuple[str, ...]:
+        """Draw inputs that no concept made: as many tokens as each has, uniform over all that some state emits."""
+        words = self.answers
+        tokens = np.setdiff1d(self.family.emission, [DELIMITER])
+        return tuple(_write(words, rng.choice(tokens, size=len(text.split()))) for text in inputs)
+
+    def label_counts(self, drawn: Iterable[Demonstrations]) -> Counter[str]:
+        """Count the labels that were drawn, there being no pool."""
+        return Counter(label for demonstrations in drawn for label in demonstrations.gold_labels)
+
+    def _draw_examples(self, num_prompts: int, num_demonstrations: int, seeds: Seeds) -> GincExamples:
+        return sample_examples(
+            self.family,
+            num_prompts=num_prompts,
+            num_examples=num_demonstrations + 1,
+            example_length=self.example_length,
+            rng=stream(seeds.selection, "ginc", self.example_length),
+        )
+
+    def _demonstrations(self, examples: GincExamples, number: int) -> Demonstrations:
+        """All examples of a prompt but the last."""
+        shown, words = examples.tokens[number, :-1], self.answers
+        labels = tuple(words[example[-1]] for example in shown)
+        return Demonstrations(
+            set_id=f"k{self.example_length}-{number}",
+            inputs=tuple(_write(words, example[:-1]) for example in shown),
+            gold_labels=labels,
+            shown_labels=labels,
+            balance="as-drawn",
+        )
+
+
+def family_of(task: AnyTask) -> GincFamily | None:
+    """Return the family that a task's text follows; None where it follows none."""
+    return task.truth if isinstance(task.truth, GincFamily) else None
 
 
 def token_words(family: GincFamily) -> tuple[str, ...]:
@@ -89,75 +238,6 @@ def read_tokens(text: str, family: GincFamily) -> list[int]:
             f"the exact Bayes scorer reads GINC prompts only, got the word {error}; "
             "use it with --task ginc, or choose another --model."
         ) from None
-
-
-def draw_ginc_episodes(task: GincTask, *, num_prompts: int, num_demonstrations: int, seeds: Seeds) -> list[Episode]:
-    """Draw prompts by the paper's protocol: each has its own concept, start property and demonstrations.
-
-    A demonstration's gold label is the token its chain drew; the query's is the most probable one.
-    """
-    examples = _draw_examples(task, num_prompts, num_demonstrations, seeds)
-    words = task.answers
-    episodes = []
-    for number in range(num_prompts):
-        gold = words[examples.query_label[number]]
-        query = Example(input=_write(words, examples.tokens[number, -1, :-1]), label=gold)
-        demonstrations = _demonstrations(task, examples, number)
-        episodes.append(Episode(demonstrations=demonstrations, query=query, query_id=demonstrations.set_id))
-    return episodes
-
-
-def draw_ginc_curves(
-    task: GincTask, *, num_prompts: int, num_demonstrations: int, seeds: Seeds
-) -> list[tuple[Demonstrations, list[tuple[str, Example]]]]:
-    """Draw the same prompts with every example also as a query: its gold label is the most probable token, as ever.
-
-    Returns
-    -------
-    list
-        For each prompt its demonstrations, and num_demonstrations + 1 queries by number of shots: (identity, example).
-    """
-    examples = _draw_examples(task, num_prompts, num_demonstrations, seeds)
-    words = task.answers
-    drawn = []
-    for number in range(num_prompts):
-        demonstrations = _demonstrations(task, examples, number)
-        queries = [
-            (f"{demonstrations.set_id}-{n}", Example(input=_write(words, tokens[:-1]), label=words[gold]))
-            for n, (tokens, gold) in enumerate(zip(examples.tokens[number], examples.gold_labels[number]))
-        ]
-        drawn.append((demonstrations, queries))
-    return drawn
-
-
-def draw_ginc_inputs(task: GincTask, inputs: tuple[str, ...], *, rng: np.random.Generator) -> tuple[str, ...]:
-    """Draw inputs that no concept made: as many tokens as each has, uniform over all that some state emits."""
-    words = task.answers
-    tokens = np.setdiff1d(task.family.emission, [DELIMITER])
-    return tuple(_write(words, rng.choice(tokens, size=len(text.split()))) for text in inputs)
-
-
-def _draw_examples(task: GincTask, num_prompts: int, num_demonstrations: int, seeds: Seeds) -> GincExamples:
-    return sample_examples(
-        task.family,
-        num_prompts=num_prompts,
-        num_examples=num_demonstrations + 1,
-        example_length=task.example_length,
-        rng=stream(seeds.selection, "ginc", task.example_length),
-    )
-
-
-def _demonstrations(task: GincTask, examples: GincExamples, number: int) -> Demonstrations:
-    """All examples of a prompt but the last."""
-    shown, words = examples.tokens[number, :-1], task.answers
-    labels = tuple(words[example[-1]] for example in shown)
-    return Demonstrations(
-        set_id=f"k{task.example_length}-{number}",
-        inputs=tuple(_write(words, example[:-1]) for example in shown),
-        gold_labels=labels,
-        shown_labels=labels,
-        balance="as-drawn",
-    )
 
 
 def _write(words: tuple[str, ...], tokens: Integer[ndarray, " length"]) -> str:

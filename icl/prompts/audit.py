@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from icl.prompts.alike import reading_key
-from icl.prompts.demonstrations import find_query, near_twins
 from icl.prompts.endings import begin_one_another
 from icl.prompts.formats import Format
 from icl.prompts.marks import find_mark
 from icl.prompts.render import DATA_KINDS, Candidate, Prompt
-from icl.tasks.task import Task
+from icl.tasks.alike import reading_key
+from icl.tasks.draw import find_query, near_twins
+from icl.tasks.protocol import AnyTask
 
 __all__ = ["control_notice", "data_texts", "ending_notices", "find_control_like", "format_notices", "twin_notices"]
 
@@ -66,7 +66,7 @@ def format_notices(prompts: Iterable[Prompt], formats: Mapping[str, Format]) -> 
     return said
 
 
-def twin_notices(task: Task, prompts: Iterable[Prompt]) -> list[str]:
+def twin_notices(task: AnyTask, prompts: Iterable[Prompt]) -> list[str]:
     """Count the near twins of queries that are left out of demonstrations, and those that are labelled differently."""
     queries = {prompt.query_id for prompt in prompts if len(prompt.demonstrations) and not prompt.is_content_free}
     if twins := near_twins(task, [(name, find_query(task, name)) for name in queries]):
@@ -80,7 +80,7 @@ def twin_notices(task: Task, prompts: Iterable[Prompt]) -> list[str]:
     return left_out + _torn_twins(task)
 
 
-def _torn_twins(task: Task) -> list[str]:
+def _torn_twins(task: AnyTask) -> list[str]:
     groups: dict[tuple, dict[str, list[str]]] = {}
     for example in (*task.pool, *task.query_pool):
         alike = (reading_key(example.input), *sorted(map(reading_key, example.options)))

@@ -1,28 +1,19 @@
 """Paired prompts: the same queries and demonstrations under every condition; only the varied factor changes."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
 from icl.errors import UserError, unknown_name
-from icl.ginc.task import GincTask, draw_ginc_curves, draw_ginc_episodes, draw_ginc_inputs
-from icl.prompts.demonstrations import (
-    Demonstrations,
-    Episode,
-    draw_curves,
-    draw_episodes,
-    draw_orders,
-    parse_balance,
-)
 from icl.prompts.endings import check_words
 from icl.prompts.formats import Format, get_format
 from icl.prompts.label_modes import LabelMode, label_words, parse_label_mode, relabel, shown_words
-from icl.prompts.ood import draw_ood
 from icl.prompts.render import Prompt, render, render_channel
-from icl.prompts.seeds import Seeds, stream
-from icl.tasks.corpus import Corpus, builtin_corpus
-from icl.tasks.task import Example, Task
+from icl.seeds import Seeds, stream
+from icl.tasks.corpus import Corpus
+from icl.tasks.demonstrations import Demonstrations, DrawnSet, draw_orders, parse_balance
+from icl.tasks.example import Example
+from icl.tasks.protocol import AnyTask
 
 __all__ = ["INPUT_MODES", "Condition", "Selection", "build_prompts", "formats_for"]
 
@@ -114,18 +105,12 @@ class Selection:
     corpus: Corpus | None = None
 
 
-def formats_for(task: Task | GincTask, names: Iterable[str]) -> dict[str, Format]:
-    """Look up formats for a task, with the task's delimiter filled in."""
-    world = "ginc" if isinstance(task, GincTask) else "text"
-    formats = {name: get_format(name, world=world) for name in names}
-    if isinstance(task, GincTask):
-        formats = {name: _with_delimiter(format, task.delimiter) for name, format in formats.items()}
-    return formats
+def formats_for(task: AnyTask, names: Iterable[str]) -> dict[str, Format]:
+    """Look up formats for a task, with what the task says of their fields filled in."""
+    return {name: _filled(get_format(name, world=task.world), task.format_fields) for name in names}
 
 
-def build_prompts(
-    task: Task | GincTask, conditions: dict[Condition, tuple[str, ...]], selection: Selection
-) -> list[Prompt]:
+def build_prompts(task: AnyTask, conditions: dict[Condition, tuple[str, ...]], selection: Selection) -> list[Prompt]:
     """Render every condition on the same queries and demonstrations.
 
     Parameters
@@ -167,7 +152,7 @@ def build_prompts(
     return prompts
 
 
-def _settled(task: Task | GincTask, conditions: dict[Condition, tuple[str, ...]]) -> dict[Condition, tuple[str, ...]]:
+def _settled(task: AnyTask, conditions: dict[Condition, tuple[str, ...]]) -> dict[Condition, tuple[str, ...]]:
     """Draw once what can come out in one way only: two labels have one permutation without fixed point."""
     found: dict[Condition, tuple[str, ...]] = {}
     for condition, probes in conditions.items():
@@ -186,16 +171,12 @@ def _each_once(prompts: Iterable[Prompt]) -> Iterable[Prompt]:
     return (replace(prompt, probes=probes) for prompt, probes in found.items())
 
 
-type _Set = tuple[Demonstrations, list[tuple[str, Example]]]
-"""Demonstrations, with the queries that are asked behind them: on a curve one for each number of shots."""
-
-
 class _Writer:
     """Writes the prompts of one condition behind one demonstration set."""
 
-    def __init__(self, task: Task | GincTask, formats: dict[str, Format], selection: Selection, drawn: list):
+    def __init__(self, task: AnyTask, formats: dict[str, Format], selection: Selection, drawn: list):
         self._task, self._formats, self._selection = task, formats, selection
-        self._frequencies = _label_frequencies(task, drawn)
+        self._frequencies = task.label_counts(drawn)
         self._replaced = cache(self._replace_inputs)
 
     def write(
@@ -218,7 +199,7 @@ class _Writer:
                 shown=shown,
                 query_id=query_id,
                 option_order=condition.option_order,
-                example_length=task.example_length if isinstance(task, GincTask) else None,
+                example_length=task.own_factors.get("example_length"),
                 probes=probes,
             )
             for demonstrations in self._arranged(drawn, condition)
@@ -262,11 +243,8 @@ class _Writer:
 
     def _replace_inputs(self, drawn: Demonstrations) -> Demonstrations:
         rng = stream(self._selection.seeds.selection, "ood", drawn.set_id)
-        if isinstance(self._task, GincTask):
-            return replace(drawn, inputs=draw_ginc_inputs(self._task, drawn.inputs, rng=rng))
-        own = {example.input for example in (*self._task.pool, *self._task.query_pool)}
-        corpus = self._selection.corpus or builtin_corpus()
-        return replace(drawn, inputs=draw_ood(drawn.inputs, corpus, exclude=own, rng=rng))
+        inputs = self._task.draw_inputs(drawn.inputs, corpus=self._selection.corpus, rng=rng)
+        return replace(drawn, inputs=inputs)
 
 
 def _rotated(query: Example, places: int) -> Example:
@@ -274,15 +252,11 @@ def _rotated(query: Example, places: int) -> Example:
     return replace(query, options=query.options[places:] + query.options[:places]) if places else query
 
 
-def _check(condition: Condition, task: Task | GincTask, format: Format, selection: Selection) -> None:
+def _check(condition: Condition, task: AnyTask, format: Format, selection: Selection) -> None:
     """Refuse a condition that does not fit the task."""
-    choices = isinstance(task, Task) and task.is_multiple_choice
-    if isinstance(task, GincTask) and condition.label_mode.name in ("symbols", "random_words"):
-        raise UserError(f"label mode '{condition.label_mode}' writes words, but GINC has tokens only; leave it out.")
-    if not choices:
+    choices = task.is_multiple_choice
+    if not choices and task.in_words:
         check_words(format, label_words(condition.label_mode, task.answers), task.name, method=condition.method)
-    if condition.method == "channel" and isinstance(task, GincTask):
-        raise UserError("method 'channel' is for sentences; GINC labels are tokens like any other, ask directly.")
     if selection.curve and condition.orders != 1:
         raise UserError("orders do not go with a curve, whose demonstrations are asked one by one; leave --curve out.")
     if format.answer == "mark" and not choices:
@@ -295,13 +269,8 @@ def _check(condition: Condition, task: Task | GincTask, format: Format, selectio
             f"the order of answer options belongs to multiple choice, got task '{task.name}'; leave out "
             "--option-orders."
         )
-    if isinstance(task, Task) and condition.option_order >= max(task.num_options, 1):
-        raise UserError(
-            f"task '{task.name}' lists {task.num_options} options, which have {task.num_options} rotations, but "
-            f"{condition.option_order + 1} option orders were asked for; ask for fewer with --option-orders."
-        )
-    if isinstance(task, GincTask) and condition.balance != "balanced":
-        raise UserError("demonstrations of GINC come as their concept draws them; leave out --balances.")
+    asked = {name: getattr(condition, name) for name in ("method", "balance", "option_order")}
+    task.check({"label_mode": str(condition.label_mode), **asked})
     if condition.option_order and not format.option:
         raise UserError(
             f"format '{format.name}' lists no options, so their order cannot vary; use --formats options, or leave out "
@@ -309,38 +278,14 @@ def _check(condition: Condition, task: Task | GincTask, format: Format, selectio
         )
 
 
-def _draw_sets(task: Task | GincTask, selection: Selection, num_demonstrations: int, balance: str) -> list[_Set]:
-    if selection.curve and isinstance(task, GincTask):
-        return draw_ginc_curves(
-            task,
-            num_prompts=selection.num_demonstration_sets,
-            num_demonstrations=num_demonstrations,
-            seeds=selection.seeds,
-        )
-    if selection.curve and isinstance(task, Task):
-        return draw_curves(
-            task,
+def _draw_sets(task: AnyTask, selection: Selection, num_demonstrations: int, balance: str) -> list[DrawnSet]:
+    if selection.curve:
+        return task.draw_curves(
             num_demonstration_sets=selection.num_demonstration_sets,
             num_demonstrations=num_demonstrations,
             seeds=selection.seeds,
         )
-    sets: dict[str, _Set] = {}
-    for episode in _draw(task, selection, num_demonstrations, balance):
-        _, queries = sets.setdefault(episode.demonstrations.set_id, (episode.demonstrations, []))
-        queries.append((episode.query_id, episode.query))
-    return list(sets.values())
-
-
-def _draw(task: Task | GincTask, selection: Selection, num_demonstrations: int, balance: str) -> list[Episode]:
-    if isinstance(task, GincTask):
-        return draw_ginc_episodes(
-            task,
-            num_prompts=selection.num_queries * selection.num_demonstration_sets,
-            num_demonstrations=num_demonstrations,
-            seeds=selection.seeds,
-        )
-    return draw_episodes(
-        task,
+    return task.draw_sets(
         num_queries=selection.num_queries,
         num_demonstration_sets=selection.num_demonstration_sets,
         num_demonstrations=num_demonstrations,
@@ -349,16 +294,9 @@ def _draw(task: Task | GincTask, selection: Selection, num_demonstrations: int, 
     )
 
 
-def _label_frequencies(task: Task | GincTask, drawn: list[Demonstrations]) -> Counter[str]:
-    """Count labels in the pool; GINC has no pool, there the drawn demonstrations stand for it."""
-    if isinstance(task, Task):
-        return Counter(example.label for example in task.pool)
-    return Counter(label for demonstrations in drawn for label in demonstrations.gold_labels)
-
-
-def _with_delimiter(format: Format, delimiter: str) -> Format:
-    return replace(
-        format,
-        field_separator=format.field_separator.replace("{delimiter}", delimiter),
-        demonstration_separator=format.demonstration_separator.replace("{delimiter}", delimiter),
-    )
+def _filled(format: Format, fields: Mapping[str, str]) -> Format:
+    """Write what a task says of a format's fields into its separators."""
+    field, between = format.field_separator, format.demonstration_separator
+    for name, word in fields.items():
+        field, between = (text.replace(f"{{{name}}}", word) for text in (field, between))
+    return replace(format, field_separator=field, demonstration_separator=between) if fields else format

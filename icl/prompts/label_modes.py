@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from icl.errors import UserError, unknown_name
-from icl.prompts.demonstrations import Demonstrations
 from icl.prompts.stand_ins import FIRST_RANDOM_WORDS, RANDOM_WORDS, SYMBOLS
+from icl.tasks.demonstrations import Demonstrations
 
 __all__ = [
     "LABEL_MODES",

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from icl.prompts.demonstrations import Demonstrations
 from icl.prompts.endings import ending, refuse_alike
 from icl.prompts.formats import Format
-from icl.tasks.task import Example
+from icl.tasks.demonstrations import Demonstrations
+from icl.tasks.example import Example
 
 __all__ = [
     "CONTENT_FREE",

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from icl.errors import UserError, unknown_name
 from icl.tasks.builtin import BUILTIN_TASKS
-from icl.tasks.files import READERS, at_home, load_file
+from icl.tasks.files import READERS, at_home
 from icl.tasks.hub import load_hub
 from icl.tasks.imported import load_from_python, names_python, python_file_error
+from icl.tasks.local import load_file
 from icl.tasks.min2022 import MIN_PREFIX, load_min_task
 from icl.tasks.min2022_sets import MIN_SETS
 from icl.tasks.stored import STORED_ENDING, load_stored

@@ -10,10 +10,15 @@ from icl.errors import UserError
 from icl.tasks.files import digest, read_content
 from icl.tasks.task import Example, Task
 
-__all__ = ["STORED_ENDING", "as_made_in_python", "load_stored", "stored_form", "task_digest"]
+__all__ = ["STORED_ENDING", "as_made_in_python", "is_storable", "load_stored", "stored_form", "task_digest"]
 
 STORED_ENDING = ".task.json"
 """How the name of a file ends that holds a task."""
+
+
+def is_storable(value: object) -> bool:
+    """Tell whether a value is a task that `stored_form` can write."""
+    return isinstance(value, Task)
 
 
 def task_digest(task: Task) -> str:

@@ -1,32 +1,24 @@
 """What is asked: labelled inputs with their answers, of one label space or to be chosen from options."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from icl.errors import UserError, unknown_name
+from icl.seeds import Seeds
+from icl.tasks.corpus import Corpus, builtin_corpus
+from icl.tasks.demonstrations import Demonstrations, DrawnSet
+from icl.tasks.draw import draw_curves, draw_episodes
+from icl.tasks.example import Example
+from icl.tasks.ood import draw_ood
+from icl.tasks.protocol import Kind
 from icl.tasks.text import unreadable, visible
 
 __all__ = ["Example", "Task", "with_label_words"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One labelled input.
-
-    Attributes
-    ----------
-    input : str
-        Text that is asked about.
-    label : str
-        Gold label; in multiple choice the right option.
-    options : tuple of str
-        Answers to choose from, in multiple choice; empty in classification.
-    """
-
-    input: str
-    label: str
-    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +89,92 @@ class Task:
     def answers(self) -> tuple[str, ...]:
         """What is scored as an answer to every query: the labels; empty in multiple choice."""
         return self.label_space
+
+    @property
+    def kind(self) -> Kind:
+        """Multiple choice, or sentences of one label space."""
+        return "multiple choice" if self.is_multiple_choice else "sentences"
+
+    @property
+    def in_words(self) -> bool:
+        """Words of no meaning can take the place of inputs and labels."""
+        return True
+
+    @property
+    def world(self) -> str:
+        """It is written in the formats for text."""
+        return "text"
+
+    @property
+    def format_fields(self) -> Mapping[str, str]:
+        """Formats for text have no fields that hang on the task."""
+        return {}
+
+    @property
+    def own_factors(self) -> Mapping[str, Any]:
+        """No factor is the task's own."""
+        return {}
+
+    @property
+    def truth(self) -> None:
+        """Nobody knows the law of its text."""
+        return None
+
+    def with_own_factors(self, **values: Any) -> "Task":
+        """Take no values, since no factor is the task's own."""
+        return replace(self, **values)
+
+    def check(self, asked: Mapping[str, Any]) -> None:
+        """Refuse more rotations of the options than there are.
+
+        Raises
+        ------
+        UserError
+            Naming how many there are.
+        """
+        places = asked["option_order"]
+        if places >= max(self.num_options, 1):
+            raise UserError(
+                f"task '{self.name}' lists {self.num_options} options, which have {self.num_options} rotations, but "
+                f"{places + 1} option orders were asked for; ask for fewer with --option-orders."
+            )
+
+    def draw_sets(
+        self, *, num_queries: int, num_demonstration_sets: int, num_demonstrations: int, balance: str, seeds: Seeds
+    ) -> list[DrawnSet]:
+        """Cross queries with demonstration sets, see `icl.tasks.draw.draw_episodes`."""
+        sets: dict[str, DrawnSet] = {}
+        for episode in draw_episodes(
+            self,
+            num_queries=num_queries,
+            num_demonstration_sets=num_demonstration_sets,
+            num_demonstrations=num_demonstrations,
+            balance=balance,
+            seeds=seeds,
+        ):
+            _, queries = sets.setdefault(episode.demonstrations.set_id, (episode.demonstrations, []))
+            queries.append((episode.query_id, episode.query))
+        return list(sets.values())
+
+    def draw_curves(self, *, num_demonstration_sets: int, num_demonstrations: int, seeds: Seeds) -> list[DrawnSet]:
+        """Ask every demonstration behind those before it, see `icl.tasks.draw.draw_curves`."""
+        return draw_curves(
+            self,
+            num_demonstration_sets=num_demonstration_sets,
+            num_demonstrations=num_demonstrations,
+            seeds=seeds,
+        )
+
+    def draw_inputs(
+        self, inputs: tuple[str, ...], *, corpus: Corpus | None, rng: np.random.Generator
+    ) -> tuple[str, ...]:
+        """Draw sentences of like length from a corpus, None being the built-in one; none of the task's own."""
+        own = {example.input for example in (*self.pool, *self.query_pool)}
+        return draw_ood(inputs, corpus or builtin_corpus(), exclude=own, rng=rng)
+
+    def label_counts(self, drawn: Iterable[Demonstrations]) -> Counter[str]:
+        """Count the labels of the pool, whatever was drawn."""
+        return Counter(example.label for example in self.pool)
 
 
 def _check_texts(task: Task) -> None:

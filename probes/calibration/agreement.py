@@ -23,7 +23,7 @@ from icl.concept.sampler import Effort
 from icl.errors import UserError
 from icl.ginc.family import GincFamily, default_family
 from icl.ginc.implied import tempered_predictive
-from icl.prompts.seeds import stream
+from icl.seeds import stream
 from probes.calibration.answers import (
     ANSWERS,
     Answered,

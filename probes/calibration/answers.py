@@ -22,7 +22,7 @@ from icl.ginc.layout import answer_positions, prompt_tokens
 from icl.ginc.ledger import Ledger, book
 from icl.ginc.sampling import sample_examples
 from icl.metrics.uncertainty import Estimate
-from icl.prompts.seeds import stream
+from icl.seeds import stream
 
 __all__ = ["ANSWERS", "Answered", "Asked", "acted_log_odds", "answers_of", "ask", "count_answers", "growth"]
 

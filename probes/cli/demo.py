@@ -30,7 +30,7 @@ COMMAND = Command(
 def demo_experiment() -> "Experiment":
     """The experiment of `probe demo`: everything in it comes with the lab."""
     from probes.runs.experiment import Experiment
-    from probes.runs.plan import GINC
+    from probes.runs.located import GINC
     from probes.scorers.catalogue import ORACLE
 
     return Experiment(
@@ -53,7 +53,8 @@ def run(options: Namespace) -> int:
     with phase("importing libraries"):
         from probes.cli.steps import report, score
         from probes.fits.fitting import fit_run
-        from probes.runs.plan import GINC, Resources
+        from probes.runs.located import GINC
+        from probes.runs.plan import Resources
 
     began = time.perf_counter()
     experiment = demo_experiment()

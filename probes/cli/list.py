@@ -45,11 +45,11 @@ def _tasks() -> dict[str, str]:
     from icl.tasks.builtin import BUILTIN_TASKS
     from icl.tasks.min2022 import MIN_PREFIX
     from icl.tasks.min2022_sets import MIN_SETS
-    from probes.runs.plan import GINC
+    from probes.runs.asked_task import WORLDS
 
     tasks = {name: (make.__doc__ or "").strip().splitlines()[0] for name, make in BUILTIN_TASKS.items()}
     published = {f"{MIN_PREFIX}{name}": _kind_of(record) for name, record in MIN_SETS.items()}
-    return {GINC: "continue a sequence of a hidden Markov concept (Xie et al. 2022)"} | tasks | published
+    return {name: world.description for name, world in WORLDS.items()} | tasks | published
 
 
 def _kind_of(record: "MinSet") -> str:
@@ -72,7 +72,7 @@ def _inputs() -> dict[str, str]:
 
 
 def _balances() -> dict[str, str]:
-    from icl.prompts.demonstrations import BALANCES
+    from icl.tasks.demonstrations import BALANCES
 
     return BALANCES
 

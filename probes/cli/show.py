@@ -53,8 +53,9 @@ def run(options: Namespace) -> int:
         from icl.prompts.render import METHODS
         from icl.tasks.corpus import load_corpus
         from probes.designs.catalogue import PROBES
+        from probes.runs.asked_task import load_named_task
         from probes.runs.experiment import Experiment
-        from probes.runs.plan import load_named_task, make_seeds, notices_of
+        from probes.runs.plan import make_seeds, notices_of
 
     if options.chat and not options.model:
         raise UserError("--chat shows a model's chat template, but no model is named; add --model.")
@@ -111,7 +112,7 @@ def _unlabelled(prompt: "Prompt") -> str:
 
 def _orders(number: int, num_shots: int) -> int:
     """How many orders have to be written for the one of this number to be among them."""
-    from icl.prompts.demonstrations import EXACT_ORDERS
+    from icl.tasks.demonstrations import EXACT_ORDERS
 
     if number == 0:
         return 1

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from icl.ginc.task import GincTask
 from icl.prompts.build import Condition
 from icl.prompts.label_modes import fits_choices
-from icl.tasks.task import Task
+from icl.tasks.protocol import AnyTask, Kind
 
 __all__ = ["Grid", "Probe", "conditions"]
 
@@ -115,12 +114,10 @@ class Probe:
     choices: tuple[Grid, ...] | None = None
     searches: bool = False
 
-    def grids_for(self, task: Task | GincTask) -> list[Grid]:
+    def grids_for(self, task: AnyTask) -> list[Grid]:
         """List the grids that suit a task; none where the question makes no sense."""
-        if isinstance(task, GincTask):
-            return list(self.ginc)
         if not task.is_multiple_choice:
-            return list(self.text)
+            return list(self._grids[task.kind])
         grids = self.text if self.choices is None else self.choices
         fitted = [grid.for_choices(task.num_options) for grid in grids]
         return [grid for grid in fitted if grid.label_modes]
@@ -128,5 +125,8 @@ class Probe:
     @property
     def meant_for(self) -> str:
         """Say what kinds of task it asks."""
-        kinds = {"sentences": self.text, "GINC": self.ginc, "multiple choice": self.choices}
-        return "it is for " + " and ".join(kind for kind, grids in kinds.items() if grids)
+        return "it is for " + " and ".join(kind for kind, grids in self._grids.items() if grids)
+
+    @property
+    def _grids(self) -> dict[Kind, tuple[Grid, ...]]:
+        return {"sentences": self.text, "GINC": self.ginc, "multiple choice": self.choices or ()}

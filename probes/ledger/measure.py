@@ -19,7 +19,7 @@ from icl.ginc.ledger import Ledger, book
 from icl.ginc.sampling import GincExamples, sample_examples
 from icl.ginc.success import fit_success, score_forecast
 from icl.metrics.uncertainty import clustered_mean
-from icl.prompts.seeds import stream
+from icl.seeds import stream
 from probes.scorers.ginc import ExactPredictor, GincPredictor
 
 __all__ = ["LedgerQuestion", "LedgerResults", "check_predictors", "measure_ledger"]

@@ -14,7 +14,6 @@ from icl.metrics.power import (
     minimum_detectable_effect,
     needed,
 )
-from icl.tasks.task import Task
 from probes.power.variances import own_variances
 from probes.runs.experiment import Experiment
 from probes.runs.folder import open_run
@@ -95,7 +94,7 @@ def plan_power(
         If the effect is none between 0 and 1, no size of run finds it, or the pilot cannot tell the variances.
     """
     task = planned.task
-    if not isinstance(task, Task) or experiment.curve:
+    if not task.pool or experiment.curve:
         if effect is not None or pilot is not None:
             raise UserError(
                 "--effect and --pilot plan queries × demonstration sets; on GINC and on curves every prompt has "

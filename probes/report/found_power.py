@@ -15,9 +15,9 @@ from probes.report.findings import findings
 from probes.report.section import Material
 from probes.report.selection import split_models
 from probes.report.verdict import QUERIES_PER_FORMAT, points
+from probes.runs.asked_task import WORLDS
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder
-from probes.runs.plan import GINC
 from probes.terminal.shell import path_argument
 
 __all__ = ["FoundPower", "found_power", "power_of_run"]
@@ -122,7 +122,7 @@ def found_power(outcomes: pd.DataFrame | None, experiment: Experiment, manifest:
     manifest
         The run's manifest; its entry ``most_queries`` says what the task's rows allow.
     """
-    alone = experiment.task == GINC or experiment.curve
+    alone = experiment.task in WORLDS or experiment.curve
     own = [] if outcomes is None else own_variances(outcomes, crossed=not alone)
     guess = Variances(components=TYPICAL, said="by variances typical of gold minus random labels")
     if alone:

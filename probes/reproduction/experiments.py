@@ -12,7 +12,7 @@ from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.family import DELIMITER, GincFamily
 from icl.ginc.layout import answer_positions, prompt_tokens
 from icl.ginc.sampling import GincExamples, sample_examples, sample_unseen_examples
-from icl.prompts.seeds import stream
+from icl.seeds import stream
 
 __all__ = [
     "EXAMPLE_LENGTHS",

@@ -9,7 +9,7 @@ from typing import Any
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.render import METHODS
-from icl.tasks.stored import STORED_ENDING, stored_form
+from icl.tasks.stored import STORED_ENDING, is_storable, stored_form
 from icl.tasks.task import Task
 from icl.tasks.text import unreadable
 from probes import disk
@@ -136,7 +136,7 @@ class Experiment:
             object.__setattr__(self, name, as_tuple(given))
             if getattr(self, name) is not None and not _fits(getattr(self, name), _KINDS[name]):
                 raise UserError(f"{name} must be {_spell(_KINDS[name])}, got {given!r}.")
-        if not isinstance(self.task, str | Task):
+        if not (isinstance(self.task, str) or is_storable(self.task)):
             raise UserError(
                 f"task must be a name or a Task, got a {type(self.task).__name__}; for GINC write task='ginc' and the "
                 "path of a family."
@@ -273,7 +273,7 @@ def write_experiment(experiment: Experiment, path: Path, made: Task | None = Non
     import tomli_w
 
     given = _recorded(experiment)
-    if isinstance(experiment.task, Task):
+    if not isinstance(experiment.task, str):
         made, given["task"] = experiment.task, str(task_file(path))
     if made is not None:
         disk.write_whole(task_file(path), stored_form(made))

@@ -277,7 +277,7 @@ def create_run(path: Path, experiment: Experiment, made: Task | None = None) -> 
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; name a folder for --out.")
     record = path / "experiment.toml"
-    if isinstance(experiment.task, Task):
+    if not isinstance(experiment.task, str):
         made = experiment.task
     elif made is None and names_code(experiment.task):
         made = load_from_python(experiment.task)
@@ -296,7 +296,7 @@ def create_run(path: Path, experiment: Experiment, made: Task | None = None) -> 
 def _check_same(record: Path, experiment: Experiment, made: Task | None) -> None:
     """Refuse to go on with a run of another experiment, or of another task or file of the same name."""
     path, kept = record.parent, task_file(record)
-    if isinstance(experiment.task, Task):
+    if not isinstance(experiment.task, str):
         experiment = replace(experiment, task=str(kept))
     before = read_experiment(record)
     if changed := changed_entries(before, experiment):

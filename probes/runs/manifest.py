@@ -5,7 +5,6 @@ import platform
 from datetime import UTC, datetime
 
 from icl.errors import UserError
-from icl.tasks.task import Task
 from probes.runs.folder import RunFolder
 from probes.runs.plan import Plan
 from probes.runs.pool import most_curves, most_queries
@@ -51,7 +50,7 @@ def make_manifest(folder: RunFolder, plan: Plan) -> dict:
 
 def _rows_allowed(plan: Plan) -> dict:
     """What the task's rows allow, for whoever wants a larger run; GINC is drawn without end."""
-    if not isinstance(plan.task, Task):
+    if not plan.task.pool:
         return {"most_queries": {}}
     most = most_queries(plan.task, plan.prompts, plan.seeds)
     return {"most_queries": most, "most_curves": most_curves(plan.task, plan.prompts)}

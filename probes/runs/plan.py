@@ -4,32 +4,29 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from icl.errors import UserError
-from icl.ginc.family import default_family, load_family
-from icl.ginc.task import GincTask
 from icl.metrics.table import FORMAT_SEARCH
 from icl.prompts.audit import ending_notices, format_notices, twin_notices
 from icl.prompts.build import Condition, Selection, build_prompts, formats_for
 from icl.prompts.grammar import GRAMMAR
-from icl.prompts.remarks import task_notices
 from icl.prompts.render import Prompt, content_free, label_prior
-from icl.prompts.seeds import Seeds, stream
-from icl.tasks.catalogue import load_task, names_code
+from icl.seeds import Seeds, stream
 from icl.tasks.corpus import load_corpus
-from icl.tasks.stored import as_made_in_python
-from icl.tasks.task import Task, with_label_words
+from icl.tasks.protocol import AnyTask
+from icl.tasks.remarks import task_notices
+from icl.tasks.task import Task
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
-from probes.runs.experiment import Experiment, as_tuple, entries
-from probes.runs.located import GINC, check_digests
+from probes.runs.asked_task import load_asked_task
+from probes.runs.experiment import Experiment, entries
+from probes.runs.located import check_digests
 from probes.runs.pool import shared_rows
 from probes.runs.search import Search, make_search
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.scorer import Scorer
 
-__all__ = ["GINC", "Plan", "Resources", "load_named_task", "make_plan", "make_seeds", "notices_of"]
+__all__ = ["Plan", "Resources", "make_plan", "make_seeds", "notices_of"]
 
 _SENSIBLE = {"memory": 4, "batch_tokens": 1024, "concurrency": 8, "timeout": 60}
 
@@ -72,7 +69,7 @@ class Plan:
 
     Attributes
     ----------
-    task : Task or GincTask
+    task : AnyTask
         What is asked (for GINC, of the first example length).
     prompts : tuple of Prompt
         Every prompt once, prompts that share demonstrations together.
@@ -94,7 +91,7 @@ class Plan:
         The task as Python made it, before labels are renamed; None where it came otherwise.
     """
 
-    task: Task | GincTask
+    task: AnyTask
     prompts: tuple[Prompt, ...]
     scorers: tuple[Scorer, ...]
     seeds: Seeds
@@ -128,12 +125,10 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     UserError
         Whatever is wrong with names, files, counts or lengths, before anything is scored.
     """
-    loaded = _load(experiment)
-    made = loaded if isinstance(loaded, Task) and _is_made(experiment.task) else None
+    task, made = load_asked_task(experiment)
     if experiment.digests:
         remedy = "put that {kind} back, or take `digests` out of the experiment file to ask this one"
         check_digests(entries(experiment), experiment.digests, remedy=remedy, made=made)
-    task = _with_words(loaded, experiment)
     seeds = make_seeds(experiment)
     corpus = load_corpus(experiment.corpus) if experiment.corpus else None
     selection = Selection(
@@ -146,8 +141,8 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     prompts: list[Prompt] = []
     for example_length, asked_for in _conditions(experiment, task, seeds).items():
         asked = task
-        if isinstance(task, GincTask) and example_length is not None:
-            asked = replace(task, example_length=example_length)
+        if example_length is not None:
+            asked = task.with_own_factors(example_length=example_length)
         prompts += build_prompts(asked, asked_for, selection)
     scorers = _make_scorers(experiment, resources, task)
     plan = Plan(
@@ -156,7 +151,7 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
         prompts=tuple(prompts),
         scorers=scorers,
         seeds=seeds,
-        calibrate=experiment.calibrate and isinstance(task, Task),
+        calibrate=experiment.calibrate and task.in_words,
         use_cache=resources.use_cache,
         search=make_search(prompts, FORMAT_SEARCH, budget=experiment.budget, seed=seeds.format),
     )
@@ -174,11 +169,11 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
     return replace(plan, skipped=skipped, notices=notices)
 
 
-def notices_of(task: Task | GincTask, prompts: Sequence[Prompt], scorers: Sequence[Scorer]) -> tuple[str, ...]:
+def notices_of(task: AnyTask, prompts: Sequence[Prompt], scorers: Sequence[Scorer]) -> tuple[str, ...]:
     """List what a user should know about the data of some prompts before they are asked."""
-    said = task_notices(task) if isinstance(task, Task) else []
+    said = task_notices(task)
     said += ending_notices(prompts) + format_notices(prompts, formats_for(task, {prompt.format for prompt in prompts}))
-    if isinstance(task, Task):
+    if task.pool or task.query_pool:
         said += [*twin_notices(task, prompts), *shared_rows(prompts)]
     for scorer in scorers:
         said += scorer.notices(prompts)
@@ -204,7 +199,7 @@ def _check_heeded(experiment: Experiment, prompts: list[Prompt]) -> None:
             )
 
 
-def _make_scorers(experiment: Experiment, resources: Resources, task: Task | GincTask) -> tuple[Scorer, ...]:
+def _make_scorers(experiment: Experiment, resources: Resources, task: AnyTask) -> tuple[Scorer, ...]:
     options = {
         "revision": experiment.revision,
         "dtype": experiment.dtype,
@@ -247,42 +242,6 @@ def _refuse_too_long(scorer: Scorer, prompts: list[Prompt], skipped: dict[str, s
     )
 
 
-def load_named_task(experiment: Experiment) -> Task | GincTask:
-    """Load the task that an experiment names, or has."""
-    return _with_words(_load(experiment), experiment)
-
-
-def _is_made(task: str | Task) -> bool:
-    return isinstance(task, Task) or names_code(task)
-
-
-def _load(experiment: Experiment) -> Task | GincTask:
-    if experiment.task == GINC:
-        if experiment.label_words:
-            raise UserError("label_words rename the labels of sentences; GINC's are its tokens, leave them out.")
-        family = load_family(Path(experiment.family)) if experiment.family else default_family()
-        return GincTask(family=family, example_length=as_tuple(experiment.example_lengths or 5)[0])
-    named = experiment.task.name if isinstance(experiment.task, Task) else experiment.task
-    for option in ("family", "example_lengths"):
-        if getattr(experiment, option) is not None:
-            raise UserError(f"{option} belongs to --task ginc, got task '{named}'; leave it out.")
-    if isinstance(experiment.task, Task):
-        return as_made_in_python(experiment.task)
-    return load_task(
-        experiment.task,
-        input_column=experiment.input_column,
-        label_column=experiment.label_column,
-        options_column=experiment.options_column,
-        label_is=experiment.label_is,
-        also_known=(GINC,),
-    )
-
-
-def _with_words(task: Task | GincTask, experiment: Experiment) -> Task | GincTask:
-    words = dict(written.split("=", 1) for written in experiment.label_words or ())
-    return with_label_words(task, words) if words and isinstance(task, Task) else task
-
-
 def make_seeds(experiment: Experiment) -> Seeds:
     """Collect the seeds by source; the experiment's one seed stands in where a source has none."""
     sources = ("selection", "labels", "order", "format")
@@ -291,7 +250,7 @@ def make_seeds(experiment: Experiment) -> Seeds:
 
 
 def _conditions(
-    experiment: Experiment, task: Task | GincTask, seeds: Seeds
+    experiment: Experiment, task: AnyTask, seeds: Seeds
 ) -> dict[int | None, dict[Condition, tuple[str, ...]]]:
     """Unite the grids of all probes: example length → condition → the probes that ask for it."""
     united: dict[int | None, dict[Condition, tuple[str, ...]]] = {}
@@ -304,7 +263,7 @@ def _conditions(
     return united
 
 
-def _grids(probe: Probe, experiment: Experiment, task: Task | GincTask, seeds: Seeds) -> list[Grid]:
+def _grids(probe: Probe, experiment: Experiment, task: AnyTask, seeds: Seeds) -> list[Grid]:
     """A probe's grids for this task, with what the user chose and sampled formats drawn."""
     grids = probe.grids_for(task)
     if not grids:

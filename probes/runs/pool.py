@@ -8,11 +8,12 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.metrics.power import NUM_SETS
-from icl.prompts.alike import reading_key
-from icl.prompts.demonstrations import parse_balance, query_order
 from icl.prompts.render import Prompt
-from icl.prompts.seeds import Seeds
-from icl.tasks.task import Task
+from icl.seeds import Seeds
+from icl.tasks.alike import reading_key
+from icl.tasks.demonstrations import parse_balance
+from icl.tasks.draw import query_order
+from icl.tasks.protocol import AnyTask
 
 __all__ = ["most_curves", "most_queries", "shared_rows"]
 
@@ -20,7 +21,7 @@ _SAID_FROM = 0.05
 """Two sets that share less than this part of their rows are as good as independent."""
 
 
-def most_queries(task: Task, prompts: Sequence[Prompt], seeds: Seeds) -> dict[int, int]:
+def most_queries(task: AnyTask, prompts: Sequence[Prompt], seeds: Seeds) -> dict[int, int]:
     """Number of demonstration sets → most queries that leave so many sets a row of their own for each demonstration.
 
     Sets are drawn independently of each other, so they share rows before the pool is used up; beyond these numbers more
@@ -36,7 +37,7 @@ def most_queries(task: Task, prompts: Sequence[Prompt], seeds: Seeds) -> dict[in
     return {count: max(int((sets >= count).sum()) - 1, 0) for count in NUM_SETS}
 
 
-def most_curves(task: Task, prompts: Sequence[Prompt]) -> int:
+def most_curves(task: AnyTask, prompts: Sequence[Prompt]) -> int:
     """Count the curves that can be drawn without a row in common."""
     rows = len({reading_key(example.input) for example in task.pool})
     return rows // (_most_shots(prompts) + 1)
@@ -64,7 +65,7 @@ def shared_rows(prompts: Iterable[Prompt]) -> list[str]:
     ]
 
 
-def _sets_beside(task: Task, num_shots: int, balance: str, seeds: Seeds) -> Float[ndarray, " num_rows"]:
+def _sets_beside(task: AnyTask, num_shots: int, balance: str, seeds: Seeds) -> Float[ndarray, " num_rows"]:
     """How many sets without a row in common are left beside 0, 1, 2, … queries."""
     left, labels = _first_asked(task, seeds), np.array([example.label for example in task.pool], dtype=object)
     queries = np.arange(1 if task.query_pool else len(task.pool))
@@ -80,7 +81,7 @@ def _sets_beside(task: Task, num_shots: int, balance: str, seeds: Seeds) -> Floa
     return found
 
 
-def _first_asked(task: Task, seeds: Seeds) -> Float[ndarray, " num_rows"]:
+def _first_asked(task: AnyTask, seeds: Seeds) -> Float[ndarray, " num_rows"]:
     """Number of queries up to which each row of the pool can be a demonstration: it, or a near twin, is the next."""
     order = query_order(task, seeds).tolist()
     keys = [reading_key(example.input) for example in task.pool]

@@ -8,7 +8,7 @@ import numpy as np
 from icl.answers import predicted
 from icl.errors import UserError
 from icl.prompts.render import Prompt
-from icl.prompts.seeds import stream
+from icl.seeds import stream
 from probes.scorers.scorer import Answer
 
 __all__ = ["PROMPTS_A_FORMAT", "Search", "is_right", "make_search"]

@@ -8,8 +8,8 @@ from typing import Any
 from icl.answers import CHANNEL
 from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING
-from icl.ginc.task import GincTask
-from icl.tasks.task import Task
+from icl.ginc.task import family_of
+from icl.tasks.protocol import AnyTask
 from probes.scorers.controls import CONTROLS, ControlScorer, is_control
 from probes.scorers.given import GivenModel
 from probes.scorers.oracle import ORACLE, TEMPERED, OracleScorer
@@ -33,7 +33,7 @@ _OF_LOADING = ("revision", "dtype", "trust_remote_code")
 
 
 def make_scorer(
-    model: str | Scorer | GivenModel, task: Task | GincTask, *, smoothing: float = DEFAULT_SMOOTHING, **options
+    model: str | Scorer | GivenModel, task: AnyTask, *, smoothing: float = DEFAULT_SMOOTHING, **options
 ) -> Scorer:
     """Build the scorer called `model`.
 
@@ -60,11 +60,11 @@ def make_scorer(
     if is_control(model):
         return ControlScorer(model)
     if model == ORACLE or model.startswith(f"{TEMPERED}("):
-        if not isinstance(task, GincTask):
+        if (family := family_of(task)) is None:
             raise UserError(
                 f"the exact Bayes scorer knows GINC only, got task '{task.name}'; use --task ginc, or another --model."
             )
-        return OracleScorer(task.family, smoothing=smoothing, temperature=_temperature(model))
+        return OracleScorer(family, smoothing=smoothing, temperature=_temperature(model))
     if is_server(model):
         from probes.scorers.completions import CompletionsScorer
 

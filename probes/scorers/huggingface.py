@@ -19,9 +19,9 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from icl.errors import UserError, unknown_name
 from icl.ginc.family import load_family
-from icl.ginc.task import GincTask
+from icl.ginc.task import family_of
 from icl.prompts.render import Prompt
-from icl.tasks.task import Task
+from icl.tasks.protocol import AnyTask
 from probes.pretrain.lstm import register_lstm
 from probes.scorers.huggingface_attention import use_branching_attention
 from probes.scorers.huggingface_check import checked_length, why_read_whole
@@ -191,18 +191,18 @@ class HuggingFaceScorer(Scorer):
         ]
         return {index: length for index, length in zip(doubtful, lengths) if length > context}
 
-    def check_family(self, task: Task | GincTask) -> None:
+    def check_family(self, task: AnyTask) -> None:
         """Refuse a GINC checkpoint on another family's prompts, or on sentences."""
         saved = Path(self.source.location) / FAMILY_FILE
         if not (self.source.is_local and saved.exists()):
             return
-        if not isinstance(task, GincTask):
+        if (family := family_of(task)) is None:
             raise UserError(f"model '{self.name}' reads GINC only, got task '{task.name}'; use --task ginc.")
         own = load_family(saved)
-        if not own.is_same(task.family):
+        if not own.is_same(family):
             raise UserError(
                 f"model '{self.name}' was trained on another GINC family ({own.fingerprint}) than the "
-                f"task's ({task.family.fingerprint}); give its own with --family {FAMILY_FILE} of its folder."
+                f"task's ({family.fingerprint}); give its own with --family {FAMILY_FILE} of its folder."
             )
 
     def num_tokens(self, prompts: Sequence[Prompt]) -> int:

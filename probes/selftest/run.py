@@ -17,7 +17,8 @@ from probes.designs.design import Probe
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run
-from probes.runs.plan import GINC, Resources, make_plan
+from probes.runs.located import GINC
+from probes.runs.plan import Resources, make_plan
 from probes.scorers.controls import is_control
 from probes.scorers.scorer import Progress
 from probes.selftest.expectations import EXPECTATIONS

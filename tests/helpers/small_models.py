@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 
 CONTEXT = 512

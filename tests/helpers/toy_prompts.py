@@ -6,7 +6,7 @@ import numpy as np
 from toy_server import cut, logprobs_behind
 
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 
 __all__ = ["expected", "prompts_of"]
 

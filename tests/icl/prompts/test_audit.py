@@ -9,7 +9,7 @@ from icl.prompts.build import Condition, Selection, build_prompts, formats_for
 from icl.prompts.formats import FORMATS
 from icl.prompts.grammar import GRAMMAR
 from icl.prompts.marks import find_mark
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.task import Example, Task
 from probes.cli.main import main

@@ -14,12 +14,13 @@ from icl.errors import UserError
 from icl.ginc.family import default_family
 from icl.ginc.task import GincTask, read_tokens
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.demonstrations import draw_episodes, draw_orders
 from icl.prompts.label_modes import parse_label_mode, relabel
 from icl.prompts.render import Prompt
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 from icl.tasks.builtin import kinds, sentiment, topic
 from icl.tasks.corpus import Corpus, builtin_corpus
+from icl.tasks.demonstrations import draw_orders
+from icl.tasks.draw import draw_episodes
 from icl.tasks.task import Example, Task
 
 

@@ -18,13 +18,13 @@ from icl.errors import UserError
 from icl.metrics.normalise import normalise
 from icl.prompts.audit import ending_notices
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.demonstrations import Demonstrations
 from icl.prompts.endings import begin_one_another, ending
 from icl.prompts.formats import FORMATS, Format
 from icl.prompts.grammar import GRAMMAR
 from icl.prompts.render import content_free, label_prior, render
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
+from icl.tasks.demonstrations import Demonstrations
 from icl.tasks.task import Example, Task
 from probes.cli.main import main
 from probes.runs.folder import open_run

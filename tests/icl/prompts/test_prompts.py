@@ -12,19 +12,20 @@ from other_seeds import fixed_rng
 
 from icl.errors import UserError
 from icl.ginc.family import default_family
-from icl.ginc.task import GincTask, draw_ginc_curves, draw_ginc_episodes, read_tokens
-from icl.prompts.alike import reading_key
+from icl.ginc.task import GincTask, read_tokens
 from icl.prompts.audit import twin_notices
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.demonstrations import Demonstrations, draw_episodes, find_query
 from icl.prompts.endings import begin_one_another
 from icl.prompts.formats import FORMATS, get_format
 from icl.prompts.label_modes import LABEL_MODES, label_words, parse_label_mode, relabel, shown_words
-from icl.prompts.ood import draw_ood
 from icl.prompts.render import CONTENT_FREE, content_free, label_prior, render, render_channel
-from icl.prompts.seeds import Seeds, stream
 from icl.prompts.stand_ins import RANDOM_WORDS, SYMBOLS
+from icl.seeds import Seeds, stream
+from icl.tasks.alike import reading_key
 from icl.tasks.corpus import Corpus
+from icl.tasks.demonstrations import Demonstrations
+from icl.tasks.draw import draw_episodes, find_query
+from icl.tasks.ood import draw_ood
 from icl.tasks.task import Example, Task
 
 SPACE = ("red", "green", "blue")
@@ -489,11 +490,13 @@ def test_on_a_curve_every_prompt_begins_the_next(colours, mode, world):
 
 def test_ginc_curves_ask_for_the_most_probable_token():
     task = GincTask(family=default_family(), example_length=5)
-    drawn = draw_ginc_curves(task, num_prompts=4, num_demonstrations=3, seeds=Seeds.same(1))
-    episodes = draw_ginc_episodes(task, num_prompts=4, num_demonstrations=3, seeds=Seeds.same(1))
-    for (demonstrations_drawn, queries), episode in zip(drawn, episodes):
-        assert demonstrations_drawn == episode.demonstrations
-        assert queries[-1][1] == episode.query
+    sizes = {"num_demonstration_sets": 2, "num_demonstrations": 3, "seeds": Seeds.same(1)}
+    drawn = task.draw_curves(**sizes | {"num_demonstration_sets": 4})
+    sets = task.draw_sets(num_queries=2, balance="balanced", **sizes)
+    assert len(drawn) == len(sets) == 4
+    for (demonstrations_drawn, queries), (demonstrations, [(_, query)]) in zip(drawn, sets):
+        assert demonstrations_drawn == demonstrations
+        assert queries[-1][1] == query
         assert [query.input for _, query in queries[:-1]] == list(demonstrations_drawn.inputs)
 
 

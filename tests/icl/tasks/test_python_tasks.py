@@ -11,10 +11,11 @@ from icl.tasks.catalogue import load_task, names_code, names_file
 from icl.tasks.stored import load_stored, stored_form, task_digest
 from icl.tasks.task import Example, Task
 from probes.cli.main import main
+from probes.runs.asked_task import load_named_task
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment, read_experiment, write_experiment
 from probes.runs.folder import open_run
-from probes.runs.plan import load_named_task, make_plan
+from probes.runs.plan import make_plan
 
 CODE = """
 from icl.tasks.task import Example, Task

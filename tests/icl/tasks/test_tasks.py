@@ -17,8 +17,8 @@ from icl.errors import UserError
 from icl.tasks.builtin import BUILTIN_TASKS, POOL_SIZE
 from icl.tasks.catalogue import load_task
 from icl.tasks.cells import as_text
-from icl.tasks.files import load_file
 from icl.tasks.hub import HubName, load_hub, parse_hub_name, task_from_dataset
+from icl.tasks.local import load_file
 from icl.tasks.rows import Rows, task_from_rows
 from icl.tasks.task import Task
 from icl.tasks.wordlists import KINDS, PLACES, REVIEW_ADJECTIVES, REVIEW_FEELINGS, REVIEW_VERDICTS

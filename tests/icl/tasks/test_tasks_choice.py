@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from icl.errors import UserError
 from icl.tasks.catalogue import load_task
 from icl.tasks.cells import Options, read_options
-from icl.tasks.files import load_file
 from icl.tasks.hub import load_hub
 from icl.tasks.label_readings import find_answers
+from icl.tasks.local import load_file
 from icl.tasks.rows import Rows, clean_rows, task_from_rows
 from icl.tasks.task import Example, Task
 from probes.cli.main import main

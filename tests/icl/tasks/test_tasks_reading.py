@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icl.errors import UserError
-from icl.prompts.remarks import task_notices
 from icl.tasks.corpus import Corpus, load_corpus
-from icl.tasks.files import load_file
+from icl.tasks.local import load_file
+from icl.tasks.remarks import task_notices
 from icl.tasks.rows import Rows, task_from_rows
 from icl.tasks.separated import read_separated
 from icl.tasks.task import Example, Task

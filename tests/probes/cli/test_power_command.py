@@ -10,8 +10,8 @@ import pytest
 
 from icl.errors import UserError
 from icl.metrics.power import minimum_detectable_effect
-from icl.prompts.demonstrations import query_order
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
+from icl.tasks.draw import query_order
 from probes.cli.main import main as run
 from probes.power.planned import plan_power
 from probes.runs.execute import run_experiment

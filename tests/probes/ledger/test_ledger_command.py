@@ -13,7 +13,7 @@ from icl.ginc.exact import infer
 from icl.ginc.family import GincFamily, sample_family
 from icl.ginc.layout import answer_positions, prompt_tokens
 from icl.ginc.sampling import sample_examples
-from icl.prompts.seeds import stream
+from icl.seeds import stream
 from probes.cli.main import main
 from probes.ledger.measure import LedgerQuestion, LedgerResults, measure_ledger
 from probes.ledger.store import open_folder, write_ledger

@@ -16,7 +16,7 @@ from icl.ginc.family import default_family, load_family, sample_family
 from icl.ginc.sampling import sample_documents
 from icl.ginc.task import GincTask
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 from probes.cli.main import main
 from probes.pretrain.documents import bayes_loss, training_batches, training_windows, validation_documents
 from probes.pretrain.models import build_model, hidden_matrices, use_fast_attention

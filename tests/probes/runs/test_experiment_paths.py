@@ -11,9 +11,10 @@ import tomli_w
 
 from icl.errors import UserError
 from probes.cli.main import main
+from probes.runs.asked_task import load_named_task
 from probes.runs.experiment import Experiment, read_experiment, write_experiment
 from probes.runs.folder import create_run
-from probes.runs.plan import load_named_task, make_plan
+from probes.runs.plan import make_plan
 
 ASKED = {"models": ("uniform",), "shots": (0,), "queries": 2, "demonstration_sets": 1}
 

@@ -10,9 +10,9 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from icl.errors import UserError
-from icl.prompts.demonstrations import Demonstrations
 from icl.prompts.formats import FORMATS, Format
 from icl.prompts.render import Prompt, render, render_channel
+from icl.tasks.demonstrations import Demonstrations
 from icl.tasks.task import Example
 from probes.scorers.huggingface import HuggingFaceScorer
 from probes.scorers.huggingface_labels import check_labels, control_notices

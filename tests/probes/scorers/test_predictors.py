@@ -11,7 +11,7 @@ from icl.ginc.family import default_family
 from icl.ginc.sampling import sample_documents
 from icl.ginc.task import GincTask, read_tokens
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 from probes.pretrain.checkpoint import save_checkpoint
 from probes.pretrain.lstm import LstmConfig, LstmForCausalLM
 from probes.scorers.catalogue import make_scorer

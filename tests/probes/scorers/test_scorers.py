@@ -19,11 +19,11 @@ from icl.ginc.exact import infer
 from icl.ginc.family import default_family, sample_family
 from icl.ginc.task import GincTask, read_tokens
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.demonstrations import Demonstrations
 from icl.prompts.formats import FORMATS
 from icl.prompts.render import Part, render
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
+from icl.tasks.demonstrations import Demonstrations
 from icl.tasks.task import Example
 from probes.scorers import huggingface_precision
 from probes.scorers.catalogue import make_scorer

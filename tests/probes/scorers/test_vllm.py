@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from icl.errors import UserError
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.render import Candidate, Part
-from icl.prompts.seeds import Seeds
+from icl.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from probes.scorers.huggingface import HuggingFaceScorer
 from probes.scorers.vllm import VllmScorer

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from icl.errors import UserError
-from icl.prompts.ood import draw_ood
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.corpus import Corpus, builtin_corpus, num_words
+from icl.tasks.ood import draw_ood
 
 
 def corpus_of(*lengths: int) -> Corpus:

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from icl.prompts.alike import reading_key
-from icl.tasks.task import Task
+from icl.tasks.alike import reading_key
+from icl.tasks.protocol import AnyTask
 from icl.tasks.text import odd_characters
 
 __all__ = ["task_notices"]
@@ -16,10 +16,10 @@ _NAMED = 4
 _QUOTES = "\"'`“”„‘’«»"
 
 
-def task_notices(task: Task) -> list[str]:
+def task_notices(task: AnyTask) -> list[str]:
     """Say what a user should know about a task before it is asked, a sentence each.
 
-    How it was read (`Task.notes`); labels, or options of one example, that differ only in letter case, spaces,
+    How it was read (`AnyTask.notes`); labels, or options of one example, that differ only in letter case, spaces,
     quotes or the form of their characters, and are different answers all the same; labels that are all in quotes;
     control characters and marks of a failed conversion.
     """
@@ -80,7 +80,7 @@ def _odd(what: str, texts: Sequence[str]) -> list[str]:
 
 
 def _alike(texts: Iterable[str]) -> list[list[str]]:
-    """Group texts that are the same but for what `icl.prompts.alike` leaves out, or spell the same number."""
+    """Group texts that are the same but for what `icl.tasks.alike` leaves out, or spell the same number."""
     groups: dict[str, list[str]] = {}
     for text in texts:
         groups.setdefault(_key(text), []).append(text)

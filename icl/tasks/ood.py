@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from icl.errors import UserError
-from icl.prompts.alike import reading_key
+from icl.tasks.alike import reading_key
 from icl.tasks.corpus import Corpus, num_words
 
 __all__ = ["FARTHEST", "draw_ood"]
@@ -30,7 +30,7 @@ def draw_ood(
     inputs
         What is to be replaced, in order.
     exclude
-        Sentences never to be drawn, nor their near twins (`icl.prompts.alike`): the task's own inputs.
+        Sentences never to be drawn, nor their near twins (`icl.tasks.alike`): the task's own inputs.
 
     Returns
     -------
