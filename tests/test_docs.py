@@ -12,7 +12,7 @@ from icl.metrics.effects import TWINS
 from icl.metrics.outcomes import SCORES
 from probes.cli.main import COMMANDS, make_parser
 from probes.designs.catalogue import PROBES
-from probes.report.selection import ON_REQUEST
+from probes.findings.selection import ON_REQUEST
 
 DOCS = Path(__file__).parents[1] / "docs"
 METRICS = (DOCS / "probes" / "metrics.md").read_text(encoding="utf-8")

@@ -32,6 +32,9 @@ def tops(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imported(path)}
 
 
+DRAWN_BY_STUDIES = tuple(f"probes/{study}/figures" for study in ("comparison", "ledger", "reproduction", "calibration"))
+
+
 def test_probes_import_icl_and_never_the_reverse():
     for path in ROOT.glob("icl/**/*.py"):
         assert "probes" not in tops(path), path
@@ -43,7 +46,17 @@ def test_probes_import_icl_and_never_the_reverse():
         ({"torch", "transformers"}, ("probes/scorers/huggingface", "probes/pretrain/")),
         ({"pymc", "nutpie", "pytensor"}, ("icl/concept/",)),
         ({"numba"}, ("icl/ginc/",)),
-        ({"matplotlib"}, ("probes/report/",)),
+        (
+            {"matplotlib"},
+            (
+                "probes/figures/",
+                "probes/report/",
+                "probes/comparison/figures",
+                "probes/ledger/figures",
+                "probes/reproduction/figures",
+                "probes/calibration/figures",
+            ),
+        ),
     ],
 )
 def test_heavy_packages_stay_in_their_rooms(packages, rooms):

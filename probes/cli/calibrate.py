@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from probes.calibration.store import CalibrationFolder
-    from probes.report.section import Drawn
+    from probes.figures.drawn import Drawn
 
 __all__ = ["COMMAND", "add", "run"]
 
@@ -86,11 +86,11 @@ def _simulate(options: Namespace) -> bool:
     with phase("importing libraries"):
         from icl.concept.calibrate import SMALL_FIT
         from icl.concept.observation import observation_named
+        from probes.calibration.figures import draw_calibration
         from probes.calibration.run import run_trials
         from probes.calibration.store import open_folder
         from probes.calibration.trials import calibration_trials
         from probes.calibration.words import astray, calibration_lines
-        from probes.report.calibration_figures import draw_calibration
 
     num_simulations = 300 if options.simulations is None else options.simulations
     if num_simulations < _FEWEST:
@@ -121,8 +121,8 @@ def _agree(options: Namespace) -> bool:
         from icl.ginc.family import default_family, load_family
         from probes.calibration.agreement import AgreementQuestion, measure_agreement
         from probes.calibration.agreement_words import agreement_lines, not_converged
+        from probes.calibration.figures import draw_agreement
         from probes.calibration.store import open_agreement
-        from probes.report.calibration_figures import draw_agreement
         from probes.scorers.huggingface_ginc import HuggingFacePredictor
         from probes.scorers.huggingface_source import shipped_models
 
@@ -148,7 +148,7 @@ def _agree(options: Namespace) -> bool:
 
 
 def _draw(folder: "CalibrationFolder", drawn: Iterable["Drawn"]) -> None:
-    from probes.report.style import png
+    from probes.figures.style import png
 
     with phase("drawing figures"):
         for one in drawn:

@@ -55,10 +55,10 @@ def run(options: Namespace) -> int:
     with phase("importing libraries"):
         from icl.concept.compare import compare, designs_of
         from icl.concept.extrapolate import extrapolate, seen_cells
+        from probes.comparison.figures import write_comparison_figures
         from probes.comparison.source import counts_and_folder
         from probes.comparison.stored import records, store_comparison
         from probes.comparison.words import comparison_lines, extrapolation_lines, unconverged, unconverged_words
-        from probes.report.comparison_figures import write_comparison_figures
         from probes.runs.versions import versions
 
     if options.seed < 0:

@@ -41,9 +41,9 @@ def add(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Ask the published experiments again, print the scorecard and write figures."""
     with phase("importing libraries"):
-        from probes.report.reproduction_figures import write_figures
         from probes.reproduction.execute import reproduce as ask
         from probes.reproduction.experiments import Reproduction
+        from probes.reproduction.figures import write_figures
         from probes.reproduction.words import scorecard_lines
 
     asked = Reproduction(

@@ -7,8 +7,7 @@ import pandas as pd
 
 from icl.concept.compare import Comparison
 from icl.concept.extrapolate import CARRIED, Extrapolation
-from probes.report.section import listed
-from probes.report.verdict import number
+from probes.figures.words import listed, number
 from probes.terminal.layout import paragraphs, table_lines
 
 __all__ = [

@@ -13,9 +13,9 @@ from pathlib import Path
 from icl.errors import UserError
 from icl.ginc.family import GincFamily
 from probes import disk
+from probes.figures.style import png
+from probes.ledger.figures import draw_ledger
 from probes.ledger.measure import LedgerQuestion, LedgerResults
-from probes.report.ledger_figures import draw_ledger
-from probes.report.style import png
 from probes.runs.versions import versions
 from probes.scorers.ginc import GincPredictor
 

@@ -15,8 +15,8 @@ from transformers import (
 )
 
 from icl.ginc.family import GincFamily
-from probes.pretrain.lstm import LstmConfig, LstmForCausalLM
 from probes.pretrain.options import PretrainOptions
+from probes.scorers.huggingface_lstm import LstmConfig, LstmForCausalLM
 
 __all__ = ["build_model", "hidden_matrices", "use_fast_attention", "use_plain_attention"]
 

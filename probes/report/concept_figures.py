@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from probes.report.forest import Line, draw_forest
-from probes.report.selection import gold_levels, length_words, main_setting, of_length, split_models
-from probes.report.style import (
+from probes.figures.forest import Line, draw_forest
+from probes.figures.style import (
     CHANCE,
     INK,
     error_bars,
@@ -18,6 +17,7 @@ from probes.report.style import (
     plain,
     shots_axis,
 )
+from probes.findings.selection import gold_levels, length_words, main_setting, of_length, split_models
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

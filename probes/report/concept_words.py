@@ -13,9 +13,9 @@ from icl.concept.sensitivity import leaning
 from icl.concept.summary import demonstrations_needed, has_drift, summarise
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION
-from probes.report.selection import Setting, length_words, of_length
-from probes.report.verdict import number
-from probes.report.words import Sentence
+from probes.figures.words import number
+from probes.findings.selection import Setting, length_words, of_length
+from probes.report.section import Sentence
 
 if TYPE_CHECKING:
     import xarray

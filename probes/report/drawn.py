@@ -4,17 +4,19 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from probes.figures.drawn import Drawn
+from probes.figures.words import interval_words, points
+from probes.findings.factors import label_effect, shots_effect, spread_effect
+from probes.findings.material import Material
+from probes.findings.selection import Setting, gold_levels, length_words, main_setting, of_length, panel_settings
+from probes.findings.verdict import Effect
 from probes.report.concept_figures import plot_drift, plot_learning_curves, plot_signal_noise
 from probes.report.concept_words import Account
-from probes.report.factors import label_effect, shots_effect, spread_effect
+from probes.report.effects_figure import effect_lines, left_out, plot_effects
 from probes.report.figures import plot_formats, plot_label_modes, plot_reliability, reliable_rows
-from probes.report.forest import effect_lines, left_out, plot_effects
-from probes.report.section import Drawn, Material
 from probes.report.sections.catalogue import SECTIONS, drawn_of
-from probes.report.selection import Setting, gold_levels, length_words, main_setting, of_length, panel_settings
-from probes.report.verdict import Effect, interval_words, points
 
-__all__ = ["Drawn", "draw_all"]
+__all__ = ["draw_all"]
 
 
 def draw_all(

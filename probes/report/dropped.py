@@ -5,8 +5,8 @@ from html import escape
 import pandas as pd
 
 from icl.answers import left_out
+from probes.findings.selection import length_words
 from probes.report.markup import marked
-from probes.report.selection import length_words
 
 __all__ = ["dropped_html", "dropped_sentence", "dropped_sentences", "unanswered_sentences"]
 

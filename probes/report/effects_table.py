@@ -5,9 +5,9 @@ from html import escape
 
 import numpy as np
 
-from probes.report.findings import FORMAT, Finding
-from probes.report.leading import mode_words, range_words
-from probes.report.verdict import number, points
+from probes.figures.words import number, points
+from probes.findings.findings import FORMAT, Finding
+from probes.findings.leading import mode_words, range_words
 
 __all__ = ["effects_html", "verdict_words"]
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from probes.report.selection import at, gold_levels, length_words, main_setting, of_length, panel_settings, split_models
-from probes.report.style import (
+from probes.figures.style import (
     CHANCE,
     INK,
     error_bars,
@@ -19,6 +18,15 @@ from probes.report.style import (
     new_figure,
     plain,
     shots_colour,
+)
+from probes.findings.selection import (
+    at,
+    gold_levels,
+    length_words,
+    main_setting,
+    of_length,
+    panel_settings,
+    split_models,
 )
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ import pandas as pd
 
 from icl.errors import UserError
 from icl.metrics.power import MAX_QUERIES, NUM_SETS, TYPICAL, Option, VarianceComponents, largest, needed
+from probes.figures.words import points
+from probes.findings.findings import findings
+from probes.findings.material import Material
+from probes.findings.selection import split_models
+from probes.findings.verdict import QUERIES_PER_FORMAT
 from probes.power.planned import SURE, size_flags, smallest_found
 from probes.power.variances import Variances, own_variances
-from probes.report.findings import findings
-from probes.report.section import Material
-from probes.report.selection import split_models
-from probes.report.verdict import QUERIES_PER_FORMAT, points
 from probes.runs.asked_task import WORLDS
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder

@@ -7,8 +7,8 @@ import pandas as pd
 
 from icl.metrics.effects import TWINS
 from probes.designs.catalogue import get_probe
-from probes.report.section import Material
-from probes.report.selection import plain_rows
+from probes.findings.material import Material
+from probes.findings.selection import plain_rows
 from probes.report.words import Answer, answers
 
 __all__ = ["headlines", "told"]

@@ -8,8 +8,8 @@ from icl.answers import CHANNEL, answer_table
 from icl.metrics.boundaries import boundary_audit
 from icl.metrics.labels import CONTRASTS
 from icl.metrics.normalise import NORMALISATIONS, normalisation_of
-from probes.report.selection import split_models
-from probes.report.verdict import PROMPTS_PER_FORMAT, QUERIES_PER_FORMAT, SPREAD_SHARE
+from probes.findings.selection import split_models
+from probes.findings.verdict import PROMPTS_PER_FORMAT, QUERIES_PER_FORMAT, SPREAD_SHARE
 from probes.runs.words import boundary_sentence, precision_sentences
 
 if TYPE_CHECKING:

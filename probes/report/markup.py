@@ -7,7 +7,7 @@ from html import escape
 
 import pandas as pd
 
-from probes.report.section import Drawn
+from probes.figures.drawn import Drawn
 
 __all__ = ["figure_html", "items", "marked", "written_table"]
 

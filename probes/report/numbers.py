@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from icl.metrics.effects import TWINS
-from probes.report.selection import main_setting, of_length, split_models
-from probes.report.verdict import number
+from probes.figures.words import number
+from probes.findings.selection import main_setting, of_length, split_models
 
 __all__ = ["METRIC_WORDS", "main_table", "table_html"]
 

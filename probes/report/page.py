@@ -15,6 +15,10 @@ from icl.metrics.normalise import normalisation_of, normalise
 from icl.metrics.outcomes import known_answers
 from probes import disk
 from probes.comparison.stored import StoredComparison, read_comparison
+from probes.figures.drawn import Drawn
+from probes.figures.style import png
+from probes.findings.material import Material
+from probes.findings.selection import asked_rows, main_setting, plain_rows, split_models
 from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import draw_all
 from probes.report.dropped import dropped_html
@@ -24,10 +28,7 @@ from probes.report.headlines import told
 from probes.report.limits import limits
 from probes.report.markup import figure_html, items, marked, written_table
 from probes.report.numbers import main_table, table_html
-from probes.report.section import Drawn, Material
 from probes.report.sections.comparison import Contest, contests, introduction
-from probes.report.selection import asked_rows, main_setting, plain_rows, split_models
-from probes.report.style import png
 from probes.report.words import Answer
 from probes.runs.folder import RunFolder
 from probes.terminal.progress import phase

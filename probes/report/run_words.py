@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from probes.report.findings import CORRECTION, ON_ACCURACY, Finding
+from probes.figures.words import points
+from probes.findings.findings import CORRECTION, ON_ACCURACY, Finding
+from probes.findings.material import Material
+from probes.findings.selection import length_words, split_models
 from probes.report.headlines import headlines, told
-from probes.report.section import Material
-from probes.report.selection import length_words, split_models
-from probes.report.verdict import points
 from probes.terminal.layout import factored, paragraphs, table_lines
 
 __all__ = ["effect_lines", "run_lines"]

@@ -1,62 +1,35 @@
 """What a section of the report is made of: what it reads, a figure with its words, a sentence of the answer."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from icl.metrics.uncertainty import LEVEL
-from probes.report.selection import of_length
-from probes.report.verdict import effect_of, interval_words, number, points
+from probes.figures.words import interval_words, number, points
+from probes.findings.selection import of_length
+from probes.findings.verdict import effect_of
 
 if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure
+    pass
 
 __all__ = [
     "GOLD_PROBABILITY",
-    "Drawn",
-    "Material",
     "Sentence",
     "both_changes",
     "change_words",
     "level_words",
-    "listed",
     "no_longer_clear",
     "one_setting",
     "short_change",
     "short_changes",
     "short_level",
-    "span_words",
     "twin_row",
 ]
 
 GOLD_PROBABILITY = "the gold label's probability"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A figure with its words.
-
-    Attributes
-    ----------
-    name : str
-        Of the file, without ending.
-    title : str
-        What is seen.
-    caption : str
-        What it rests on.
-    figure : Figure
-        The figure; it bears the title as well.
-    """
-
-    name: str
-    title: str
-    caption: str
-    figure: "Figure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,60 +39,6 @@ class Sentence:
     topic: str
     text: str
     lead: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
-    """All that a run holds of one model.
-
-    Attributes
-    ----------
-    model : str
-        Its name.
-    metrics : DataFrame
-        Its rows of the metrics table, all conditions.
-    outcomes : DataFrame or None
-        Its prompt outcomes.
-    answers : DataFrame or None
-        Its answers, prompts without one included, see `icl.answers.answer_table`.
-    scores : DataFrame or None
-        Its rows of the score table, the candidates of a prompt in the order in which they were listed.
-    chance : float or None
-        1 ÷ number of candidates.
-    probes : tuple of str
-        The probes that were asked for. Nearly every run feeds biases, calibration and agreement between demonstration
-        sets; they are shown where a probe asked for them.
-    variance : DataTree or None
-        The fitted split of the variance of its answers.
-    evidence : DataTree or None
-        The fitted evidence decomposition of the answers of all models.
-    """
-
-    model: str
-    metrics: pd.DataFrame
-    outcomes: pd.DataFrame | None = None
-    answers: pd.DataFrame | None = None
-    scores: pd.DataFrame | None = None
-    chance: float | None = None
-    probes: tuple[str, ...] = ()
-    variance: "xarray.DataTree | None" = None
-    evidence: "xarray.DataTree | None" = None
-
-    def of(self, model: str) -> "Material":
-        """Keep what is known of one model."""
-        mine = {name: getattr(self, name) for name in ("metrics", "outcomes", "answers", "scores")}
-        mine = {name: None if table is None else table[table["model"] == model] for name, table in mine.items()}
-        tree = self.variance
-        if tree is not None and model not in json.loads(tree.attrs["models"]):
-            tree = None
-        return replace(self, model=model, variance=tree, **mine)
-
-    def rows(self, metric: str, score: str | None = None) -> pd.DataFrame:
-        """Rows of one metric, of one score where it has several."""
-        keep = self.metrics["metric"] == metric
-        if score is not None:
-            keep &= self.metrics["score"] == score
-        return self.metrics[keep]
 
 
 def one_setting(rows: pd.DataFrame, like: pd.Series, *columns: str) -> pd.DataFrame:
@@ -183,18 +102,6 @@ def short_level(row: pd.Series) -> str:
     return f"{points(row['estimate'])} %{beside}"
 
 
-def span_words(counts: pd.Series) -> str:
-    """Write how far numbers reach: `72`, or `24 to 72`."""
-    low, high = int(counts.min()), int(counts.max())
-    return f"{low}" if low == high else f"{low} to {high}"
-
-
 def no_longer_clear(rows: Iterable[pd.Series]) -> list[pd.Series]:
     """Rows whose interval leaves out 0, but which Holm's correction does not call different."""
     return [row for row in rows if effect_of(row, "").clear and row["p_holm"] > 1 - LEVEL]
-
-
-def listed(parts: Iterable[str]) -> str:
-    """Join parts as prose does."""
-    parts = list(parts)
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

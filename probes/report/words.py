@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from probes.figures.words import interval_words, listed, number, points
+from probes.findings.factors import format_spreads, here, label_effect, label_gaps, shots_gains
+from probes.findings.findings import Finding, findings
+from probes.findings.leading import elsewhere, lead, mode_words, others, shots_words
+from probes.findings.material import Material
+from probes.findings.selection import Setting, at, headline_mode, length_words, main_setting, split_models
+from probes.findings.verdict import Effect, effect_of, spread_of
 from probes.report.dropped import dropped_sentence, unanswered_sentences
-from probes.report.factors import format_spreads, here, label_effect, label_gaps, shots_gains
-from probes.report.findings import Finding, findings
-from probes.report.leading import elsewhere, lead, mode_words, others, shots_words
-from probes.report.section import Material, Sentence, listed
+from probes.report.section import Sentence
 from probes.report.sections.catalogue import SECTIONS, sentences_of
-from probes.report.selection import Setting, at, headline_mode, length_words, main_setting, split_models
-from probes.report.verdict import Effect, effect_of, interval_words, number, points, spread_of
 
-__all__ = ["Answer", "Sentence", "answers"]
+__all__ = ["Answer", "answers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

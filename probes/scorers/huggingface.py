@@ -22,12 +22,12 @@ from icl.ginc.family import load_family
 from icl.ginc.task import family_of
 from icl.prompts.render import Prompt
 from icl.tasks.protocol import AnyTask
-from probes.pretrain.lstm import register_lstm
 from probes.scorers.huggingface_attention import use_branching_attention
 from probes.scorers.huggingface_check import checked_length, why_read_whole
 from probes.scorers.huggingface_failures import LOADING_ERRORS, hub_is_reachable, loading_error
 from probes.scorers.huggingface_known import known_of
 from probes.scorers.huggingface_labels import check_labels, control_notices
+from probes.scorers.huggingface_lstm import register_lstm
 from probes.scorers.huggingface_memory import free_memory, pass_limits, release_memory
 from probes.scorers.huggingface_precision import warn_of_slow
 from probes.scorers.huggingface_reading import Answers, Reader, why_not_shared

@@ -15,9 +15,9 @@ from transformers import logging as transformers_logging
 from icl.errors import UserError
 from icl.ginc.exact import check_vocabulary
 from icl.ginc.family import load_family
-from probes.pretrain.lstm import register_lstm
 from probes.scorers.ginc import GincPredictor
 from probes.scorers.huggingface_known import count_parameters
+from probes.scorers.huggingface_lstm import register_lstm
 from probes.scorers.huggingface_memory import release_memory
 from probes.scorers.huggingface_source import FAMILY_FILE, find_device, find_model
 

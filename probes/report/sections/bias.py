@@ -4,10 +4,13 @@ from typing import Any
 
 import pandas as pd
 
-from probes.report.section import Drawn, Material, Sentence, change_words, span_words, twin_row
-from probes.report.selection import length_words
-from probes.report.style import label_mode_style
-from probes.report.twins import Block, TwinRow, draw_twins, span_of
+from probes.figures.drawn import Drawn
+from probes.figures.style import label_mode_style
+from probes.figures.twins import Block, TwinRow, draw_twins, span_of
+from probes.figures.words import span_words
+from probes.findings.material import Material
+from probes.findings.selection import length_words
+from probes.report.section import Sentence, change_words, twin_row
 
 __all__ = ["draw", "plot_bias", "say"]
 

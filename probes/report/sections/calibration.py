@@ -5,11 +5,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from probes.report.section import Drawn, Material, Sentence, both_changes, change_words, span_words, twin_row
-from probes.report.selection import length_words
-from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain, shots_colour
-from probes.report.twins import Span, span_of
-from probes.report.verdict import effect_of, number, points
+from probes.figures.drawn import Drawn
+from probes.figures.style import CHANCE, INK, error_bars, finish, new_figure, plain, shots_colour
+from probes.figures.twins import Span, span_of
+from probes.figures.words import number, points, span_words
+from probes.findings.material import Material
+from probes.findings.selection import length_words
+from probes.findings.verdict import effect_of
+from probes.report.section import (
+    Sentence,
+    both_changes,
+    change_words,
+    twin_row,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from probes.report.section import Drawn, Material, Sentence
+from probes.figures.drawn import Drawn
+from probes.findings.material import Material
+from probes.report.section import Sentence
 from probes.report.sections import (
     bias,
     calibration,

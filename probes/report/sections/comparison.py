@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from icl.concept.extrapolate import Extrapolation
+from probes.comparison.figures import draw_comparison, draw_extrapolation
 from probes.comparison.stored import StoredComparison
 from probes.comparison.words import closest_words, crps_gaps, forecast_table, ranking_table
-from probes.report.comparison_figures import draw_comparison, draw_extrapolation
-from probes.report.section import Drawn, listed
-from probes.report.verdict import MINUS
+from probes.figures.drawn import Drawn
+from probes.figures.words import MINUS, listed
 
 __all__ = ["Contest", "contests", "introduction"]
 

@@ -2,10 +2,12 @@
 
 import pandas as pd
 
-from probes.report.section import Drawn, Material, Sentence, level_words, twin_row
-from probes.report.selection import length_words
-from probes.report.twins import Block, TwinRow, draw_twins, span_of
-from probes.report.verdict import points
+from probes.figures.drawn import Drawn
+from probes.figures.twins import Block, TwinRow, draw_twins, span_of
+from probes.figures.words import points
+from probes.findings.material import Material
+from probes.findings.selection import length_words
+from probes.report.section import Sentence, level_words, twin_row
 
 __all__ = ["draw", "plot_consistency", "say"]
 

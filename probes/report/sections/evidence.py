@@ -15,9 +15,17 @@ from icl.concept.evidence.summary import break_even, label_share, summarise_cond
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.scores import validate_scores
-from probes.report.section import Drawn, Material, Sentence, listed
-from probes.report.style import INK, error_bars, finish, new_figure, plain
-from probes.report.verdict import interval_words, leaves_out_zero, number, points
+from probes.figures.drawn import Drawn
+from probes.figures.style import INK, error_bars, finish, new_figure, plain
+from probes.figures.words import (
+    interval_words,
+    leaves_out_zero,
+    listed,
+    number,
+    points,
+)
+from probes.findings.material import Material
+from probes.report.section import Sentence
 
 if TYPE_CHECKING:
     import xarray

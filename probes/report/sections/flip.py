@@ -8,9 +8,16 @@ import pandas as pd
 
 from icl.metrics.table import as_drawn, clusters
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
-from probes.report.section import Drawn, Material, Sentence, one_setting, short_level, twin_row
-from probes.report.selection import of_length
-from probes.report.style import CHANCE, error_bars, finish, label_mode_style, new_figure
+from probes.figures.drawn import Drawn
+from probes.figures.style import CHANCE, error_bars, finish, label_mode_style, new_figure
+from probes.findings.material import Material
+from probes.findings.selection import of_length
+from probes.report.section import (
+    Sentence,
+    one_setting,
+    short_level,
+    twin_row,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,22 +5,23 @@ from dataclasses import dataclass
 import pandas as pd
 
 from icl.metrics.labels import CONTRASTS
+from probes.figures.drawn import Drawn
+from probes.figures.style import label_mode_style
+from probes.figures.twins import Block, TwinRow, draw_twins, span_of
+from probes.figures.words import listed
+from probes.findings.findings import PARTS
+from probes.findings.material import Material
 from probes.report.section import (
     GOLD_PROBABILITY,
-    Drawn,
-    Material,
     Sentence,
     both_changes,
-    listed,
     no_longer_clear,
     one_setting,
     short_change,
     short_changes,
 )
-from probes.report.style import label_mode_style
-from probes.report.twins import Block, TwinRow, draw_twins, span_of
 
-__all__ = ["KINDS", "PARTS", "draw", "plot_ladder", "say"]
+__all__ = ["KINDS", "draw", "plot_ladder", "say"]
 
 KINDS: dict[tuple[str, str], str] = {
     ("gold", "task"): "gold labels",
@@ -32,15 +33,6 @@ KINDS: dict[tuple[str, str], str] = {
     ("none", "task"): "inputs only",
 }
 """Label mode and input mode → words, in the ladder's order."""
-
-PARTS: dict[str, tuple[str, str]] = {
-    "gap": ("right labels", "gold minus random labels"),
-    "label_space_effect": ("words of the label space", "random labels minus random words"),
-    "input_distribution_effect": ("inputs from the task", "random labels with the task's inputs minus with others"),
-    "labels_only_effect": ("inputs beside the labels", "random labels with other inputs minus labels only"),
-    "inputs_only_effect": ("labels beside the inputs", "random words as labels minus inputs only"),
-}
-"""Metric → what is added to a demonstration, and which two kinds the contrast compares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

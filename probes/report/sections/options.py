@@ -8,9 +8,11 @@ import pandas as pd
 from icl.metrics.spread import posterior_spread
 from icl.metrics.table import asked_once, clusters
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
-from probes.report.section import GOLD_PROBABILITY, Drawn, Material, Sentence
-from probes.report.style import CHANCE, error_bars, finish, new_figure, plain
-from probes.report.verdict import interval_words, points
+from probes.figures.drawn import Drawn
+from probes.figures.style import CHANCE, error_bars, finish, new_figure, plain
+from probes.figures.words import interval_words, points
+from probes.findings.material import Material
+from probes.report.section import GOLD_PROBABILITY, Sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from icl.metrics.table import without_search
-from probes.report.section import GOLD_PROBABILITY, Drawn, Material, Sentence, one_setting, span_words
-from probes.report.selection import length_words
-from probes.report.style import CHANCE, INK, finish, new_figure
-from probes.report.verdict import interval_words, points
+from probes.figures.drawn import Drawn
+from probes.figures.style import CHANCE, INK, finish, new_figure
+from probes.figures.words import interval_words, points, span_words
+from probes.findings.material import Material
+from probes.findings.selection import length_words
+from probes.report.section import GOLD_PROBABILITY, Sentence, one_setting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

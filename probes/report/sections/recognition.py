@@ -5,8 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from probes.report.section import GOLD_PROBABILITY, Drawn, Material, Sentence, one_setting, short_change, short_changes
-from probes.report.style import INK, finish, label_mode_style, new_figure, shots_axis
+from probes.figures.drawn import Drawn
+from probes.figures.style import INK, finish, label_mode_style, new_figure, shots_axis
+from probes.findings.material import Material
+from probes.report.section import (
+    GOLD_PROBABILITY,
+    Sentence,
+    one_setting,
+    short_change,
+    short_changes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

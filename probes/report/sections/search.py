@@ -7,10 +7,12 @@ from icl.errors import UserError
 from icl.metrics.table import FORMAT_SEARCH, clusters
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
 from icl.prompts.formats import get_format
-from probes.report.section import GOLD_PROBABILITY, Drawn, Material, Sentence
-from probes.report.style import shots_colour
-from probes.report.twins import Block, Span, TwinRow, draw_twins
-from probes.report.verdict import interval_words, points
+from probes.figures.drawn import Drawn
+from probes.figures.style import shots_colour
+from probes.figures.twins import Block, Span, TwinRow, draw_twins
+from probes.figures.words import interval_words, points
+from probes.findings.material import Material
+from probes.report.section import GOLD_PROBABILITY, Sentence
 
 __all__ = ["draw", "plot_search", "say"]
 

@@ -9,9 +9,11 @@ from icl.concept.diagnose import diagnose
 from icl.concept.variance import variance_shares
 from icl.concept.variance_design import design_of
 from icl.errors import UserError
-from probes.report.section import Drawn, Material, Sentence, listed
-from probes.report.style import INK, error_bars, finish, new_figure
-from probes.report.verdict import interval_words, points
+from probes.figures.drawn import Drawn
+from probes.figures.style import INK, error_bars, finish, new_figure
+from probes.figures.words import interval_words, listed, points
+from probes.findings.material import Material
+from probes.report.section import Sentence
 
 if TYPE_CHECKING:
     import xarray

@@ -29,12 +29,12 @@ from icl.ginc.implied import tempered_predictive
 from probes.calibration.agreement import Agreement, AgreementQuestion, measure_agreement
 from probes.calibration.agreement_words import agreement_lines, rank_correlation
 from probes.calibration.answers import acted_log_odds, answers_of, ask, count_answers, growth
+from probes.calibration.figures import draw_agreement, draw_calibration
 from probes.calibration.run import BATCH, run_trials
 from probes.calibration.store import open_agreement, open_folder
 from probes.calibration.trials import TWO_MODELS, calibration_trials, ladder, one_model
 from probes.calibration.words import calibration_lines
 from probes.cli import calibrate
-from probes.report.calibration_figures import draw_agreement, draw_calibration
 from probes.runs.folder import RunFolder
 from probes.scorers.ginc import TemperedPredictor
 

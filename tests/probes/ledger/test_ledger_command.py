@@ -15,10 +15,10 @@ from icl.ginc.layout import answer_positions, prompt_tokens
 from icl.ginc.sampling import sample_examples
 from icl.seeds import stream
 from probes.cli.main import main
+from probes.ledger.figures import draw_ledger
 from probes.ledger.measure import LedgerQuestion, LedgerResults, measure_ledger
 from probes.ledger.store import open_folder, write_ledger
 from probes.ledger.words import ledger_lines
-from probes.report.ledger_figures import draw_ledger
 from probes.scorers.ginc import ExactPredictor, TemperedPredictor
 
 QUESTION = LedgerQuestion(example_lengths=(3, 4), shots=(0, 2, 16), prompts=40, seed=1)

@@ -6,10 +6,10 @@ import pytest
 
 from icl.metrics.multiplicity import holm
 from icl.metrics.table import metrics_table
+from probes.findings.findings import Finding, findings
+from probes.findings.leading import elsewhere, lead, mode_words, others
+from probes.report.effects_figure import effect_lines, left_out
 from probes.report.effects_table import effects_html
-from probes.report.findings import Finding, findings
-from probes.report.forest import effect_lines, left_out
-from probes.report.leading import elsewhere, lead, mode_words, others
 from probes.report.words import answers
 
 

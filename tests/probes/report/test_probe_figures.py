@@ -10,13 +10,14 @@ import xarray as xr
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.spread import posterior_spread
 from icl.metrics.table import metrics_table
+from probes.figures.drawn import Drawn
+from probes.figures.style import png
+from probes.findings.material import Material
+from probes.findings.selection import asked_rows
 from probes.report import page
 from probes.report.numbers import METRIC_WORDS, main_table, table_html
-from probes.report.section import Drawn, Material
 from probes.report.sections import flip, ladder, recognition
 from probes.report.sections.catalogue import SECTIONS
-from probes.report.selection import asked_rows
-from probes.report.style import png
 from probes.report.words import answers
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment

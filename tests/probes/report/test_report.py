@@ -16,17 +16,18 @@ from icl.errors import UserError
 from icl.metrics.measure import measure_scores
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.table import metrics_table
+from probes.comparison.figures import draw_comparison, draw_extrapolation
 from probes.comparison.stored import fingerprint_of, read_comparison, store_comparison
-from probes.report import concept_words, drawn, page, verdict
-from probes.report.comparison_figures import draw_comparison, draw_extrapolation
+from probes.figures import words
+from probes.figures.style import label_mode_style, png
+from probes.findings.selection import Setting, main_setting, split_models
+from probes.report import concept_words, drawn, page
 from probes.report.concept_figures import plot_drift, plot_learning_curves, plot_signal_noise
+from probes.report.effects_figure import plot_effects
 from probes.report.figures import plot_formats, plot_label_modes, plot_reliability
-from probes.report.forest import plot_effects
 from probes.report.headlines import told
 from probes.report.limits import limits
 from probes.report.sections.comparison import contests
-from probes.report.selection import Setting, main_setting, split_models
-from probes.report.style import label_mode_style, png
 from probes.report.words import answers
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
@@ -327,7 +328,7 @@ def test_references_are_not_subjects():
 
 @pytest.mark.parametrize(("share", "text"), [(0.0, "0.0"), (-0.0004, "0.0"), (-0.0312, "−3.1"), (np.nan, "missing")])
 def test_points_have_one_decimal_and_a_proper_minus(share, text):
-    assert verdict.points(share) == text
+    assert words.points(share) == text
 
 
 # --- the fitted account in words ---

@@ -22,9 +22,9 @@ from transformers import (
 
 from icl.prompts.render import label_prior
 from icl.tasks.builtin import BUILTIN_TASKS
-from probes.pretrain.lstm import LstmConfig
 from probes.scorers.huggingface import HuggingFaceScorer
 from probes.scorers.huggingface_check import why_read_whole
+from probes.scorers.huggingface_lstm import LstmConfig
 
 SIZES = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 SIZES |= {"max_position_embeddings": CONTEXT, "intermediate_size": 48}

@@ -13,10 +13,10 @@ from icl.ginc.task import GincTask, read_tokens
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.seeds import Seeds
 from probes.pretrain.checkpoint import save_checkpoint
-from probes.pretrain.lstm import LstmConfig, LstmForCausalLM
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.ginc import ExactPredictor, GincPredictor
 from probes.scorers.huggingface_ginc import HuggingFacePredictor
+from probes.scorers.huggingface_lstm import LstmConfig, LstmForCausalLM
 
 SIZES = {"vocab_size": 51, "hidden_size": 32, "num_hidden_layers": 2, "max_position_embeddings": 64}
 SIZES |= {"bos_token_id": 50, "eos_token_id": 50}

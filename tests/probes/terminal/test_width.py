@@ -9,7 +9,7 @@ import pytest
 
 from probes.calibration.words import calibration_lines
 from probes.cli.main import main
-from probes.report.findings import Finding
+from probes.findings.findings import Finding
 from probes.report.run_words import effect_lines
 from probes.terminal.layout import text_width
 

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from probes.report.findings import CORRECTION, DEMONSTRATIONS, FORMAT, LABELS, Finding
-from probes.report.section import listed
-from probes.report.sections.ladder import PARTS
-from probes.report.selection import length_words
-from probes.report.verdict import number, points
+from probes.figures.words import listed, number, points
+from probes.findings.findings import CORRECTION, DEMONSTRATIONS, FORMAT, LABELS, PARTS, Finding
+from probes.findings.selection import length_words
 
 __all__ = ["elsewhere", "lead", "mode_words", "others", "phrase", "range_words", "shots_words", "signed"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from probes import disk
-from probes.report.section import Drawn
-from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain, png, shots_axis, shots_colour
+from probes.figures.drawn import Drawn
+from probes.figures.style import CHANCE, INK, error_bars, finish, new_figure, plain, png, shots_axis, shots_colour
 from probes.reproduction.execute import Results
 from probes.reproduction.published import PUBLISHED, PUBLISHED_LENGTHS, PUBLISHED_SHOTS
 

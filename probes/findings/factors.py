@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from probes.report.selection import Setting, at, headline_mode, of_length
-from probes.report.verdict import Effect, effect_of, spread_of
+from probes.findings.selection import Setting, at, headline_mode, of_length
+from probes.findings.verdict import Effect, effect_of, spread_of
 
 __all__ = [
     "all_spreads",

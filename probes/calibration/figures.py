@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from icl.concept.uniformity import BAND, ecdf_band, ecdf_difference
-from probes.report.section import Drawn
-from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain
+from probes.figures.drawn import Drawn
+from probes.figures.style import CHANCE, INK, error_bars, finish, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

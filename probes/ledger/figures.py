@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from icl.metrics.uncertainty import clustered_share
+from probes.figures.drawn import Drawn
+from probes.figures.style import CHANCE, INK, error_bars, finish, new_figure, plain, shots_axis
 from probes.ledger.measure import LedgerResults
-from probes.report.section import Drawn
-from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain, shots_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probes.report.fonts import borrow_signs
+from probes.figures.fonts import borrow_signs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,7 @@ def plain(text: object, longest: int = 44) -> str:
 
 def new_figure(height: float, width: float = WIDTH) -> "Figure":
     """Open a figure that belongs to nobody's global state and shows itself in a notebook."""
-    from probes.report.canvas import ReportFigure
+    from probes.figures.canvas import ReportFigure
 
     return ReportFigure(figsize=(width, height), layout="constrained")
 

@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from probes.figures.words import leaves_out_zero
+
 __all__ = [
     "PROMPTS_PER_FORMAT",
     "QUERIES_PER_FORMAT",
     "SPREAD_SHARE",
     "Effect",
     "effect_of",
-    "interval_words",
-    "leaves_out_zero",
-    "number",
-    "points",
     "spread_of",
 ]
 
@@ -28,10 +26,6 @@ and 11 formats, 8 to 60 queries, 150 runs each), at most 3 in 100 spreads pass i
 
 QUERIES_PER_FORMAT, PROMPTS_PER_FORMAT = 2, 5
 """With fewer queries, or prompts, for each format compared no spread is called clear: its noise is hardly known."""
-
-_ROUNDING = 1e-9
-
-MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +72,6 @@ def effect_of(row: pd.Series, factor: str) -> Effect:
     return _effect(row, factor, leaves_out_zero(float(row["low"]), float(row["high"])))
 
 
-def leaves_out_zero(low: float, high: float) -> bool:
-    """Whether an interval speaks for an effect; what rounding leaves of 0 is 0."""
-    return low > _ROUNDING or high < -_ROUNDING
-
-
 def spread_of(row: pd.Series, factor: str) -> Effect:
     """Read a spread, which is never negative, from a row that has num_formats: see `SPREAD_SHARE`."""
     num_formats, num_queries = int(row["num_formats"]), int(row["num_queries"])
@@ -108,30 +97,3 @@ def _effect(row: pd.Series, factor: str, clear: bool) -> Effect:
         num_shots=int(row["num_shots"]),
         reason=str(row["reason"]),
     )
-
-
-def points(share: float, *, signed: bool = False) -> str:
-    """Write a share as percentage points with one decimal; `missing` where there is no number."""
-    if math.isnan(share):
-        return "missing"
-    return number(100 * share, 1, signed=signed)
-
-
-def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
-    """Write a number with a proper minus sign, and without a minus before zero."""
-    if math.isnan(value):
-        return "missing"
-    if math.isinf(value):
-        return "∞" if value > 0 else f"{MINUS}∞"
-    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
-    if float(text) == 0:
-        text = text.lstrip("+-")
-    return text.replace("-", MINUS)
-
-
-def interval_words(low: float, high: float, *, unit: str = "points") -> str:
-    """Write a 90 % interval, in points for shares or with two decimals."""
-    if math.isnan(low) or math.isnan(high):
-        return "no interval"
-    write = points if unit == "points" else number
-    return f"90 % interval {write(low)} to {write(high)}"

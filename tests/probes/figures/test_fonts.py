@@ -7,8 +7,8 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.figure import Figure
 
-from probes.report import fonts
-from probes.report.style import png
+from probes.figures import fonts
+from probes.figures.style import png
 
 
 @pytest.fixture

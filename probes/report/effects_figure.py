@@ -1,44 +1,27 @@
-"""Forest plots: one line an effect, with its interval and the line of no effect."""
+"""The forest of a model's effects on accuracy: label gaps and gains of every setting, then spreads over formats."""
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from probes.report.findings import DEMONSTRATIONS, FORMAT, LABELS, Finding, findings
-from probes.report.leading import shots_words
-from probes.report.selection import length_words, main_setting
-from probes.report.style import INK, error_bars, finish, label_mode_style, new_figure, plain
-from probes.report.verdict import number
+from probes.figures.forest import Line, draw_forest
+from probes.figures.style import label_mode_style
+from probes.findings.findings import DEMONSTRATIONS, FORMAT, LABELS, Finding, findings
+from probes.findings.leading import shots_words
+from probes.findings.selection import length_words, main_setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Line", "draw_forest", "effect_lines", "left_out", "plot_effects"]
-
-_ROW = 0.27
+__all__ = ["effect_lines", "left_out", "plot_effects"]
 
 _MOST = 64
 """Effects that one figure holds legibly."""
 
 _DRAWN = ("gap", "shots_gain", "format_spread_posterior")
 """The others have figures of their own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One effect, hollow where it is not clear, or the heading of a group."""
-
-    text: str
-    low: float = float("nan")
-    middle: float = float("nan")
-    high: float = float("nan")
-    colour: str = INK
-    marker: str = "o"
-    heading: bool = False
-    clear: bool = True
 
 
 def plot_effects(metrics: pd.DataFrame, *, model: str, title: str = "") -> "Figure":
@@ -107,46 +90,6 @@ def _place(one: Finding) -> tuple[str, int | None]:
     return one.format, one.example_length
 
 
-def draw_forest(lines: list[Line], *, title: str, label: str, digits: int = 1) -> "Figure":
-    """Draw lines from top to bottom, with their numbers at the right edge."""
-    figure = new_figure(1.2 + _ROW * len(lines))
-    axes = figure.subplots()
-    axes.axvline(0, color=INK, linewidth=1)
-    numbers = []
-    for place, line in enumerate(lines):
-        y = len(lines) - 1 - place
-        if line.heading:
-            axes.axhspan(y - 0.5, y + 0.5, color="#f2f2f2", linewidth=0, zorder=0)
-            numbers.append("")
-            continue
-        bars = error_bars(*(pd.Series([value]).to_numpy() for value in (line.low, line.middle, line.high)))
-        axes.errorbar(
-            [line.middle],
-            [y],
-            xerr=bars,
-            fmt=line.marker,
-            markerfacecolor=line.colour if line.clear else "white",
-            color=line.colour,
-            markersize=5.5,
-            capsize=2.5,
-            linewidth=1.6,
-        )
-        numbers.append(_numbers(line, digits))
-    positions = range(len(lines) - 1, -1, -1)
-    axes.set_yticks(positions, [plain(line.text, 56) for line in lines])
-    for tick, line in zip(axes.get_yticklabels(), lines):
-        tick.set_fontweight("bold" if line.heading else "normal")
-    axes.set_ylim(-0.6, len(lines) - 0.4)
-    axes.set_xlabel(label, fontsize=9)
-    right = axes.secondary_yaxis("right")
-    right.set_yticks(positions, numbers)
-    right.tick_params(length=0, labelsize=8.5, labelcolor=INK)
-    right.spines["right"].set_visible(False)
-    finish(figure, title)
-    axes.grid(visible=False, axis="y")
-    return figure
-
-
 def _line(one: Finding) -> Line:
     low, middle, high = (100 * value for value in (one.low, one.estimate, one.high))
     if one.factor == FORMAT:
@@ -156,10 +99,3 @@ def _line(one: Finding) -> Line:
         text = one.comparison
         colour, marker = label_mode_style(one.label_mode)
     return Line(text=text, low=low, middle=middle, high=high, colour=colour, marker=marker, clear=one.clear)
-
-
-def _numbers(line: Line, digits: int) -> str:
-    if math.isnan(line.low) or math.isnan(line.high):
-        return f"{number(line.middle, digits, signed=True)}  no interval"
-    middle, low, high = (number(value, digits, signed=True) for value in (line.middle, line.low, line.high))
-    return f"{middle}  [{low}, {high}]"

@@ -10,11 +10,11 @@ import pandas as pd
 from icl.metrics.labels import CONTRASTS
 from icl.metrics.multiplicity import holm
 from icl.metrics.uncertainty import LEVEL
-from probes.report.factors import all_spreads
-from probes.report.selection import Setting, headline_mode, length_words, main_setting, plain_rows
-from probes.report.verdict import Effect, effect_of, spread_of
+from probes.findings.factors import all_spreads
+from probes.findings.selection import Setting, headline_mode, length_words, main_setting, plain_rows
+from probes.findings.verdict import Effect, effect_of, spread_of
 
-__all__ = ["CORRECTION", "DEMONSTRATIONS", "FORMAT", "LABELS", "ON_ACCURACY", "Finding", "findings"]
+__all__ = ["CORRECTION", "DEMONSTRATIONS", "FORMAT", "LABELS", "ON_ACCURACY", "PARTS", "Finding", "findings"]
 
 LABELS, DEMONSTRATIONS, FORMAT = "label correctness", "demonstrations", "format"
 
@@ -31,6 +31,15 @@ _FACTORS: dict[str, str] = {
 
 ON_ACCURACY = tuple(_FACTORS)
 """Metrics that findings tell of."""
+
+PARTS: dict[str, tuple[str, str]] = {
+    "gap": ("right labels", "gold minus random labels"),
+    "label_space_effect": ("words of the label space", "random labels minus random words"),
+    "input_distribution_effect": ("inputs from the task", "random labels with the task's inputs minus with others"),
+    "labels_only_effect": ("inputs beside the labels", "random labels with other inputs minus labels only"),
+    "inputs_only_effect": ("labels beside the inputs", "random words as labels minus inputs only"),
+}
+"""Metric → what is added to a demonstration, and which two kinds the contrast compares."""
 
 _TESTED = ("gap", "shots_gain", *CONTRASTS)
 """Paired differences between two conditions: each has a p-value, and together they are the family that is corrected."""

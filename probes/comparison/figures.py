@@ -10,8 +10,8 @@ from scipy.stats import norm
 
 from icl.concept.extrapolate import CARRIED, Extrapolation
 from probes import disk
-from probes.report.section import Drawn
-from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain, png, shots_axis
+from probes.figures.drawn import Drawn
+from probes.figures.style import CHANCE, INK, error_bars, finish, new_figure, plain, png, shots_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

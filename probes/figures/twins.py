@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from probes.report.style import CHANCE, INK, error_bars, finish, new_figure, plain
-from probes.report.verdict import leaves_out_zero, number
+from probes.figures.style import CHANCE, INK, error_bars, finish, new_figure, plain
+from probes.figures.words import leaves_out_zero, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
