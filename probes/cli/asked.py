@@ -6,7 +6,8 @@ from typing import Any
 
 from icl.errors import UserError
 from icl.prompts.formats import from_template
-from probes.runs.experiment import Experiment, read_experiment
+from probes.runs.experiment import Experiment
+from probes.runs.experiment_file import read_experiment
 from probes.runs.plan import Resources
 
 __all__ = ["experiment_of", "resources_of"]

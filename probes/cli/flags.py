@@ -1,11 +1,25 @@
 """Flags that several commands share."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, _ArgumentGroup
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from probes.cli import values
+from probes.runs.experiment import GINC, GROUPS, SEEDS, TASK, Experiment
+from probes.runs.option import Option, options_of
 
-__all__ = ["add_experiment", "add_json", "add_normalisation", "add_run_folder", "add_sampler", "add_task"]
+__all__ = [
+    "add_experiment",
+    "add_json",
+    "add_normalisation",
+    "add_options",
+    "add_run_folder",
+    "add_sampler",
+    "add_task",
+]
+
+_OF_A_TASK = (TASK, SEEDS, GINC)
 
 
 def add_json(parser: ArgumentParser) -> None:
@@ -34,93 +48,78 @@ def add_sampler(parser: ArgumentParser) -> None:
 
 
 def add_task(parser: ArgumentParser, *, required: bool = True) -> None:
-    """Give a parser the flags that say which task, drawn how."""
-    parser.add_argument(
-        "--task",
-        required=required,
-        help="built-in name, .jsonl/.csv/.parquet file, package.module:name of a Task in Python, or Hub data set",
-    )
-    parser.add_argument("--input-column", default=None, help="column of the inputs (default: input)")
-    parser.add_argument("--label-column", default=None, help="column of the labels (default: label)")
-    parser.add_argument("--options-column", default=None, help="column of the options, for multiple choice")
-    parser.add_argument(
-        "--label-words", type=values.names, default=None, help="what labels are called in prompts, e.g. 1=bad,5=good"
-    )
-    parser.add_argument(
-        "--template", action="append", default=None, help="a format of your own: 'Review: {input}\\nMood: {label}'"
-    )
-    parser.add_argument(
-        "--label-is", default=None, help="what a label of multiple choice is: text, key, letter, index0 or index1"
-    )
-    parser.add_argument("--seed", type=int, default=None, help="seed of every source without its own (default: 0)")
-    for source in ("selection", "labels", "order", "format"):
-        parser.add_argument(f"--seed-{source}", type=int, default=None, help=f"seed of {source}")
-    parser.add_argument(
-        "--example-lengths", type=values.whole_numbers, default=None, help="GINC: tokens an example, e.g. 3,10"
-    )
-    parser.add_argument("--family", default=None, help="GINC: .npz of a family (default: the lab's own)")
+    """Give a parser the flags that say which task, drawn how.
+
+    Parameters
+    ----------
+    required
+        Whether a task must be named on the command line.
+    """
+    names = [name for name, told in options_of(Experiment).items() if told.group in _OF_A_TASK]
+    add_options(parser, names, required=("task",) if required else ())
+    _add_template(parser)
 
 
 def add_experiment(parser: ArgumentParser) -> None:
-    """Give a parser the flags that say what is asked of which models."""
+    """Give a parser the flags that say what is asked of which models, and with which means."""
     parser.add_argument(
         "experiment", nargs="?", type=Path, help="experiment file (.toml); flags take the place of its entries"
     )
-    add_task(parser, required=False)
-    parser.add_argument(
-        "--model",
-        dest="models",
-        action="append",
-        default=None,
-        help="shipped name, Hub id, folder, .gguf file, URL#name of a completions server, vllm:NAME, oracle or a "
-        "control; may be given several times",
+    add_options(parser, list(options_of(Experiment)))
+    _add_template(parser)
+    means = parser.add_argument_group("means, which change no result")
+    means.add_argument(
+        "--memory", type=float, default=None, metavar="X", help="GB beside the weights (default: half the free)"
     )
-    parser.add_argument("--probe", dest="probes", type=values.names, default=None, help="probes, comma-separated")
-    parser.add_argument("--label-modes", type=values.names, default=None, help="e.g. gold,random,fraction_correct(0.5)")
-    parser.add_argument(
-        "--formats", type=values.names, default=None, help="e.g. qa,arrow, or sampled(16) of the grammar"
+    means.add_argument(
+        "--batch-tokens", type=int, default=None, metavar="N", help="most tokens per forward pass (default: by device)"
     )
-    parser.add_argument("--shots", type=values.whole_numbers, default=None, help="e.g. 0,4,16")
-    parser.add_argument("--queries", type=int, default=None, help="queries a demonstration set (default: 32)")
-    parser.add_argument("--demonstration-sets", type=int, default=None, help="drawn sets (default: 6)")
-    parser.add_argument("--balances", type=values.names, default=None, help="balanced, as-drawn, skewed(0.75)")
-    parser.add_argument(
-        "--input-modes", type=values.names, default=None, help="inputs of demonstrations: task, ood, none"
+    means.add_argument(
+        "--concurrency", type=int, default=8, metavar="N", help="servers: requests under way (default: %(default)s)"
     )
-    parser.add_argument("--corpus", default=None, help="file of sentences for input mode ood (default: built in)")
-    parser.add_argument(
-        "--orders", type=values.orders, default=None, help="orders of the demonstrations: a number, or all"
+    means.add_argument(
+        "--timeout", type=float, default=60.0, metavar="X", help="servers: seconds per request (default: %(default)s)"
     )
-    parser.add_argument("--label-draws", type=int, default=None, help="how often labels that are drawn are drawn")
-    parser.add_argument("--option-orders", type=int, default=None, help="multiple choice: rotations of listed options")
-    parser.add_argument("--budget", type=int, default=None, help="prompts that a format search may ask of a model")
+
+
+def add_options(parser: ArgumentParser, names: Collection[str], *, required: Collection[str] = ()) -> None:
+    """Give a parser the flags of some entries of an experiment, in their groups; what is not given is None."""
+    for group in GROUPS:
+        told = [one for name, one in options_of(Experiment).items() if name in names and one.group == group]
+        if any(one.flags for one in told):
+            section = parser.add_argument_group(group)
+            for one in told:
+                if one.flags:
+                    _add_option(section, one, required=one.name in required)
+
+
+def _add_option(section: _ArgumentGroup, told: Option, *, required: bool) -> None:
+    asked: dict[str, Any] = {"dest": told.name, "default": None, "help": told.meaning, "required": required}
+    if told.member is bool:
+        asked["action"] = "store_false" if told.default else "store_true"
+    else:
+        asked["type"], asked["metavar"] = _parse_of(told), _metavar(told)
+        if told.repeated:
+            asked |= {"action": "append", "metavar": told.flags[0].rpartition("-")[2].upper()}
+    section.add_argument(*told.flags, **asked)
+
+
+def _metavar(told: Option) -> str:
+    if told.member is str:
+        return "A,B" if told.takes_several else told.flags[0].rpartition("-")[2].upper()
+    one = "N" if told.member is int else "X"
+    return f"{one},{one}" if told.takes_several else one
+
+
+def _parse_of(told: Option) -> Callable[[str], Any]:
+    if told.parse is not None:
+        return values.told_by(told.parse)
+    if told.takes_several and not told.repeated:
+        return values.whole_numbers if told.member is int else values.names
+    return told.member
+
+
+def _add_template(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--curve", action="store_true", default=None, help="ask each demonstration behind those before it; no --queries"
-    )
-    parser.add_argument("--methods", type=values.names, default=None, help="direct, channel or both (default: direct)")
-    parser.add_argument(
-        "--no-calibration",
-        dest="calibrate",
-        action="store_false",
-        default=None,
-        help="do not ask what normalisations pmi and calibrated compare with",
-    )
-    parser.add_argument(
-        "--skip-too-long", action="store_true", default=None, help="leave out prompts beyond a model's context"
-    )
-    parser.add_argument("--smoothing", type=float, default=None, help="ε of exact Bayes (default: 0.01)")
-    parser.add_argument("--dtype", default=None, help="float32, bfloat16 or float16 (default: float32)")
-    parser.add_argument("--device", default=None, help="auto, cpu, cuda, … (default: auto)")
-    parser.add_argument("--revision", default=None, help="revision of a Hub model")
-    parser.add_argument("--chat", action="store_true", default=None, help="put prompts into the model's chat template")
-    parser.add_argument("--memory", type=float, default=None, help="GB beside the weights (default: half the free)")
-    parser.add_argument(
-        "--batch-tokens", type=int, default=None, help="tokens in one forward pass at most (default: by device)"
-    )
-    parser.add_argument("--concurrency", type=int, default=8, help="servers: requests under way (default: %(default)s)")
-    parser.add_argument(
-        "--timeout", type=float, default=60.0, help="servers: seconds a request may take (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", default=None, help="let the model's repository run its code"
+        "--template", action="append", default=None, help="a format of your own: 'Review: {input}\\nMood: {label}'"
     )

@@ -9,22 +9,8 @@ from probes.cli import values
 
 __all__ = ["Parser"]
 
-_ALSO = {
-    "--formats": "--format",
-    "--format": "--formats",
-    "--label-modes": "--label-mode",
-    "--label-mode": "--label-modes",
-    "--input-modes": "--input-mode",
-    "--input-mode": "--input-modes",
-    "--balances": "--balance",
-    "--balance": "--balances",
-    "--methods": "--method",
-    "--method": "--methods",
-    "--probe": "--probes",
-    "--normalisation": "--normalization",
-    "--colour": "--color",
-}
-"""Flag → its other spelling: one or several, British or American."""
+_ALSO = {"--normalisation": "--normalization", "--colour": "--color"}
+"""Flag → its American spelling."""
 
 _METAVARS = {
     int: "N",
@@ -33,7 +19,6 @@ _METAVARS = {
     values.names: "A,B",
     values.whole_numbers: "N,N",
     values.count: "N",
-    values.orders: "N",
 }
 """What a flag takes → its name in the help; others are called after the flag."""
 

@@ -28,19 +28,33 @@ _COLOURS = {"instruction": 35, "item": 90, "prefix": 90, "input": 0, "option": 3
 def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
     add_task(parser)
-    parser.add_argument("--label-mode", default="gold", help="how shown labels are made (default: %(default)s)")
-    parser.add_argument("--format", default=None, help="how the prompt is written down (default: the probe's)")
+    parser.add_argument(
+        "--label-mode",
+        "--label-modes",
+        dest="label_mode",
+        default="gold",
+        help="how shown labels are made (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--format", "--formats", default=None, help="how the prompt is written down (default: the probe's)"
+    )
     parser.add_argument("--shots", type=int, default=4, help="demonstrations (default: %(default)s)")
     parser.add_argument("--model", default=None, help="also show this model's tokens")
     parser.add_argument(
         "--colour", choices=("auto", "always", "never"), default="auto", help="colour the prompt's parts"
     )
-    parser.add_argument("--input-mode", default="task", help="task, ood or none (default: %(default)s)")
+    parser.add_argument(
+        "--input-mode", "--input-modes", default="task", help="task, ood or none (default: %(default)s)"
+    )
     parser.add_argument("--corpus", default=None, help="sentences for input mode ood (default: the built-in corpus)")
-    parser.add_argument("--balance", default="balanced", help="balanced, as-drawn or skewed(p) (default: %(default)s)")
+    parser.add_argument(
+        "--balance", "--balances", default="balanced", help="balanced, as-drawn or skewed(p) (default: %(default)s)"
+    )
     parser.add_argument("--order", type=int, default=0, help="number of the order of the demonstrations (default: 0)")
     parser.add_argument("--option-order", type=int, default=0, help="places by which listed options are rotated")
-    parser.add_argument("--method", default="direct", help="direct, or channel: the input scored behind each label")
+    parser.add_argument(
+        "--method", "--methods", default="direct", help="direct, or channel: the input scored behind each label"
+    )
     parser.add_argument("--chat", action="store_true", help="with --model: its chat template around the prompt")
     add_json(parser)
 

@@ -1,8 +1,10 @@
 """From the text behind a flag to its value; what does not fit is said in one sentence."""
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["corpus", "count", "names", "orders", "whole_numbers", "windows"]
+__all__ = ["corpus", "count", "names", "told_by", "whole_numbers", "windows"]
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -21,15 +23,16 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"takes whole numbers such as 0,4,16, got {text!r}") from None
 
 
-def orders(text: str) -> int:
-    """A number of orders, or all (0)."""
-    try:
-        count = 0 if text == "all" else int(text)
-    except ValueError:
-        count = -1
-    if count < 0 or text.strip() == "0":
-        raise argparse.ArgumentTypeError(f"takes a whole number above 0, or all, got {text!r}")
-    return count
+def told_by(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let argparse say what a function's `ValueError` says."""
+
+    def told(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return told
 
 
 def count(text: str) -> int:

@@ -11,8 +11,9 @@ from icl.tasks.catalogue import load_task, names_code
 from icl.tasks.protocol import AnyTask
 from icl.tasks.stored import as_made_in_python
 from icl.tasks.task import Task, with_label_words
-from probes.runs.experiment import Experiment, as_tuple
+from probes.runs.experiment import Experiment
 from probes.runs.located import GINC
+from probes.runs.option import as_tuple
 
 __all__ = ["WORLDS", "World", "load_asked_task", "load_named_task"]
 

@@ -33,15 +33,8 @@ from icl.tasks.stored import load_stored, task_digest
 from icl.tasks.task import Task
 from probes import disk
 from probes.runs import located
-from probes.runs.experiment import (
-    Experiment,
-    changed_entries,
-    entries,
-    is_portable,
-    read_experiment,
-    task_file,
-    write_experiment,
-)
+from probes.runs.experiment import Experiment, entries
+from probes.runs.experiment_file import changed_entries, is_portable, read_experiment, task_file, write_experiment
 from probes.scorers.server_address import shown_model
 from probes.terminal.shell import path_argument, shell_word
 

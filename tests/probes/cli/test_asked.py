@@ -8,7 +8,8 @@ import pytest
 from icl.errors import UserError
 from probes.cli.asked import experiment_of
 from probes.cli.main import make_parser
-from probes.runs.experiment import Experiment, write_experiment
+from probes.runs.experiment import Experiment
+from probes.runs.experiment_file import write_experiment
 
 WRITTEN = Experiment(models=("uniform",), task="parity", shots=(2,), queries=6, seed=3)
 

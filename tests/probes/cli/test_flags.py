@@ -8,7 +8,8 @@ from icl.errors import UserError
 from icl.prompts.formats import from_template, get_format
 from icl.tasks.task import with_label_words
 from probes.cli.main import main
-from probes.runs.experiment import Experiment, read_experiment, write_experiment
+from probes.runs.experiment import Experiment
+from probes.runs.experiment_file import read_experiment, write_experiment
 
 
 def shown(capsys, *arguments: str) -> str:

@@ -12,7 +12,8 @@ import tomli_w
 from icl.errors import UserError
 from probes.cli.main import main
 from probes.runs.asked_task import load_named_task
-from probes.runs.experiment import Experiment, read_experiment, write_experiment
+from probes.runs.experiment import Experiment
+from probes.runs.experiment_file import read_experiment, write_experiment
 from probes.runs.folder import create_run
 from probes.runs.plan import make_plan
 

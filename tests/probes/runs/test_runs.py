@@ -12,7 +12,8 @@ from small_runs import SMALL, Recorder, in_order, plan_with
 from icl.errors import UserError
 from probes.runs import execute as execution
 from probes.runs.execute import execute
-from probes.runs.experiment import Experiment, read_experiment, write_experiment
+from probes.runs.experiment import Experiment
+from probes.runs.experiment_file import read_experiment, write_experiment
 from probes.runs.folder import create_run, open_run
 from probes.runs.plan import make_plan
 from probes.scorers.scorer import Answer, LabelAnswer
