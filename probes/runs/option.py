@@ -125,9 +125,8 @@ def options_of(record: type) -> dict[str, Option]:
         flag = told.pop("flag")
         flag = f"--{one.name.replace('_', '-')}" if flag is None else flag
         flags = (flag,) if isinstance(flag, str) else flag
-        found[one.name] = Option(
-            **{"name": one.name, "written": one.type, "default": one.default, "flags": flags} | told
-        )
+        written = told.pop("written", one.type)
+        found[one.name] = Option(name=one.name, written=written, default=one.default, flags=flags, **told)
     return found
 
 
