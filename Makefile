@@ -37,10 +37,11 @@ test-machines: $(READY)  ## the demo and the sensitive tests as on smaller proce
 test-install: $(READY)  ## pip install into an empty environment, and a small demo in another folder
 	sh tools/try_install.sh
 
-check: $(READY)  ## lint, format and types
+check: $(READY)  ## lint, format, types, and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs: $(READY)  ## the documentation site in docs/_build/html, built offline; a warning is an error
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html

@@ -148,7 +148,7 @@ def _agree(options: Namespace) -> bool:
 
 
 def _draw(folder: "CalibrationFolder", drawn: Iterable["Drawn"]) -> None:
-    from probes.figures.style import png
+    from probes.figures.picture import png
 
     with phase("drawing figures"):
         for one in drawn:

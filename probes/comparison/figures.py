@@ -11,7 +11,16 @@ from scipy.stats import norm
 from icl.concept.extrapolate import CARRIED, Extrapolation
 from probes import disk
 from probes.figures.drawn import Drawn
-from probes.figures.style import CHANCE, INK, error_bars, finish, new_figure, plain, png, shots_axis
+from probes.figures.picture import png
+from probes.figures.style import (
+    CHANCE,
+    INK,
+    error_bars,
+    finish,
+    new_figure,
+    plain,
+    shots_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

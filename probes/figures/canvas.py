@@ -9,6 +9,6 @@ class ReportFigure(Figure):
     """A figure that belongs to nobody's global state."""
 
     def _repr_png_(self) -> bytes:
-        from probes.figures.style import png
+        from probes.figures.picture import png
 
         return png(self, dpi=100)

@@ -4,12 +4,9 @@ import math
 import re
 import textwrap
 import zlib
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from probes.figures.fonts import borrow_signs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +20,6 @@ __all__ = [
     "label_mode_style",
     "new_figure",
     "plain",
-    "png",
     "shots_axis",
     "shots_colour",
 ]
@@ -108,25 +104,6 @@ def finish(figure: "Figure", title: str, *, handles: dict | None = None, columns
 def error_bars(low: np.ndarray, middle: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Lengths of bars below and above, 0 where there is no interval."""
     return np.nan_to_num(np.maximum(np.stack([middle - low, high - middle]), 0.0), nan=0.0)
-
-
-def png(figure: "Figure", *, dpi: int = 150) -> bytes:
-    """Draw a figure as PNG; a sign that no installed font has is drawn as a box, and warned of."""
-    import warnings
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
-        drawn = _saved(figure, dpi)  # tick labels are known only once they are drawn
-        return _saved(figure, dpi) if borrow_signs(figure) else drawn
-
-
-def _saved(figure: "Figure", dpi: int) -> bytes:
-    stream = BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
-    return stream.getvalue()
 
 
 def shots_axis(axes: "Axes", shots: list[int]) -> None:

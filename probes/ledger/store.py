@@ -13,7 +13,7 @@ from pathlib import Path
 from icl.errors import UserError
 from icl.ginc.family import GincFamily
 from probes import disk
-from probes.figures.style import png
+from probes.figures.picture import png
 from probes.ledger.figures import draw_ledger
 from probes.ledger.measure import LedgerQuestion, LedgerResults
 from probes.runs.versions import versions

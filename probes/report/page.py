@@ -16,7 +16,7 @@ from icl.metrics.outcomes import known_answers
 from probes import disk
 from probes.comparison.stored import StoredComparison, read_comparison
 from probes.figures.drawn import Drawn
-from probes.figures.style import png
+from probes.figures.picture import png
 from probes.findings.material import Material
 from probes.findings.selection import asked_rows, main_setting, plain_rows, split_models
 from probes.report.concept_words import Account, concept_sentence, read_account

@@ -9,7 +9,17 @@ import pandas as pd
 
 from probes import disk
 from probes.figures.drawn import Drawn
-from probes.figures.style import CHANCE, INK, error_bars, finish, new_figure, plain, png, shots_axis, shots_colour
+from probes.figures.picture import png
+from probes.figures.style import (
+    CHANCE,
+    INK,
+    error_bars,
+    finish,
+    new_figure,
+    plain,
+    shots_axis,
+    shots_colour,
+)
 from probes.reproduction.execute import Results
 from probes.reproduction.published import PUBLISHED, PUBLISHED_LENGTHS, PUBLISHED_SHOTS
 

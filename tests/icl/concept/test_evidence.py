@@ -20,7 +20,7 @@ from icl.concept.evidence.simulate import draw_prior, expected_accuracy, simulat
 from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
 from icl.concept.fit import fit
 from icl.errors import UserError
-from probes.figures.style import png
+from probes.figures.picture import png
 from probes.findings.material import Material
 from probes.report.sections.catalogue import SECTIONS
 

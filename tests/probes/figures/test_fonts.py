@@ -8,7 +8,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.figure import Figure
 
 from probes.figures import fonts
-from probes.figures.style import png
+from probes.figures.picture import png
 
 
 @pytest.fixture

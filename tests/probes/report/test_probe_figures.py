@@ -11,7 +11,7 @@ from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.spread import posterior_spread
 from icl.metrics.table import metrics_table
 from probes.figures.drawn import Drawn
-from probes.figures.style import png
+from probes.figures.picture import png
 from probes.findings.material import Material
 from probes.findings.selection import asked_rows
 from probes.report import page

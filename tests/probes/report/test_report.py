@@ -19,7 +19,8 @@ from icl.metrics.table import metrics_table
 from probes.comparison.figures import draw_comparison, draw_extrapolation
 from probes.comparison.stored import fingerprint_of, read_comparison, store_comparison
 from probes.figures import words
-from probes.figures.style import label_mode_style, png
+from probes.figures.picture import png
+from probes.figures.style import label_mode_style
 from probes.findings.selection import Setting, main_setting, split_models
 from probes.report import concept_words, drawn, page
 from probes.report.concept_figures import plot_drift, plot_learning_curves, plot_signal_noise
