@@ -32,7 +32,7 @@ def test_quick_examples_print_what_is_shown(example, tmp_path):
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory) -> dict[str, list[str]]:
-    """Command → what it prints: those that take long, in the order of the pages, since a fit is of the run before it."""
+    """Long commands → what they print, run in the order of the pages, since a fit is of the run before it."""
     folder = tmp_path_factory.mktemp("examples")
     slow = dict.fromkeys(example for example in EXAMPLES if example.name not in QUICK)
     found: dict[str, list[str]] = {"folder": [str(folder)]}
