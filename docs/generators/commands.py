@@ -8,6 +8,9 @@ from probes.cli.main import COMMANDS, EXIT_STATUSES, make_parser
 
 __all__ = ["pages"]
 
+_PLAIN = {"positional arguments", "options"}
+"""Groups that every parser has."""
+
 
 def pages() -> dict[str, str]:
     """Write one page with each command's flags, and the table of all commands by group."""
@@ -37,8 +40,14 @@ def _sentence(text: str) -> str:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> str:
-    actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
-    return table(["argument", "meaning"], map(_row, actions)) if actions else "It takes no arguments."
+    """One table, in which a row names each group of flags that the help has beside Python's own."""
+    rows: list[list[str]] = []
+    for group in parser._action_groups:
+        actions = [each for each in group._group_actions if not isinstance(each, argparse._HelpAction)]
+        if actions and group.title not in _PLAIN:
+            rows.append([f"**{group.title}**", ""])
+        rows += map(_row, actions)
+    return table(["argument", "meaning"], rows) if rows else "It takes no arguments."
 
 
 def _row(action: argparse.Action) -> list[str]:

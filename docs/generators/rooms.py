@@ -5,12 +5,16 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import tomllib
+from pathlib import Path
 
 import icl
 import probes
 from generators.markdown import code, table
 
 __all__ = ["pages"]
+
+_SETTINGS = Path(__file__).parents[2] / "pyproject.toml"
 
 FRONT_DOORS = (
     "icl.tasks.task",
@@ -52,8 +56,27 @@ def pages() -> dict[str, str]:
         made[f"reference/{package.__name__}.md"] = _page(package.__name__, [n for n in rooms if n not in names])
         made |= {f"reference/{name}.md": _page(name, _files(name)) for name in names}
     listed = "\n".join(sorted(name.removeprefix("reference/").removesuffix(".md") for name in made))
+    made["parts/rooms.md"] = _rooms()
+    made["parts/contracts.md"] = _contracts()
     made["reference/index.md"] = f"# Python\n\n{_INTRODUCTION}\n\n```{{toctree}}\n{listed}\n```\n"
     return made
+
+
+def _rooms() -> str:
+    """List the rooms of both packages with the first line of their docstrings."""
+    rows = []
+    for package in (icl, probes):
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            link = f"[{code(found.name)}](generated/reference/{found.name}.md)" if found.ispkg else code(found.name)
+            rows.append([link, _first_line(found.name)])
+    return table(["room or file", "what it is for"], rows)
+
+
+def _contracts() -> str:
+    """List the import rules that `make check` keeps."""
+    settings = tomllib.loads(_SETTINGS.read_text(encoding="utf-8"))
+    names = [contract["name"] for contract in settings["tool"]["importlinter"]["contracts"]]
+    return "\n".join(f"- {name[0].upper()}{name[1:]}." for name in names) + "\n"
 
 
 def _files(room: str) -> list[str]:
