@@ -13,9 +13,11 @@ from icl.errors import UserError, unknown_name
 from icl.tasks.text import unreadable
 
 if TYPE_CHECKING:
+    from icl.tasks.protocol import AnyTask
     from probes.scorers.scorer import Scorer
 
 __all__ = [
+    "OWN_OPTIONS",
     "PYTHON",
     "ModelSpec",
     "WrittenModel",
@@ -31,7 +33,7 @@ PYTHON = "python:"
 _PRECISION = re.compile(r"(.+):(float32|bfloat16|float16)", re.DOTALL)
 _REVISION = re.compile(r"(.+)@([^@:\s]*)", re.DOTALL)
 
-_OPTIONS = ("revision", "dtype", "device", "chat", "trust_remote_code")
+OWN_OPTIONS = ("revision", "dtype", "device", "chat", "trust_remote_code")
 """What a model may have of its own instead of the experiment's."""
 
 
@@ -106,16 +108,21 @@ class ModelSpec:
         own = WrittenModel("", shown_model(self.name), self.revision, self.dtype)
         return own.name + own.suffix
 
+    @property
+    def written(self) -> str:
+        """What names the model in records: for one that was given in Python, that it was."""
+        return self.shown if self.given is None else PYTHON + self.name
+
     def as_entry(self) -> str | dict[str, Any]:
-        """Return what stands for the model in an experiment file; one that was given in Python leaves its name only."""
+        """Return what stands for the model in an experiment file: a table; the name alone of one given in Python."""
         if self.given is not None:
-            return PYTHON + self.name
+            return self.written
         from probes.scorers.server_address import shown_model
 
         said = {one: getattr(self, one) for one in _KINDS if getattr(self, one) is not None}
         return {**said, "name": shown_model(self.name)}
 
-    def open(self, task: Any, defaults: Mapping[str, Any], **options: Any) -> "Scorer":
+    def scorer_for(self, task: "AnyTask", defaults: Mapping[str, Any], **options: Any) -> "Scorer":
         """Build the scorer; loads no weights.
 
         Parameters
@@ -139,7 +146,7 @@ class ModelSpec:
                 f"model '{self.name.removeprefix(PYTHON)}' was given in Python and cannot be found by its name; run it "
                 "from Python again, into the same folder, or name another model."
             )
-        own = {name: getattr(self, name) for name in _OPTIONS if getattr(self, name) is not None}
+        own = {name: getattr(self, name) for name in OWN_OPTIONS if getattr(self, name) is not None}
         scorer = make_scorer(self.name if self.given is None else self.given, task, **{**defaults, **own}, **options)
         if own and not scorer.has_weights:
             name, value = next(iter(own.items()))

@@ -31,6 +31,7 @@ from probes.report.numbers import main_table, table_html
 from probes.report.sections.comparison import Contest, contests, introduction
 from probes.report.words import Answer
 from probes.runs.folder import RunFolder
+from probes.runs.models import record_in_words
 from probes.terminal.progress import phase
 from probes.terminal.shell import shell_join
 
@@ -238,7 +239,7 @@ def _provenance(manifest: dict) -> str:
 
     rows = {
         "Task": f"{manifest.get('task', '')} ({manifest.get('source', '')})",
-        **{f"Model {name}": pairs(identity) for name, identity in manifest.get("models", {}).items()},
+        **{f"Model {name}": pairs(record_in_words(one)) for name, one in manifest.get("models", {}).items()},
         "Seeds": pairs(manifest.get("seeds", {})),
         "Versions": pairs(manifest.get("versions", {})),
         "Machine": pairs(manifest.get("machine", {})),

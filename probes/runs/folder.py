@@ -35,6 +35,7 @@ from probes import disk
 from probes.runs import located
 from probes.runs.experiment import Experiment, entries
 from probes.runs.experiment_file import changed_entries, is_portable, read_experiment, task_file, write_experiment
+from probes.runs.models import model_table
 from probes.scorers.server_address import shown_model
 from probes.terminal.shell import path_argument, shell_word
 
@@ -75,6 +76,10 @@ class RunFolder:
                 f"{self.path / 'manifest.json'} is missing or damaged ({error}); run the same `probe run` command "
                 "again, it keeps what was scored."
             ) from error
+
+    def models(self) -> pd.DataFrame:
+        """Read what is known of each model, in the columns of `probes.runs.models.MODEL_COLUMNS`."""
+        return model_table(self.manifest["models"])
 
     @contextmanager
     def locked(self) -> Iterator[None]:

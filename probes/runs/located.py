@@ -14,15 +14,14 @@ from icl.tasks.catalogue import is_written_as_path, names_code, names_file
 from icl.tasks.files import at_home, digest
 from icl.tasks.stored import task_digest
 from icl.tasks.task import Task
-from probes.scorers.catalogue import is_reference
+from probes.models import split_model
+from probes.scorers.catalogue import VLLM, is_reference
 from probes.scorers.huggingface_source import shipped_models
 
 __all__ = ["GINC", "absolute", "check_digests", "find_digests", "from_folder", "to_folder"]
 
 GINC = "ginc"
 """The task whose inputs are drawn from a family."""
-
-_VLLM = "vllm:"
 
 type _Change = Callable[[str, str], str]
 """From an entry's name and a relative path in it to what stands there instead."""
@@ -49,13 +48,17 @@ def from_folder(values: Mapping[str, Any], file: Path, *, strict: bool = True) -
             raise _elsewhere(entry, name, file)
         return _relative(there / name, here)
 
-    return _changed(values, change)
+    return _changed(values, change, there)
 
 
 def to_folder(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Write the relative paths of the working folder from `folder` instead."""
     here, there = _physical(Path()), _physical(folder)
-    return _changed(values, lambda entry, name: _relative(here / name, there) if _is_path(entry, name, here) else name)
+
+    def change(entry: str, name: str) -> str:
+        return _relative(here / name, there) if _is_path(entry, name, here) else name
+
+    return _changed(values, change, here)
 
 
 def absolute(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,7 +68,7 @@ def absolute(values: Mapping[str, Any]) -> dict[str, Any]:
     def change(entry: str, name: str) -> str:
         return str(_physical(here / name)) if _is_path(entry, name, here) else name
 
-    return _changed(values, change, relative_only=False)
+    return _changed(values, change, here, relative_only=False)
 
 
 def find_digests(values: Mapping[str, Any], made: Task | None = None) -> tuple[str, ...] | None:
@@ -117,15 +120,21 @@ def _files(values: Mapping[str, Any]) -> dict[str, Path]:
     return {path.name: path for path in paths if path.is_file()}
 
 
-def _changed(values: Mapping[str, Any], change: _Change, *, relative_only: bool = True) -> dict[str, Any]:
-    """Change the paths of an experiment's entries."""
+def _changed(values: Mapping[str, Any], change: _Change, folder: Path, *, relative_only: bool = True) -> dict[str, Any]:
+    """Change the paths of an experiment's entries, which are seen from `folder`."""
 
     def one(entry: str, name: str) -> str:
-        prefix = _VLLM if entry == "models" and name.startswith(_VLLM) else ""
-        bare = name.removeprefix(prefix)
-        if relative_only and (Path(bare).is_absolute() or bare.startswith("~")):
+        if relative_only and (Path(name).is_absolute() or name.startswith("~")):
             return name
-        return prefix + change(entry, bare)
+        return change(entry, name)
+
+    def model(written: str | Mapping[str, Any]) -> str | dict[str, Any]:
+        if isinstance(written, str):
+            parts = split_model(written, folder)
+            return parts.prefix + one("models", parts.name) + parts.suffix
+        name = str(written["name"])  # in a table it is whole
+        prefix = VLLM if name.startswith(VLLM) else ""
+        return {**written, "name": prefix + one("models", name.removeprefix(prefix))}
 
     found = dict(values)
     for entry in ("task", "corpus", "family"):
@@ -133,7 +142,7 @@ def _changed(values: Mapping[str, Any], change: _Change, *, relative_only: bool 
             found[entry] = one(entry, found[entry])
     if isinstance(found.get("models"), tuple | list):
         models = found["models"]
-        found["models"] = type(models)(one("models", name) if isinstance(name, str) else name for name in models)
+        found["models"] = type(models)(map(model, models))
     return found
 
 

@@ -3,9 +3,12 @@
 import os
 import platform
 from datetime import UTC, datetime
+from typing import Any
 
 from icl.errors import UserError
+from probes.models import ModelSpec
 from probes.runs.folder import RunFolder
+from probes.runs.models import identity_of, model_record
 from probes.runs.plan import Plan
 from probes.runs.pool import most_curves, most_queries
 from probes.runs.versions import versions
@@ -21,7 +24,10 @@ def make_manifest(folder: RunFolder, plan: Plan) -> dict:
     UserError
         If the folder holds scores of a model or task that has changed since.
     """
-    models = {scorer.name: scorer.identity() for scorer in plan.scorers}
+    models = {
+        scorer.name: model_record(plan.models.get(scorer.name) or ModelSpec(name=scorer.name), scorer)
+        for scorer in plan.scorers
+    }
     before = _earlier_manifest(folder)
     if before is not None:
         _check_unchanged(folder, before, models, plan.task.source)
@@ -56,9 +62,9 @@ def _rows_allowed(plan: Plan) -> dict:
     return {"most_queries": most, "most_curves": most_curves(plan.task, plan.prompts)}
 
 
-def _check_unchanged(folder: RunFolder, before: dict, models: dict[str, dict[str, str]], source: str) -> None:
-    for name, new in models.items():
-        old = before["models"].get(name, new)
+def _check_unchanged(folder: RunFolder, before: dict, models: dict[str, dict[str, Any]], source: str) -> None:
+    for name, record in models.items():
+        new, old = identity_of(record), identity_of(before["models"].get(name, record))
         if old != new:
             what = next(key for key in new if old.get(key) != new[key])
             raise UserError(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from icl.errors import UserError
@@ -18,12 +18,14 @@ from icl.tasks.remarks import task_notices
 from icl.tasks.task import Task
 from probes.designs.catalogue import get_probe
 from probes.designs.design import Grid, Probe, conditions
+from probes.models import OWN_OPTIONS, ModelSpec
 from probes.runs.asked_task import load_asked_task
 from probes.runs.experiment import Experiment, entries
 from probes.runs.located import check_digests
+from probes.runs.models import open_models
+from probes.runs.option import as_tuple
 from probes.runs.pool import shared_rows
 from probes.runs.search import Search, make_search
-from probes.scorers.catalogue import make_scorer
 from probes.scorers.scorer import Scorer
 
 __all__ = ["Plan", "Resources", "make_plan", "make_seeds", "notices_of"]
@@ -75,6 +77,8 @@ class Plan:
         Every prompt once, prompts that share demonstrations together.
     scorers : tuple of Scorer
         Each has checked the prompts already.
+    models : mapping of str to ModelSpec
+        What was asked for, by the scorer's name.
     seeds : Seeds
         By source.
     skipped : dict
@@ -95,6 +99,7 @@ class Plan:
     prompts: tuple[Prompt, ...]
     scorers: tuple[Scorer, ...]
     seeds: Seeds
+    models: Mapping[str, ModelSpec] = field(default_factory=dict)
     skipped: dict[str, dict[str, str]] = field(default_factory=dict)
     calibrate: bool = False
     use_cache: bool = False
@@ -144,12 +149,14 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
         if example_length is not None:
             asked = task.with_own_factors(example_length=example_length)
         prompts += build_prompts(asked, asked_for, selection)
-    scorers = _make_scorers(experiment, resources, task)
+    models = _open_models(experiment, resources, task)
+    scorers = tuple(scorer for _, scorer in models.values())
     plan = Plan(
         task=task,
         made=made,
         prompts=tuple(prompts),
         scorers=scorers,
+        models={name: spec for name, (spec, _) in models.items()},
         seeds=seeds,
         calibrate=experiment.calibrate and task.in_words,
         use_cache=resources.use_cache,
@@ -199,24 +206,17 @@ def _check_heeded(experiment: Experiment, prompts: list[Prompt]) -> None:
             )
 
 
-def _make_scorers(experiment: Experiment, resources: Resources, task: AnyTask) -> tuple[Scorer, ...]:
-    options = {
-        "revision": experiment.revision,
-        "dtype": experiment.dtype,
-        "device": experiment.device,
-        "memory": resources.memory,
-        "batch_tokens": resources.batch_tokens,
-        "concurrency": resources.concurrency,
-        "timeout": resources.timeout,
-        "chat": experiment.chat,
-        "trust_remote_code": experiment.trust_remote_code,
-    }
-    models = dict.fromkeys(experiment.models)
-    scorers = tuple(make_scorer(model, task, smoothing=experiment.smoothing, **options) for model in models)
-    names = [scorer.name for scorer in scorers]
-    if len(set(names)) < len(names):
-        raise UserError(f"two models go by the same name ({', '.join(names)}); rename one's folder or file.")
-    return scorers
+def _open_models(experiment: Experiment, resources: Resources, task: AnyTask) -> dict[str, tuple[ModelSpec, Scorer]]:
+    return open_models(
+        as_tuple(experiment.models),
+        task,
+        {name: getattr(experiment, name) for name in OWN_OPTIONS},
+        smoothing=experiment.smoothing,
+        memory=resources.memory,
+        batch_tokens=resources.batch_tokens,
+        concurrency=resources.concurrency,
+        timeout=resources.timeout,
+    )
 
 
 def _too_long(scorer: Scorer, questions: list[Prompt]) -> dict[str, str]:

@@ -107,7 +107,7 @@ class HuggingFaceScorer(Scorer):
 
     def _begin(self, *, memory: float | None, batch_tokens: int | None, chat: bool) -> None:
         """Take the options of reading, with nothing read yet."""
-        self.name = self.source.name
+        self.name, self.revision = self.source.name, self.source.revision
         self.memory = memory
         self.batch_tokens = batch_tokens
         self.chat = chat

@@ -157,6 +157,9 @@ class Scorer(ABC):
     has_weights: bool = False
     """Whether `load` takes a while."""
 
+    revision: str | None = None
+    """Revision of the weights that was asked for; None where there are none."""
+
     @abstractmethod
     def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
         """Log-probability in nats of each candidate, summed over its tokens; NaN where it could not be scored."""

@@ -83,7 +83,7 @@ class VllmScorer(Scorer):
             raise unknown_name("dtype", dtype, _DTYPES)
         self._vllm = _import("vllm")
         self.source = find_model(model, revision=revision)
-        self.name = self.source.name
+        self.name, self.revision = self.source.name, self.source.revision
         self._options = {
             "model": self.source.location,
             "revision": self.source.revision,

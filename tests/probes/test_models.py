@@ -107,15 +107,15 @@ def test_bad_models_are_one_sentence(entry, message):
 )
 def test_models_that_cannot_follow_an_option_are_refused(entry, message):
     with pytest.raises(UserError, match=message):
-        read_model(entry).open(topic(), DEFAULTS)
+        read_model(entry).scorer_for(topic(), DEFAULTS)
 
 
 def test_a_models_own_revision_and_precision_are_part_of_its_name(tiny_lm):
     asked = (str(tiny_lm), f"{tiny_lm}:bfloat16", {"name": str(tiny_lm), "dtype": "bfloat16", "label": "halved"})
-    scorers = [read_model(one).open(topic(), DEFAULTS) for one in asked]
+    scorers = [read_model(one).scorer_for(topic(), DEFAULTS) for one in asked]
     assert [scorer.name for scorer in scorers] == ["tiny-lm", "tiny-lm:bfloat16", "halved"]
     assert [scorer.identity()["dtype"] for scorer in scorers] == ["float32", "bfloat16", "bfloat16"]
-    everywhere = read_model(str(tiny_lm)).open(topic(), DEFAULTS | {"dtype": "bfloat16"})
+    everywhere = read_model(str(tiny_lm)).scorer_for(topic(), DEFAULTS | {"dtype": "bfloat16"})
     assert (everywhere.name, everywhere.identity()["dtype"]) == ("tiny-lm", "bfloat16")
 
 
@@ -134,7 +134,7 @@ def test_shipped_models_know_their_training(name):
     record = json.loads((shipped_models()[name] / "training.json").read_text())
     task = GincTask(family=default_family(), example_length=5)
     spec = read_model(name)
-    found = spec.covariates(spec.open(task, DEFAULTS))
+    found = spec.covariates(spec.scorer_for(task, DEFAULTS))
     assert found == {
         "num_parameters": record["parameters"],
         "training_tokens": record["curve"][-1]["tokens"],
@@ -144,11 +144,11 @@ def test_shipped_models_know_their_training(name):
 
 def test_what_the_user_says_of_a_model_counts(tiny_lm):
     spec = read_model({"name": str(tiny_lm), "training_tokens": 5, "tuned": True})
-    found = spec.covariates(spec.open(topic(), DEFAULTS))
+    found = spec.covariates(spec.scorer_for(topic(), DEFAULTS))
     assert (found["training_tokens"], found["is_tuned"]) == (5, True)
     assert found["num_parameters"] > 1000
     unknown = ModelSpec(name="uniform")
-    assert set(unknown.covariates(unknown.open(topic(), DEFAULTS)).values()) == {None}
+    assert set(unknown.covariates(unknown.scorer_for(topic(), DEFAULTS)).values()) == {None}
 
 
 def given(folder: Path):
@@ -161,7 +161,7 @@ def test_a_model_in_memory_answers_as_its_checkpoint_and_is_left_as_it_was(reque
     model, tokenizer = given(folder)
     model.train()
     attention = model.config._attn_implementation
-    scorer = from_transformers(model, tokenizer, name="mine").open(topic(), DEFAULTS)
+    scorer = from_transformers(model, tokenizer, name="mine").scorer_for(topic(), DEFAULTS)
     scorer.check(prompts)
     assert scorer.name == "mine"
     np.testing.assert_array_equal(scorer(prompts), HuggingFaceScorer(str(folder))(prompts))
@@ -174,9 +174,9 @@ def test_a_model_in_memory_answers_as_its_checkpoint_and_is_left_as_it_was(reque
 
 def test_a_model_in_memory_is_known_by_its_weights(tiny_lm):
     model, tokenizer = given(tiny_lm)
-    scorer = from_transformers(model, tokenizer, name="mine").open(topic(), DEFAULTS)
+    scorer = from_transformers(model, tokenizer, name="mine").scorer_for(topic(), DEFAULTS)
     before = scorer.identity()
-    assert before == from_transformers(*given(tiny_lm), name="mine").open(topic(), DEFAULTS).identity()
+    assert before == from_transformers(*given(tiny_lm), name="mine").scorer_for(topic(), DEFAULTS).identity()
     with torch.no_grad():
         next(model.parameters())[0, 0] += 1e-3
     after = scorer.identity()
@@ -185,7 +185,7 @@ def test_a_model_in_memory_is_known_by_its_weights(tiny_lm):
 
 def test_reduced_precision_of_a_model_in_memory_is_said_not_to_be_measured(tiny_lm, prompts):
     model, tokenizer = given(tiny_lm)
-    scorer = from_transformers(model.to(torch.bfloat16), tokenizer, name="mine").open(topic(), DEFAULTS)
+    scorer = from_transformers(model.to(torch.bfloat16), tokenizer, name="mine").scorer_for(topic(), DEFAULTS)
     assert scorer.identity()["dtype"] == "bfloat16"
     assert scorer.precision_check(prompts) == {"not_measured": "the model was given in memory"}
     assert weights_digest(model, "mine") != weights_digest(given(tiny_lm)[0], "mine")
@@ -205,13 +205,13 @@ def test_reduced_precision_of_a_model_in_memory_is_said_not_to_be_measured(tiny_
 )
 def test_what_is_no_model_in_memory_is_refused(tiny_lm, make, message):
     with pytest.raises(UserError, match=message):
-        from_transformers(*make(tiny_lm), name="mine").open(topic(), DEFAULTS).identity()
+        from_transformers(*make(tiny_lm), name="mine").scorer_for(topic(), DEFAULTS).identity()
 
 
 def test_options_of_loading_do_not_go_with_a_model_in_memory(tiny_lm):
     spec = from_transformers(*given(tiny_lm), name="mine")
     with pytest.raises(UserError, match=r"model 'mine', which is in memory, cannot follow --dtype bfloat16"):
-        spec.open(topic(), DEFAULTS | {"dtype": "bfloat16"})
+        spec.scorer_for(topic(), DEFAULTS | {"dtype": "bfloat16"})
     with pytest.raises(UserError, match=r"model 'mine' is in memory as it is and cannot follow 'float16'"):
         from_transformers(*given(tiny_lm), name="mine", dtype="float16")
 
@@ -220,7 +220,7 @@ def test_a_function_of_prompts_is_asked(prompts):
     def ask(asked):
         return [[-float(len(candidate.text)) for candidate in prompt.candidates] for prompt in asked]
 
-    scorer = from_callable(ask, name="lengths").open(topic(), DEFAULTS)
+    scorer = from_callable(ask, name="lengths").scorer_for(topic(), DEFAULTS)
     found = dict(scorer.answer(prompts))
     assert [one.logprob for one in found[0]] == [-float(len(c.text)) for c in prompts[0].candidates]
     assert scorer.name == "lengths"
@@ -241,4 +241,4 @@ def test_a_function_of_prompts_is_asked(prompts):
 def test_what_a_function_returns_is_checked(returned, message):
     prompts = prompts_of(topic(), "gold", format="qa", queries=4, sets=2, shots=(0, 3))[:12]
     with pytest.raises(UserError, match=message):
-        from_callable(returned, name="odd").open(topic(), DEFAULTS)(prompts)
+        from_callable(returned, name="odd").scorer_for(topic(), DEFAULTS)(prompts)

@@ -254,7 +254,7 @@ def test_rows_carry_all_provenance(tmp_path):
     assert random["num_wrong_shown"].between(0, 2).all()
     assert (scores.loc[scores["label_mode"] == "gold", "num_wrong_shown"] == 0).all()
     manifest = json.loads((folder.path / "manifest.json").read_text())
-    assert manifest["models"]["recorder"] == {"scorer": "recorder", "version": "1"}
+    assert manifest["models"]["recorder"]["identity"] == {"scorer": "recorder", "version": "1"}
     assert manifest["versions"]["torch"]
 
 
