@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from generators import accounts, commands, probes
+from generators import accounts, commands, experiment, probes
 
 from icl.concept.accounts import ACCOUNTS
 from icl.concept.observation import OBSERVATIONS
@@ -13,6 +13,8 @@ from icl.metrics.outcomes import SCORES
 from probes.cli.main import COMMANDS, make_parser
 from probes.designs.catalogue import PROBES
 from probes.findings.selection import ON_REQUEST
+from probes.runs.experiment import Experiment
+from probes.runs.option import options_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 METRICS = (DOCS / "probes" / "metrics.md").read_text(encoding="utf-8")
@@ -94,3 +96,10 @@ def test_every_command_and_flag_is_in_the_reference():
         section = page.split(f"\n### probe {name}\n", 1)[1].split("\n##", 1)[0]
         for action in command._actions:
             assert action.dest == "help" or all(f"`{flag}" in section for flag in action.option_strings), action
+
+
+def test_every_entry_of_an_experiment_file_is_in_the_reference():
+    page = experiment.pages()["experiment.md"]
+    for name, entry in options_of(Experiment).items():
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        assert entry.help.replace("|", r"\|") in row

@@ -8,10 +8,18 @@ __all__ = ["write_pages"]
 
 def write_pages(folder: Path) -> None:
     """Write all derived pages anew; a file whose text stays the same is left alone, so that a rebuild is quick."""
-    from generators import accounts, commands, graphs, notebooks, probes, rooms
+    from generators import accounts, commands, experiment, graphs, notebooks, probes, rooms
 
     made: dict[str, str | bytes] = {}
-    for write in (probes.pages, commands.pages, accounts.pages, rooms.pages, notebooks.pages, graphs.pages):
+    for write in (
+        probes.pages,
+        commands.pages,
+        experiment.pages,
+        accounts.pages,
+        rooms.pages,
+        notebooks.pages,
+        graphs.pages,
+    ):
         made |= write()
     for name, content in made.items():
         path, data = folder / name, content.encode() if isinstance(content, str) else content

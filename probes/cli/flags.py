@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from probes.cli import values
+from probes.cli.completion import completer
 from probes.runs.experiment import GINC, GROUPS, SEEDS, TASK, Experiment
 from probes.runs.option import Option, options_of
 
@@ -101,7 +102,9 @@ def _add_option(section: _ArgumentGroup, told: Option, *, required: bool) -> Non
         asked["type"], asked["metavar"] = _parse_of(told), _metavar(told)
         if told.repeated:
             asked |= {"action": "append", "metavar": told.flags[0].rpartition("-")[2].upper()}
-    section.add_argument(*told.flags, **asked)
+    action = section.add_argument(*told.flags, **asked)
+    if told.listed:
+        action.completer = completer(told.listed)  # type: ignore[attr-defined]  # argcomplete's protocol
 
 
 def _metavar(told: Option) -> str:

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """The command `probe`: its commands in groups, and what becomes of an error; heavy imports wait until one runs."""
 
 import argparse
@@ -29,7 +30,7 @@ from probes.cli import (
 )
 from probes.cli import list as list_
 from probes.cli.command import CommandFile, Group
-from probes.cli.opening import open_phases
+from probes.cli.opening import lab_version, open_phases
 from probes.cli.parser import Parser
 from probes.cli.stopping import Stopped, stoppable
 from probes.places import folders_in_place_of_home
@@ -86,6 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
     parser = _CommandParser(prog="probe", description=_DESCRIPTION, epilog=EXIT_STATUSES)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    parser.add_argument("--version", action="version", version=f"probe {lab_version()}")
     for name, file in COMMANDS.items():
         file.add(commands.add_parser(name, help=file.COMMAND.help, description=_sentence(file.COMMAND.help)))
     return parser
@@ -126,7 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, value in (_THREADS | _BARS | folders_in_place_of_home()).items():
             os.environ.setdefault(name, value)
     try:
-        options = make_parser().parse_args(arguments)
+        parser = make_parser()
+        if "_ARGCOMPLETE" in os.environ:  # the shell asks what could follow
+            import argcomplete
+
+            argcomplete.autocomplete(parser)
+        options = parser.parse_args(arguments)
         file = COMMANDS[options.command]
         prepare_output(as_json=getattr(options, "json", False))
         shown = open_phases(file.COMMAND, options) if arguments is None else None

@@ -65,14 +65,20 @@ class Experiment:
         group=MODELS,
         flag="--model",
         repeated=True,
+        listed="models",
     )
     task: Any = option(  # a name, or a task itself, whose types import NumPy
         help="built-in name, .jsonl/.csv/.parquet file, package.module:name of a Task in Python, or Hub data set",
         group=TASK,
         written=str,
+        listed="tasks",
     )
     probes: Names = option(
-        ("label-correctness",), help="probes, with commas between", group=VARIED, flag=("--probe", "--probes")
+        ("label-correctness",),
+        help="probes, with commas between",
+        group=VARIED,
+        flag=("--probe", "--probes"),
+        listed="probes",
     )
     input_column: str = option("input", help="column of the inputs", group=TASK)
     label_column: str = option("label", help="column of the labels", group=TASK)
@@ -81,6 +87,7 @@ class Experiment:
         help="how shown labels are made, e.g. gold,random,fraction_correct(0.5)",
         group=VARIED,
         flag=("--label-modes", "--label-mode"),
+        listed="labels",
         unset=_PROBE,
     )
     input_modes: Names | None = option(
@@ -88,6 +95,7 @@ class Experiment:
         help="inputs of demonstrations: task, ood, none",
         group=VARIED,
         flag=("--input-modes", "--input-mode"),
+        listed="inputs",
         unset=_PROBE,
     )
     balances: Names | None = option(
@@ -95,6 +103,7 @@ class Experiment:
         help="balance of the labels: balanced, as-drawn, skewed(0.75)",
         group=VARIED,
         flag=("--balances", "--balance"),
+        listed="balances",
         unset=_PROBE,
     )
     formats: Names | None = option(
@@ -102,6 +111,7 @@ class Experiment:
         help="how prompts are written, e.g. qa,arrow, or sampled(16) of the grammar",
         group=VARIED,
         flag=("--formats", "--format"),
+        listed="formats",
         unset=_PROBE,
     )
     shots: Numbers | None = option(

@@ -37,6 +37,8 @@ class Option:
         The smallest number that is taken.
     repeated : bool
         Whether several values are given by repeating the flag, and not with commas between.
+    listed : str
+        The kind of `probe list` that names its values; empty where none does.
     parse : callable, or None
         Text behind the flag → value; None goes by `written`.
     """
@@ -51,6 +53,7 @@ class Option:
     unset: str = ""
     least: int | None = None
     repeated: bool = False
+    listed: str = ""
     parse: Callable[[str], Any] | None = None
 
     @property

@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, names, files, bad input."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from probes.cli.command import Group
 from probes.cli.main import COMMANDS, main, make_parser
+from probes.cli.opening import lab_version
 from probes.runs.folder import open_run
 
 
@@ -298,3 +301,37 @@ def test_show_turns_a_prompt_round(capsys):
     assert " then " in shown.err
     assert run("show", "--task", "sentiment", "--chat") == 2
     assert "add --model" in capsys.readouterr().err
+
+
+def test_help_lists_every_command_in_its_group(capsys):
+    with pytest.raises(SystemExit):
+        run("--help")
+    shown = capsys.readouterr().out
+    for group in Group:
+        section = shown.split(f"\n{group}:\n", 1)[1].split("\n\n", 1)[0]
+        listed = re.findall(r"^  (\w+)", section, flags=re.MULTILINE)
+        assert set(listed) == {name for name, file in COMMANDS.items() if file.COMMAND.group == group}
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as stop:
+        run("--version")
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"probe {lab_version()}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("probe ru", "run"),
+        ("probe list form", "formats"),
+        ("probe run --label-modes gold,random_m", "gold,random_marginal"),
+        ("probe show --task senti", "sentiment"),
+    ],
+)
+def test_the_shell_completes_commands_and_names(typed, offered, tmp_path):
+    written = tmp_path / "offered"
+    asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(written)}
+    asked |= {"COMP_LINE": typed, "COMP_POINT": str(len(typed))}
+    subprocess.run([sys.executable, "-m", "probes"], env=os.environ | asked, check=True)
+    assert written.read_text().strip() == offered
