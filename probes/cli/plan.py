@@ -13,8 +13,10 @@ from probes.terminal.layout import print_lines, table_lines
 from probes.terminal.progress import duration, phase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from icl.prompts.render import Prompt
-    from probes.runs.plan import Plan
+    from probes.runs.plan import Plan, TooLong
 
 __all__ = ["COMMAND", "add", "run"]
 
@@ -93,8 +95,8 @@ def _cell(prompt: "Prompt") -> tuple:
     return (prompt.method, shown.label_mode, *where)
 
 
-def _too_long(planned: "Plan", reasons: dict[str, str]) -> dict[tuple, str]:
-    """Say for each cell how many of its prompts do not fit, with the longest one's reason."""
+def _too_long(planned: "Plan", reasons: "Mapping[str, TooLong]") -> dict[tuple, str]:
+    """Say for each cell how many of its prompts do not fit, and how long the longest is."""
     found: dict[tuple, list["Prompt"]] = {}
     for prompt in planned.prompts:
         if prompt.prompt_id in reasons:
@@ -102,12 +104,11 @@ def _too_long(planned: "Plan", reasons: dict[str, str]) -> dict[tuple, str]:
     lines = {}
     for cell, prompts in found.items():
         method, label_mode, inputs, _, format, example_length, shots = cell
-        longest = max(prompts, key=lambda prompt: len(prompt.text))
+        longest = max((reasons[prompt.prompt_id] for prompt in prompts), key=lambda one: one.num_tokens)
         named = ", ".join([label_mode, *([f"{inputs} inputs"] if inputs != "task" else []), format])
         named += f", k={example_length}" if example_length else ""
         named += f", {shots} shots" + (", channel" if method == "channel" else "")
-        reason = reasons[longest.prompt_id].replace("it has", "the longest has")
-        lines[cell] = f"{named}: {len(prompts)} prompts, {reason}"
+        lines[cell] = f"{named}: {len(prompts)} prompts, the longest has {longest}"
     return lines
 
 

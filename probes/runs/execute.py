@@ -200,7 +200,7 @@ class _Writer:
         self._prompts |= prompts
         for number, prompt in prompts.items():
             if reason := self._skipped.get(prompt.prompt_id):
-                self._answers[prompt.prompt_id] = Answer.missing(len(prompt.candidates), reason)
+                self._answers[prompt.prompt_id] = Answer.missing(len(prompt.candidates), f"it has {reason}")
                 self._ready.append(number)
                 continue
             asked = {one.prompt_id: one for one in (prompt, *self._plan.companions(prompt))}

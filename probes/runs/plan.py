@@ -28,7 +28,7 @@ from probes.runs.pool import shared_rows
 from probes.runs.search import Search, make_search
 from probes.scorers.scorer import Scorer
 
-__all__ = ["Plan", "Resources", "make_plan", "make_seeds", "notices_of"]
+__all__ = ["Plan", "Resources", "TooLong", "make_plan", "make_seeds", "notices_of"]
 
 _SENSIBLE = {"memory": 4, "batch_tokens": 1024, "concurrency": 8, "timeout": 60}
 
@@ -66,6 +66,18 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TooLong:
+    """A question that a model cannot read, since it has more tokens than the model's context."""
+
+    num_tokens: int
+    context_length: int | None
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.num_tokens} tokens, but model '{self.model}' reads {self.context_length}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that a run will ask.
 
@@ -82,7 +94,7 @@ class Plan:
     seeds : Seeds
         By source.
     skipped : dict
-        Scorer's name → identity of each question that it cannot read → why.
+        Scorer's name → identity of each question that it cannot read → how long that is.
     calibrate : bool
         Whether each prompt is accompanied by what PMI and contextual calibration compare with.
     use_cache : bool
@@ -100,7 +112,7 @@ class Plan:
     scorers: tuple[Scorer, ...]
     seeds: Seeds
     models: Mapping[str, ModelSpec] = field(default_factory=dict)
-    skipped: dict[str, dict[str, str]] = field(default_factory=dict)
+    skipped: dict[str, dict[str, TooLong]] = field(default_factory=dict)
     calibrate: bool = False
     use_cache: bool = False
     search: Search | None = None
@@ -219,14 +231,14 @@ def _open_models(experiment: Experiment, resources: Resources, task: AnyTask) ->
     )
 
 
-def _too_long(scorer: Scorer, questions: list[Prompt]) -> dict[str, str]:
+def _too_long(scorer: Scorer, questions: list[Prompt]) -> dict[str, TooLong]:
     return {
-        questions[index].prompt_id: f"it has {length} tokens, but model '{scorer.name}' reads {scorer.context_length}"
+        questions[index].prompt_id: TooLong(num_tokens=length, context_length=scorer.context_length, model=scorer.name)
         for index, length in scorer.too_long(questions).items()
     }
 
 
-def _refuse_too_long(scorer: Scorer, prompts: list[Prompt], skipped: dict[str, str]) -> None:
+def _refuse_too_long(scorer: Scorer, prompts: list[Prompt], skipped: dict[str, TooLong]) -> None:
     """Refuse a run whose prompts do not all fit; what fits is said in shots."""
     long = [prompt for prompt in prompts if prompt.prompt_id in skipped]
     if not long:
@@ -237,7 +249,7 @@ def _refuse_too_long(scorer: Scorer, prompts: list[Prompt], skipped: dict[str, s
     fits = f"prompts of {max(fitting)} shots fit" if fitting else "none fits"
     raise UserError(
         f"{len(long):,} of {len(prompts):,} prompts are too long for model '{scorer.name}': one of {shots} shots, "
-        f"{skipped[worst.prompt_id].replace('it has', 'has')} ({fits}); ask for fewer with --shots, use another "
+        f"has {skipped[worst.prompt_id]} ({fits}); ask for fewer with --shots, use another "
         "model, or leave them out with --skip-too-long."
     )
 
