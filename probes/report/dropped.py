@@ -1,12 +1,11 @@
 """Prompts that have no answer and are in no number: how many of which conditions, and why."""
 
-from html import escape
-
 import pandas as pd
+from markupsafe import Markup
 
 from icl.answers import left_out
 from probes.findings.selection import length_words
-from probes.report.markup import marked
+from probes.report.markup import part
 
 __all__ = ["dropped_html", "dropped_sentence", "dropped_sentences", "unanswered_sentences"]
 
@@ -55,7 +54,7 @@ def dropped_sentence(answers: pd.DataFrame | None) -> str:
     return ""
 
 
-def dropped_html(answers: pd.DataFrame | None) -> str:
+def dropped_html(answers: pd.DataFrame | None) -> Markup | str:
     """Write a table of the conditions that lack prompts; empty where none does."""
     if answers is None or answers.empty:
         return ""
@@ -66,11 +65,8 @@ def dropped_html(answers: pd.DataFrame | None) -> str:
         return ""
     both = both.assign(reason=both["reason_right"].fillna(both["reason"]))
     both = both.fillna({"num_left_out": 0, "num_left_out_right": 0}).sort_values(["model", "num_shots"], kind="stable")
-    body = "".join(_row(row) for row in both.head(_SHOWN).to_dict("records"))
-    head = "".join(f'<th scope="col">{name}</th>' for name in _NAMES)
-    more = f"<p>And {len(both) - _SHOWN} more conditions.</p>" if len(both) > _SHOWN else ""
-    table = f'<table class="stacked"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}'
-    return f'<h3 id="left-out">Prompts left out, by condition</h3>{table}'
+    rows = [_cells(row) for row in both.head(_SHOWN).to_dict("records")]
+    return part("dropped", _NAMES, rows, max(len(both) - _SHOWN, 0))
 
 
 def _count(gone: pd.DataFrame, answers: pd.DataFrame, noun: str) -> str:
@@ -93,8 +89,6 @@ def _condition(row: pd.Series | dict) -> str:
     return ", ".join([*filter(None, parts), *([f"{shots} shot{'s' if shots != 1 else ''}"] if shots else [])])
 
 
-def _row(row: dict) -> str:
-    counts = (f"{int(row[name]):,}" for name in ("num_left_out_right", "num_left_out", "num_prompts"))
-    cells = (escape(str(row["model"])), escape(_condition(row)), *counts, marked(str(row["reason"])))
-    written = "".join(f'<td data-name="{name}">{text}</td>' for name, text in zip(_NAMES, cells))
-    return f"<tr>{written}</tr>"
+def _cells(row: dict) -> tuple[str, ...]:
+    counts = [f"{int(row[name]):,}" for name in ("num_left_out_right", "num_left_out", "num_prompts")]
+    return str(row["model"]), _condition(row), *counts, str(row["reason"])

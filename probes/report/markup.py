@@ -1,46 +1,53 @@
-"""Pieces of the page's HTML: marked sentences, lists, tables of text and figures; every text is escaped."""
+"""The page's HTML, by Jinja: every text is escaped but what a template itself writes."""
 
 import base64
 import re
-from collections.abc import Iterable
-from html import escape
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from probes.figures.drawn import Drawn
 
-__all__ = ["figure_html", "items", "marked", "written_table"]
+__all__ = ["marked", "part", "render"]
 
 
-def figure_html(drawn: Drawn, picture: bytes, *, name: str, model: str = "") -> str:
-    """Write a figure that its `name` links to; `model` stands first in its caption where there are several."""
-    data = base64.b64encode(picture).decode("ascii")
-    text = f"{model}. {drawn.caption}" if model else drawn.caption
-    width = round(100 * drawn.figure.get_figwidth())
-    sizes = f'width="{width}" style="--width:{width}"'
-    return (
-        f'<figure id="{escape(name)}"><div class="picture">'
-        f'<img alt="{escape(drawn.title)}" {sizes} src="data:image/png;base64,{data}"></div>'
-        f"<figcaption>{escape(text)}</figcaption></figure>"
-    )
+def render(template: str, **values: Any) -> str:
+    """Fill in a template of this folder; a value that it names and does not get is an error."""
+    return _environment().get_template(template).render(**values)
 
 
-def written_table(table: pd.DataFrame) -> str:
-    """A table of text as HTML."""
-    head = "".join(f'<th scope="col">{marked(name)}</th>' for name in table.columns)
-    rows = "".join(
-        f"<tr>{''.join(f'<td class="n">{marked(str(value))}</td>' for value in row)}</tr>"
-        for row in table.itertuples(index=False)
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+def part(name: str, *values: Any) -> Markup:
+    """Fill in one piece of the page: a macro of `parts.html`."""
+    return Markup(getattr(_environment().get_template("parts.html").module, name)(*values))
 
 
-def marked(text: str) -> str:
+def marked(text: str) -> Markup:
     """Escape a sentence; what stands in backticks becomes code, and a number keeps its per cent sign."""
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
-    return re.sub(r"(\d) %", "\\1\N{NO-BREAK SPACE}%", text)
+    written = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"(\d) %", "\\1\N{NO-BREAK SPACE}%", written))
 
 
-def items(sentences: Iterable[str]) -> str:
-    """Write sentences as a list."""
-    return f"<ul>{''.join(f'<li>{marked(sentence)}</li>' for sentence in sentences)}</ul>"
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["marked"] = marked
+    made.globals |= {"width": _width, "base64": _base64}
+    return made
+
+
+def _width(drawn: Drawn) -> int:
+    """CSS pixels of a figure."""
+    return round(100 * drawn.figure.get_figwidth())
+
+
+def _base64(picture: bytes) -> str:
+    return base64.b64encode(picture).decode("ascii")

@@ -1,13 +1,14 @@
 """The main metrics as a compact table: one setting, words for every metric, its continuous twin beside each."""
 
-from html import escape
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from icl.metrics.effects import TWINS
 from probes.figures.words import number
 from probes.findings.selection import main_setting, of_length, split_models
+from probes.report.markup import part
 
 __all__ = ["METRIC_WORDS", "main_table", "table_html"]
 
@@ -90,30 +91,24 @@ def main_table(metrics: pd.DataFrame) -> pd.DataFrame:
     return _with_twins(table.loc[key.sort_values(["model", "metric"], kind="stable").index], metrics)
 
 
-def table_html(table: pd.DataFrame) -> str:
+def table_html(table: pd.DataFrame) -> Markup:
     """Write the table as HTML, every text escaped."""
-    body = []
-    for model, rows in table.groupby("model", sort=False):
-        body.append(f'<tr class="group"><th colspan="6" scope="rowgroup">{escape(str(model))}</th></tr>')
-        last = ""
-        row: Any
-        for row in rows.itertuples():
-            name = "" if row.metric == last else METRIC_WORDS.get(row.metric, row.metric)
-            last = row.metric
-            what = row.contrast or row.label_mode
-            where = f"{row.num_shots} shots" + (f", {row.format}" if row.format else "")
-            where += f", k = {row.example_length}" if not pd.isna(row.example_length) else ""
-            cells = (escape(name), escape(what), escape(where), _value(row), _twin(row), str(row.num_prompts))
-            body.append(f"<tr>{''.join(map(_cell, _COLUMNS, cells))}</tr>")
-    head = f"<tr>{''.join(f'<th scope="col">{name}</th>' for name in _COLUMNS)}</tr>"
-    columns = "".join(f'<col style="width:{share}%">' for share in (18, 18, 17, 19, 19, 9))
-    written = f"<colgroup>{columns}</colgroup><thead>{head}</thead><tbody>{''.join(body)}</tbody>"
-    return f'<table class="stacked">{written}</table>'
+    groups = [(str(model), _lines(rows)) for model, rows in table.groupby("model", sort=False)]
+    return part("numbers", _COLUMNS, _COLUMNS[3:], groups)
 
 
-def _cell(name: str, text: str) -> str:
-    """A cell of HTML that knows its column, for screens too narrow for columns."""
-    return f'<td{' class="n"' if name in _COLUMNS[3:] else ""} data-name="{name}">{text}</td>'
+def _lines(rows: pd.DataFrame) -> list[dict]:
+    """Cells of each row of one model; a metric is named where it begins."""
+    lines, last = [], ""
+    row: Any
+    for row in rows.itertuples():
+        name = "" if row.metric == last else METRIC_WORDS.get(row.metric, row.metric)
+        last = row.metric
+        where = f"{row.num_shots} shots" + (f", {row.format}" if row.format else "")
+        where += f", k = {row.example_length}" if not pd.isna(row.example_length) else ""
+        cells = (name, row.contrast or row.label_mode, where, _value(row), _twin(row), str(row.num_prompts))
+        lines.append({"cells": cells, "is_missing": pd.isna(row.estimate)})
+    return lines
 
 
 def _of_model(metrics: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -165,7 +160,7 @@ def _twin_name(metric: str) -> tuple[str, str]:
 
 def _value(row: Any) -> str:
     if pd.isna(row.estimate):
-        return f'<span class="missing">{escape(row.reason or "missing")}</span>'
+        return row.reason or "missing"
     return _written(row.estimate, row.low, row.high, unit=row.unit, in_points=row.metric in _DIFFERENCES)
 
 
@@ -183,4 +178,4 @@ def _written(estimate: float, low: float, high: float, *, unit: str, in_points: 
     if not pd.isna(low):
         text += f" [{number(scale * low, digits)}, {number(scale * high, digits)}]"
     unit = ("points" if in_points else "%") if is_share else {"squared probability": "(Brier)"}.get(unit, unit)
-    return f"{text} {escape('' if unit == 'ratio' else unit)}".strip()
+    return f"{text} {'' if unit == 'ratio' else unit}".strip()

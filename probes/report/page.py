@@ -2,10 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from html import escape
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import pandas as pd
@@ -26,9 +24,9 @@ from probes.report.effects_table import effects_html
 from probes.report.found_power import FoundPower, power_of_run
 from probes.report.headlines import told
 from probes.report.limits import limits
-from probes.report.markup import figure_html, items, marked, written_table
+from probes.report.markup import render
 from probes.report.numbers import main_table, table_html
-from probes.report.sections.comparison import Contest, contests, introduction
+from probes.report.sections.comparison import contests, introduction
 from probes.report.words import Answer
 from probes.runs.folder import RunFolder
 from probes.runs.models import record_in_words
@@ -36,8 +34,6 @@ from probes.terminal.progress import phase
 from probes.terminal.shell import shell_join
 
 __all__ = ["draw_run", "read_material", "write_report"]
-
-_TEMPLATE = Path(__file__).with_name("page.html")
 
 
 def write_report(folder: RunFolder, out: Path | None = None) -> Path:
@@ -54,42 +50,39 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
     everything, scores = material.metrics, material.scores
     metrics = plain_rows(everything)
     subjects, references = split_models(everything)
-    figures: list[tuple[str, Drawn, bytes]] = []
     store = disk.make_folder(out / "figures")
     numbers = {model: number for number, model in enumerate(subjects or references)}
+    figures = []
     with phase("drawing figures", numbered=False):
         for model, drawn in draw_run(folder, material=material, account=account):
-            picture = png(drawn.figure)
-            disk.write_whole(store / f"{_file_name(model, numbers[model])}_{drawn.name}.png", picture)
-            figures.append((model, drawn, picture))
+            picture = _stored(drawn, store / f"{_file_name(model, numbers[model])}_{drawn.name}.png")
+            name = f"{drawn.name}-{numbers[model] + 1}"
+            figures.append(_figure(drawn, picture, name=name, model=model if len(numbers) > 1 else ""))
     said = told(material)
-    beside = _power(power_of_run(folder, material), folder.path) + _noticed(manifest)
     compared = read_comparison(folder, scores, everything)
-    page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=escape(f"{manifest.get('task', 'run')}: what moved the model"),
-        task=escape(str(manifest.get("task", ""))),
-        described=escape(str(manifest.get("description", ""))),
+    page = render(
+        "page.html",
+        task=str(manifest.get("task", "")),
+        described=str(manifest.get("description", "")),
         facts=_facts(scores, manifest, subjects, references),
         warnings=_warnings(account, manifest, subjects),
-        answers="".join(
-            _answer(answer, metrics, account, _links(answer, numbers, figures) + (beside if place == 0 else ""))
-            for place, answer in enumerate(said)
-        ),
-        effects="".join(_effects(answer, numbers) for answer in said) or "<p>No two conditions can be compared.</p>",
-        figures="".join(
-            figure_html(
-                drawn, picture, name=f"{drawn.name}-{numbers[model] + 1}", model=model if len(numbers) > 1 else ""
-            )
-            for model, drawn, picture in figures
-        )
-        or "<p>No two conditions of this run can be compared in a figure.</p>",
-        comparison="" if compared is None else _comparison(compared, store),
-        limits=items(limits(scores, metrics, account, manifest)) + dropped_html(material.answers),
-        table=table_html(main_table(asked_rows(metrics, material.probes))),
-        table_note=escape(f"metrics.parquet holds all {len(everything):,} rows."),
-        experiment=escape((folder.path / "experiment.toml").read_text(encoding="utf-8-sig")),
+        answers=[_answer(answer, metrics, account, numbers[answer.model], figures) for answer in said],
+        power=_power(power_of_run(folder, material), folder.path),
+        num_notices=len(manifest.get("notices", ())),
+        figures=figures,
+        comparison=None if compared is None else _comparison(compared, store),
+        effects=[
+            (f"all-effects-{numbers[answer.model] + 1}", answer.model, effects_html(answer.found))
+            for answer in said
+            if answer.found
+        ],
+        limits=limits(scores, metrics, account, manifest),
+        dropped=dropped_html(material.answers),
+        numbers=table_html(main_table(asked_rows(metrics, material.probes))),
+        num_metrics=len(everything),
         provenance=_provenance(manifest),
-        manifest=escape(json.dumps(manifest, indent=1, ensure_ascii=False)),
+        experiment=(folder.path / "experiment.toml").read_text(encoding="utf-8-sig"),
+        manifest=json.dumps(manifest, indent=1, ensure_ascii=False),
     )
     path = out / "report.html"
     disk.write_text(path, page)
@@ -143,7 +136,7 @@ def _chance(outcomes: pd.DataFrame) -> float | None:
     return 1 / float(counts[0]) if len(counts) == 1 else None
 
 
-def _facts(scores: pd.DataFrame, manifest: dict, subjects: list[str], references: list[str]) -> str:
+def _facts(scores: pd.DataFrame, manifest: dict, subjects: list[str], references: list[str]) -> list[str]:
     asked = scores["prompt_id"].nunique()
     facts = [
         f"{'Models' if len(subjects) != 1 else 'Model'}: {', '.join(subjects) or 'none'}",
@@ -152,10 +145,10 @@ def _facts(scores: pd.DataFrame, manifest: dict, subjects: list[str], references
         f"{scores['query_id'].nunique():,} queries",
         str(manifest.get("started", ""))[:10],
     ]
-    return " · ".join(escape(fact) for fact in facts if fact)
+    return [fact for fact in facts if fact]
 
 
-def _warnings(account: Account | None, manifest: dict, subjects: list[str]) -> str:
+def _warnings(account: Account | None, manifest: dict, subjects: list[str]) -> list[str]:
     said = []
     if manifest.get("state") != "finished":
         said.append("This run was not finished; what follows may rest on part of it.")
@@ -165,79 +158,59 @@ def _warnings(account: Account | None, manifest: dict, subjects: list[str]) -> s
         said.append(
             "This run holds reference models only. Their behaviour is known, so this page checks the lab itself."
         )
-    return "".join(f'<p class="warning">{marked(text)}</p>' for text in said)
+    return said
 
 
-def _power(power: FoundPower | None, path: Path) -> str:
+def _power(power: FoundPower | None, path: Path) -> dict | None:
     """What the run could find, and the command that finds less."""
     if power is None:
-        return ""
-    command = power.command(path)
-    said = "".join(f"<p>{marked(sentence)}</p>" for sentence in power.sentences())
-    return f'<div class="power">{said}{f"<pre>{escape(shell_join(command))}</pre>" if command else ""}</div>'
+        return None
+    return {"sentences": power.sentences(), "command": shell_join(power.command(path))}
 
 
-def _noticed(manifest: dict) -> str:
-    """Point to what was noticed about the run's data."""
-    count = len(manifest.get("notices", ()))
-    if not count:
-        return ""
-    many = "One notice about the data of this run stands" if count == 1 else f"{count} notices about the data stand"
-    return f'<p class="note">{many} under <a href="#limits">what limits this</a>.</p>'
-
-
-def _answer(answer: Answer, metrics: pd.DataFrame, account: Account | None, beside: str) -> str:
+def _answer(
+    answer: Answer, metrics: pd.DataFrame, account: Account | None, number: int, figures: Collection[dict]
+) -> dict:
+    """What is said of one model, and where the effects of all conditions stand on the page."""
     sentences = list(answer.sentences)
     setting = main_setting(metrics, answer.model)
     if setting is not None:
         sentences.append(concept_sentence(account, answer.model, setting))
-    entries = "".join(f"<dt>{escape(said.topic)}</dt><dd>{marked(said.text)}</dd>" for said in sentences)
-    leading = f'<p class="headline">{marked(answer.headline)}</p>'
-    leading += "".join(f'<p class="beyond">{marked(text)}</p>' for text in answer.leading[1:])
-    return f'<section class="answer">{leading}{beside}<dl>{entries}</dl></section>'
+    drawn = f"effects-{number + 1}"
+    links = [(drawn, "figure of effects")] if any(figure["name"] == drawn for figure in figures) else []
+    links += [(f"all-effects-{number + 1}", f"table of all {len(answer.found)} effects")] if answer.found else []
+    entries = [(said.topic, said.text) for said in sentences]
+    return {"headline": answer.headline, "beyond": answer.leading[1:], "links": links, "entries": entries}
 
 
-def _links(answer: Answer, numbers: dict[str, int], figures: Iterable[tuple[str, Drawn, bytes]]) -> str:
-    """Where the effects of all conditions stand on the page."""
-    number = numbers[answer.model] + 1
-    drawn = any(model == answer.model and one.name == "effects" for model, one, _ in figures)
-    links = [f'<a href="#effects-{number}">figure of effects</a>'] if drawn else []
-    links += [f'<a href="#all-effects-{number}">table of all {len(answer.found)} effects</a>'] if answer.found else []
-    return f'<p class="note">See {" and ".join(links)}.</p>' if links else ""
-
-
-def _effects(answer: Answer, numbers: dict[str, int]) -> str:
-    """A model's table of all effects."""
-    if not answer.found:
-        return ""
-    name = f'<h3 id="all-effects-{numbers[answer.model] + 1}">{escape(answer.model)}</h3>'
-    return name + effects_html(answer.found)
-
-
-def _comparison(compared: StoredComparison, store: Path) -> str:
+def _comparison(compared: StoredComparison, store: Path) -> dict:
     """The chapter on rival accounts; its figures are stored beside the others."""
-    kind = ' class="warning"' if compared.trouble else ""
-    told = "".join(_contest(contest, store) for contest in contests(compared))
-    return f"<h2>Rival accounts of the learning curves</h2><p{kind}>{marked(introduction(compared))}</p>{told}"
+    told = []
+    for contest in contests(compared):
+        figure = None
+        if (drawn := contest.drawn) is not None:
+            figure = _figure(drawn, _stored(drawn, store / f"{drawn.name}.png"), name=drawn.name)
+        told.append((contest, figure))
+    return {"is_warning": bool(compared.trouble), "introduction": introduction(compared), "contests": told}
 
 
-def _contest(contest: Contest, store: Path) -> str:
-    said = f'<h3>{escape(contest.heading)}</h3><p class="verdict">{marked(contest.verdict)}</p>'
-    said += f"<p>{marked(contest.explained)}</p>"
-    if len(contest.numbers):
-        said += written_table(contest.numbers)
-    if contest.drawn is not None:
-        picture = png(contest.drawn.figure)
-        disk.write_whole(store / f"{contest.drawn.name}.png", picture)
-        said += figure_html(contest.drawn, picture, name=contest.drawn.name)
-    return said + (items(contest.notes) if contest.notes else "")
+def _figure(drawn: Drawn, picture: bytes, *, name: str, model: str = "") -> dict:
+    """A figure that its `name` links to; `model` stands first in its caption where there are several."""
+    return {"drawn": drawn, "picture": picture, "name": name, "model": model}
 
 
-def _provenance(manifest: dict) -> str:
+def _stored(drawn: Drawn, path: Path) -> bytes:
+    """Draw a figure, and keep it."""
+    picture = png(drawn.figure)
+    disk.write_whole(path, picture)
+    return picture
+
+
+def _provenance(manifest: dict) -> dict[str, str]:
     def pairs(values: dict) -> str:
         return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
 
-    rows = {
+    return {
         "Task": f"{manifest.get('task', '')} ({manifest.get('source', '')})",
         **{f"Model {name}": pairs(record_in_words(one)) for name, one in manifest.get("models", {}).items()},
         "Seeds": pairs(manifest.get("seeds", {})),
@@ -247,10 +220,6 @@ def _provenance(manifest: dict) -> str:
         "Wall time": f"{manifest.get('seconds', 0)} s",
         "State": manifest.get("state", ""),
     }
-    return "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(str(value))}</td></tr>'
-        for name, value in rows.items()
-    )
 
 
 def _file_name(model: str, number: int) -> str:
