@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 from itertools import islice
 from pathlib import Path
 
@@ -663,9 +664,9 @@ def test_the_answer_links_to_where_all_effects_stand_and_says_what_the_run_could
     text = html.replace("\N{NO-BREAK SPACE}", " ")
     [answer] = told(page.read_material(folder))
     for sentence in answer.leading:
-        assert sentence.replace("'", "&#x27;") in text
+        assert sentence in unescape(text)
     assert "This run (12 queries × 2 demonstration sets) could find" in text
-    assert "probe run &#x27;" in text
+    assert "probe run '" in unescape(text)
     assert "Look here." in text
     assert 'href="#limits"' in text
 
