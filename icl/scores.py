@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from icl.errors import UserError
+from icl.factors import FACTORS
 
 __all__ = ["CONTENT_FREE_COLUMNS", "PROMPT_KEYS", "SCORE_COLUMNS", "STATUSES", "Column", "validate_scores"]
 
@@ -36,16 +37,10 @@ SCORE_COLUMNS: tuple[Column, ...] = (
     Column("model", "str", "scorer's name"),
     Column("task", "str", "task's name"),
     Column("probe", "str", "probes that asked for the prompt, comma-separated"),
-    Column("label_mode", "str", "how the shown labels were made from the gold ones"),
-    Column("input_mode", "str", "where the shown inputs came from: task, ood or none"),
-    Column("balance", "str", "how often each label was drawn: balanced, as-drawn or skewed(p)", absent="balanced"),
-    Column("label_draw", "Int64", "which draw of the shown labels; 0 is the first", absent=0),
-    Column("format", "str", "how a demonstration is written down"),
-    Column("order", "Int64", "order of the demonstrations: 0 as drawn"),
-    Column("option_order", "Int64", "places by which the listed options are rotated; 0 as they are", absent=0),
-    Column("method", "str", "direct: log p(label | input); channel: log p(input | label)", absent="direct"),
-    Column("num_shots", "Int64", "demonstrations in the prompt"),
-    Column("example_length", "Int64", "tokens in one GINC example, label included; missing for text tasks"),
+    *(
+        Column(one.name, one.dtype, one.meaning, absent=one.default if one.is_optional else _REQUIRED)
+        for one in FACTORS
+    ),
     Column("seed_selection", "Int64", "seed of queries and demonstrations"),
     Column("seed_labels", "Int64", "seed of the shown labels"),
     Column("seed_order", "Int64", "seed of the order of demonstrations"),
@@ -89,10 +84,7 @@ SCORE_COLUMNS: tuple[Column, ...] = (
 
 STATUSES = ("ok", "truncated", "unscorable")
 
-PROMPT_KEYS = (
-    *("model", "task", "label_mode", "input_mode", "balance", "label_draw", "format", "order", "option_order"),
-    *("method", "num_shots", "example_length", "query_id", "demonstration_set_id"),
-)
+PROMPT_KEYS = ("model", "task", *(factor.name for factor in FACTORS), "query_id", "demonstration_set_id")
 """Columns that together name a prompt."""
 
 _KEY = [*PROMPT_KEYS, "candidate"]

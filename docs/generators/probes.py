@@ -5,26 +5,13 @@ import pkgutil
 import re
 
 from generators.markdown import code, table
+from icl.factors import FACTORS
 from icl.metrics.effects import TWINS
 from probes import designs
 from probes.designs.catalogue import PROBES
 from probes.designs.design import Grid, Probe
 
 __all__ = ["pages"]
-
-_FACTORS = {
-    "label_modes": "label mode",
-    "input_modes": "inputs",
-    "balances": "balance of labels",
-    "formats": "format",
-    "shots": "demonstrations",
-    "example_lengths": "tokens in an example",
-    "orders": "orders of the demonstrations",
-    "label_draws": "label draws per demonstration set",
-    "option_orders": "rotations of the listed options",
-    "methods": "method",
-}
-_ALL = {"orders": "all", "option_orders": "all"}
 
 
 def pages() -> dict[str, str]:
@@ -74,11 +61,11 @@ def _page(probe: Probe) -> str:
 
 def _grid(grid: Grid) -> str:
     rows = []
-    for name, words in _FACTORS.items():
-        value, default = getattr(grid, name), Grid.__dataclass_fields__[name].default
-        if value == default:
+    for factor in FACTORS:
+        value = getattr(grid, factor.option)
+        if value in (None, 1 if factor.is_counted else (factor.default,)):
             continue
-        if not isinstance(value, tuple):
-            value = (_ALL.get(name, value) if value == 0 else value,)
-        rows.append([words, ", ".join(code(each) for each in value)])
+        if factor.is_counted:
+            value = (value or "all",)
+        rows.append([factor.in_plural, ", ".join(code(each) for each in value)])
     return table(["factor", "values"], rows)

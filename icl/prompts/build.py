@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from icl.errors import UserError, unknown_name
+from icl.factors import FACTORS, FactorValues
 from icl.prompts.endings import check_words
 from icl.prompts.formats import Format, get_format
 from icl.prompts.label_modes import LabelMode, label_words, parse_label_mode, relabel, shown_words
@@ -28,36 +30,27 @@ INPUT_MODES: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """What is varied. Zero shots have one label mode, `zero_shot`, and nothing else to vary but the format.
+class Condition(FactorValues):
+    """What is varied: a value of every factor. Without demonstrations those have one that leave nothing to see there.
 
     Attributes
     ----------
-    label_mode, input_mode, balance
-        How shown labels are made, where inputs come from, how often each label was drawn.
-    label_draw : int
-        Labels that are drawn, drawn anew; 0 for modes that draw none.
-    format : str
-        Name of the format.
-    num_shots : int
-        Demonstrations in the prompt.
     orders : int
-        In how many orders they are asked; 0 for all there are.
-    option_order : int
-        Multiple choice: by how many places the query's listed options are rotated; 0 as the task has them.
-    method : str
-        What is scored, see `icl.prompts.render.METHODS`.
+        In how many orders the demonstrations are asked; 0 for all there are. `order` itself is always 0.
     """
 
-    label_mode: LabelMode
-    format: str
-    num_shots: int
-    method: str = "direct"
-    input_mode: str = "task"
-    balance: str = "balanced"
-    label_draw: int = 0
     orders: int = 1
-    option_order: int = 0
+
+    @property
+    def mode(self) -> LabelMode:
+        """The label mode, with its argument read."""
+        return parse_label_mode(self.label_mode)
+
+    @property
+    def of_prompt(self) -> dict[str, Any]:
+        """The factors that a prompt has as attributes, but for those that its rendering decides."""
+        mine = (one.name for one in FACTORS if one.of == "prompt" and one.name not in ("format", "method"))
+        return {name: getattr(self, name) for name in mine}
 
     @classmethod
     def of(cls, label_mode: str, format: str, num_shots: int, method: str = "direct", **others) -> "Condition":
@@ -72,16 +65,14 @@ class Condition:
         if (input_mode := others.get("input_mode", "task")) not in INPUT_MODES:
             raise unknown_name("input mode", input_mode, INPUT_MODES)
         parse_balance(others.get("balance", "balanced"))
+        asked = cls(label_mode=str(mode), format=format, num_shots=num_shots, method=method, **others)
         if mode == ZERO_SHOT or num_shots == 0:
-            kept = {"option_order": others["option_order"]} if "option_order" in others else {}
-            return cls(label_mode=ZERO_SHOT, format=format, num_shots=0, method=method, **kept)
+            return replace(asked, orders=1, **{one.name: one.bare for one in FACTORS if not one.matters_bare})
         if mode.name == "none" and input_mode == "none":
             raise UserError(
                 "label mode 'none' with input mode 'none' leaves demonstrations empty; ask for them in separate runs."
             )
-        if not mode.is_drawn:
-            others["label_draw"] = 0
-        return cls(label_mode=mode, format=format, num_shots=num_shots, method=method, **others)
+        return asked if mode.is_drawn else replace(asked, label_draw=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +101,11 @@ def formats_for(task: AnyTask, names: Iterable[str]) -> dict[str, Format]:
     return {name: _filled(get_format(name, world=task.world), task.format_fields) for name in names}
 
 
-def build_prompts(task: AnyTask, conditions: dict[Condition, tuple[str, ...]], selection: Selection) -> list[Prompt]:
+type _Conditions = dict[Condition, tuple[str, ...]]
+"""Each condition with the names of the probes that ask for it."""
+
+
+def build_prompts(task: AnyTask, conditions: _Conditions, selection: Selection) -> list[Prompt]:
     """Render every condition on the same queries and demonstrations.
 
     Parameters
@@ -128,12 +123,30 @@ def build_prompts(task: AnyTask, conditions: dict[Condition, tuple[str, ...]], s
     UserError
         If a condition does not fit the task, or the task cannot supply the demonstrations.
     """
-    conditions = _settled(task, conditions)
+    prompts: list[Prompt] = []
+    for own, some in _by_own_factors(conditions).items():
+        asked = task.with_own_factors(**dict(own))
+        prompts += _build_prompts(asked, _settled(asked, some), selection)
+    return prompts
+
+
+def _by_own_factors(conditions: _Conditions) -> dict[tuple[tuple[str, Any], ...], _Conditions]:
+    """Split conditions by the factors that are the task's own; those that are None stay the task's."""
+    found: dict[tuple[tuple[str, Any], ...], _Conditions] = {}
+    for condition, probes in conditions.items():
+        values = {one.name: getattr(condition, one.name) for one in FACTORS if one.of == "task"}
+        own = tuple((name, value) for name, value in values.items() if value is not None)
+        found.setdefault(own, {})[condition] = probes
+    return found
+
+
+def _build_prompts(task: AnyTask, conditions: _Conditions, selection: Selection) -> list[Prompt]:
+    """Render conditions that agree in the factors that are the task's own."""
     formats = formats_for(task, {condition.format for condition in conditions})
     for condition in conditions:
         _check(condition, task, formats[condition.format], selection)
     first = next((condition.balance for condition in conditions if condition.num_shots), "balanced")
-    by_balance: dict[str, dict[Condition, tuple[str, ...]]] = {}
+    by_balance: dict[str, _Conditions] = {}
     for condition, probes in conditions.items():
         # Without demonstrations there is nothing to balance: those queries go with the first that has some.
         balance = condition.balance if condition.num_shots else first
@@ -152,11 +165,11 @@ def build_prompts(task: AnyTask, conditions: dict[Condition, tuple[str, ...]], s
     return prompts
 
 
-def _settled(task: AnyTask, conditions: dict[Condition, tuple[str, ...]]) -> dict[Condition, tuple[str, ...]]:
+def _settled(task: AnyTask, conditions: _Conditions) -> _Conditions:
     """Draw once what can come out in one way only: two labels have one permutation without fixed point."""
-    found: dict[Condition, tuple[str, ...]] = {}
+    found: _Conditions = {}
     for condition, probes in conditions.items():
-        if condition.label_mode.name == "permuted" and len(task.label_space) == 2:
+        if condition.mode.name == "permuted" and len(task.label_space) == 2:
             condition = replace(condition, label_draw=0)
         found[condition] = tuple(dict.fromkeys((*found.get(condition, ()), *probes)))
     return found
@@ -182,7 +195,7 @@ class _Writer:
     def write(
         self, drawn: Demonstrations, queries: list[tuple[str, Example]], condition: Condition, probes: tuple[str, ...]
     ) -> list[Prompt]:
-        task, mode, selection = self._task, condition.label_mode, self._selection
+        task, mode, selection = self._task, condition.mode, self._selection
         words = label_words(mode, task.answers)
         again = (condition.label_draw,) if condition.label_draw else ()
         which = stream(selection.seeds.labels, "words", task.name, *again)
@@ -198,9 +211,9 @@ class _Writer:
                 words=words,
                 shown=shown,
                 query_id=query_id,
-                option_order=condition.option_order,
-                example_length=task.own_factors.get("example_length"),
                 probes=probes,
+                **condition.of_prompt,
+                **task.own_factors,
             )
             for demonstrations in self._arranged(drawn, condition)
             for query_id, query in asked
@@ -208,7 +221,7 @@ class _Writer:
 
     def _arranged(self, drawn: Demonstrations, condition: Condition) -> Iterable[Demonstrations]:
         """Make the shown labels and inputs, in each order that is asked for."""
-        mode = condition.label_mode
+        mode = condition.mode
         source = self._replaced(drawn) if condition.input_mode == "ood" else drawn
         # On a curve labels are made once for the whole prompt: shorter ones are its beginnings.
         whole = source if self._selection.curve else source.first(condition.num_shots)
@@ -224,7 +237,7 @@ class _Writer:
 
     def _relabel(self, demonstrations: Demonstrations, condition: Condition) -> Demonstrations:
         again = (condition.label_draw,) if condition.label_draw else ()
-        mode, seed = condition.label_mode, self._selection.seeds.labels
+        mode, seed = condition.mode, self._selection.seeds.labels
         return relabel(
             demonstrations,
             mode,
@@ -256,7 +269,7 @@ def _check(condition: Condition, task: AnyTask, format: Format, selection: Selec
     """Refuse a condition that does not fit the task."""
     choices = task.is_multiple_choice
     if not choices and task.in_words:
-        check_words(format, label_words(condition.label_mode, task.answers), task.name, method=condition.method)
+        check_words(format, label_words(condition.mode, task.answers), task.name, method=condition.method)
     if selection.curve and condition.orders != 1:
         raise UserError("orders do not go with a curve, whose demonstrations are asked one by one; leave --curve out.")
     if format.answer == "mark" and not choices:
@@ -269,8 +282,7 @@ def _check(condition: Condition, task: AnyTask, format: Format, selection: Selec
             f"the order of answer options belongs to multiple choice, got task '{task.name}'; leave out "
             "--option-orders."
         )
-    asked = {name: getattr(condition, name) for name in ("method", "balance", "option_order")}
-    task.check({"label_mode": str(condition.label_mode), **asked})
+    task.check({factor.name: getattr(condition, factor.name) for factor in FACTORS})
     if condition.option_order and not format.option:
         raise UserError(
             f"format '{format.name}' lists no options, so their order cannot vary; use --formats options, or leave out "

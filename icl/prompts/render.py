@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
+from icl.factors import FACTORS
 from icl.prompts.endings import ending, refuse_alike
 from icl.prompts.formats import Format
 from icl.tasks.demonstrations import Demonstrations
@@ -138,6 +140,13 @@ class Prompt:
         )
         question = "\x1f".join([self.text, *candidates])
         return hashlib.sha256(question.encode()).hexdigest()[:16]
+
+    @property
+    def factors(self) -> dict[str, Any]:
+        """The value of every factor, in the order of `icl.factors.FACTORS`."""
+        return {
+            one.name: getattr(self.demonstrations if one.of == "demonstrations" else self, one.name) for one in FACTORS
+        }
 
     @property
     def gold_index(self) -> int:

@@ -68,6 +68,11 @@ class Demonstrations:
         return len(self.inputs)
 
     @property
+    def num_shots(self) -> int:
+        """How many there are."""
+        return len(self)
+
+    @property
     def num_wrong_shown(self) -> int | None:
         """Shown labels that differ from gold; None where no labels of the task, or no inputs of it, are shown."""
         if self.shown_labels is None or self.label_mode == "random_words" or self.input_mode != "task":

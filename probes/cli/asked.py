@@ -8,6 +8,7 @@ from icl.errors import UserError
 from icl.prompts.formats import from_template
 from probes.runs.experiment import Experiment
 from probes.runs.experiment_file import read_experiment
+from probes.runs.option import options_of
 from probes.runs.plan import Resources
 
 __all__ = ["experiment_of", "resources_of"]
@@ -16,7 +17,7 @@ __all__ = ["experiment_of", "resources_of"]
 def experiment_of(options: Namespace) -> Experiment:
     """Read the experiment from its file, flags taking the place of entries, or from the flags alone."""
     flags: dict[str, Any] = {
-        name: getattr(options, name) for name in Experiment.__slots__ if getattr(options, name, None) is not None
+        name: getattr(options, name) for name in options_of(Experiment) if getattr(options, name, None) is not None
     }
     if getattr(options, "template", None):
         written = tuple(from_template(text).name for text in options.template)

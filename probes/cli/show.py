@@ -62,6 +62,7 @@ def add(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Print one prompt exactly as a scorer gets it; what surrounds it goes to standard error."""
     with phase("importing libraries"):
+        from icl.factors import as_tuple
         from icl.prompts.build import Condition, Selection, build_prompts
         from icl.prompts.formats import from_template
         from icl.prompts.render import METHODS
@@ -69,11 +70,12 @@ def run(options: Namespace) -> int:
         from probes.designs.catalogue import PROBES
         from probes.runs.asked_task import load_named_task
         from probes.runs.experiment import Experiment
+        from probes.runs.option import options_of
         from probes.runs.plan import make_seeds, notices_of
 
     if options.chat and not options.model:
         raise UserError("--chat shows a model's chat template, but no model is named; add --model.")
-    given = {name: getattr(options, name, None) for name in Experiment.__slots__ if name != "shots"}
+    given = {name: getattr(options, name, None) for name in options_of(Experiment) if name != "shots"}
     chosen = {name: value for name, value in given.items() if value is not None}
     experiment = Experiment(models=("none",), shots=(options.shots,), **chosen)
     task = load_named_task(experiment)
@@ -82,7 +84,7 @@ def run(options: Namespace) -> int:
         raise unknown_name("method", options.method, METHODS)
     condition = Condition.of(
         options.label_mode,
-        (from_template(options.template[-1]).name if options.template else options.format) or grid.formats[0],
+        (from_template(options.template[-1]).name if options.template else options.format) or as_tuple(grid.formats)[0],
         options.shots,
         options.method,
         input_mode=options.input_mode,

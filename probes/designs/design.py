@@ -1,10 +1,11 @@
 """What a probe is made of."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, dataclass, replace
 from itertools import product
 from typing import Any
 
+from icl.factors import FACTORS, Factor, FactorOptions, as_tuple
 from icl.prompts.build import Condition
 from icl.prompts.label_modes import fits_choices
 from icl.tasks.protocol import AnyTask, Kind
@@ -13,74 +14,49 @@ __all__ = ["Grid", "Probe", "conditions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """Conditions as a product of what is varied, at each example length (GINC only).
+class Grid(FactorOptions):
+    """Conditions as a product of what is varied; what is not named has its factor's default.
 
-    Attributes
-    ----------
-    label_modes, input_modes, balances, formats, shots, methods : tuple
-        See `icl.prompts.build.Condition`.
-    orders : int
-        Orders of the demonstrations that are asked; 0 for all.
-    label_draws : int
-        How often labels that are drawn are drawn.
-    option_orders : int
-        Rotations of the listed options of multiple choice; 0 for all.
-    example_lengths : tuple
-        Tokens of a GINC example.
+    Of `orders` and `option_orders` 0 stands for all.
     """
 
-    label_modes: tuple[str, ...]
-    formats: tuple[str, ...]
-    shots: tuple[int, ...]
-    input_modes: tuple[str, ...] = ("task",)
-    balances: tuple[str, ...] = ("balanced",)
-    orders: int = 1
-    label_draws: int = 1
-    option_orders: int = 1
-    example_lengths: tuple[int | None, ...] = (None,)
-    methods: tuple[str, ...] = ("direct",)
+    def __post_init__(self):
+        for factor in FACTORS:
+            given = getattr(self, factor.option)
+            if given is None and factor.default is MISSING:
+                raise TypeError(f"a grid needs {factor.option}")
+            if given is None and factor.default is not None:
+                given = 1 if factor.is_counted else factor.default
+            object.__setattr__(self, factor.option, given if factor.is_counted else as_tuple(given))
 
     def as_curve(self) -> "Grid":
         """Ask at every shot count up to the largest, which costs nothing more; the pool is drawn as it is."""
-        balances = ("as-drawn",) if self.example_lengths == (None,) else self.balances
-        return replace(self, shots=tuple(range(max(self.shots) + 1)), balances=balances)
+        balances = ("as-drawn",) if self.example_lengths is None else self.balances
+        return replace(self, shots=tuple(range(max(as_tuple(self.shots)) + 1)), balances=balances)
 
     def for_choices(self, num_options: int) -> "Grid":
         """Leave out the label modes that need one label space for all questions, and resolve `option_orders`."""
-        fitting = tuple(mode for mode in self.label_modes if fits_choices(mode))
+        fitting = tuple(mode for mode in as_tuple(self.label_modes) if fits_choices(mode))
         return replace(
             self, label_modes=fitting, balances=("as-drawn",), option_orders=self.option_orders or num_options
         )
 
-    def override(self, **chosen: tuple | int | None) -> "Grid":
+    def override(self, chosen: FactorOptions) -> "Grid":
         """Replace what the user chose; None leaves the grid's own."""
-        given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-        return replace(self, **given)
+        given: dict[str, Any] = {one.option: getattr(chosen, one.option) for one in FACTORS}
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def conditions(self) -> Iterable[Condition]:
         """List the conditions; all label modes share one zero-shot condition."""
-        for method, format, num_shots, balance, input_mode, mode, draw, rotation in product(
-            self.methods,
-            self.formats,
-            self.shots,
-            self.balances,
-            self.input_modes,
-            self.label_modes,
-            range(self.label_draws),
-            range(self.option_orders),
-        ):
-            yield Condition.of(
-                mode,
-                format,
-                num_shots,
-                method,
-                input_mode=input_mode,
-                balance=balance,
-                label_draw=draw,
-                orders=self.orders,
-                option_order=rotation,
-            )
+        asked = sorted((one for one in FACTORS if one.name != "order"), key=lambda one: one.nesting)
+        for values in product(*(self._values(factor) for factor in asked)):
+            yield Condition.of(**dict(zip((one.name for one in asked), values)), orders=self.orders)
+
+    def _values(self, factor: Factor) -> Sequence[Any]:
+        chosen = getattr(self, factor.option)
+        if chosen is None:
+            return (None,)
+        return range(chosen) if factor.is_counted else chosen
 
 
 def conditions(grids: Iterable[Grid]) -> list[Condition]:

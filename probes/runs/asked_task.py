@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from icl.errors import UserError
+from icl.factors import as_tuple
 from icl.ginc.family import default_family, load_family
 from icl.ginc.task import GincTask
 from icl.tasks.catalogue import load_task, names_code
@@ -13,7 +14,6 @@ from icl.tasks.stored import as_made_in_python
 from icl.tasks.task import Task, with_label_words
 from probes.runs.experiment import Experiment
 from probes.runs.located import GINC
-from probes.runs.option import as_tuple
 
 __all__ = ["WORLDS", "World", "load_asked_task", "load_named_task"]
 

@@ -1,12 +1,12 @@
 """What was asked: an experiment as a record, each entry declared with what it means, its default and its flag."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from icl.errors import UserError, unknown_name
+from icl.factors import FactorOptions, Names, as_tuple
 from icl.tasks.text import unreadable
-from probes.runs.option import as_tuple, option, options_of
+from probes.runs.option import option, options_of
 
 __all__ = [
     "GINC",
@@ -17,18 +17,8 @@ __all__ = [
     "TASK",
     "VARIED",
     "Experiment",
-    "Names",
-    "Numbers",
     "entries",
-    "number_of_orders",
 ]
-
-Names = str | Sequence[str]
-Numbers = int | Sequence[int]
-"""One or several; an experiment keeps a tuple."""
-
-_PROBE = "the probe's"
-"""What an entry that overrides the grids of all probes stands for where it is None."""
 
 TASK, MODELS, VARIED, SIZE, SEEDS, GINC = "task", "models", "what is varied", "how much", "seeds", "GINC"
 
@@ -36,22 +26,8 @@ GROUPS = (MODELS, TASK, VARIED, SIZE, SEEDS, GINC)
 """What entries belong to, in the order of `--help` and of the documentation."""
 
 
-def number_of_orders(text: str) -> int:
-    """Read a number of orders; `all` is 0.
-
-    Raises
-    ------
-    ValueError
-        If it is neither; the message says what it takes.
-    """
-    count = 0 if text == "all" else int(text) if text.strip().isdecimal() else -1
-    if count < 0 or text.strip() == "0":
-        raise ValueError(f"takes a whole number above 0, or all, got {text!r}")
-    return count
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Experiment:
+class Experiment(FactorOptions):
     """Everything that a user chooses about a run; `option` says of each entry what it means.
 
     Where there may be several values, one may be given by itself; they are kept as a tuple. None leaves a default that
@@ -82,56 +58,6 @@ class Experiment:
     )
     input_column: str = option("input", help="column of the inputs", group=TASK)
     label_column: str = option("label", help="column of the labels", group=TASK)
-    label_modes: Names | None = option(
-        None,
-        help="how shown labels are made, e.g. gold,random,fraction_correct(0.5)",
-        group=VARIED,
-        flag=("--label-modes", "--label-mode"),
-        listed="labels",
-        unset=_PROBE,
-    )
-    input_modes: Names | None = option(
-        None,
-        help="inputs of demonstrations: task, ood, none",
-        group=VARIED,
-        flag=("--input-modes", "--input-mode"),
-        listed="inputs",
-        unset=_PROBE,
-    )
-    balances: Names | None = option(
-        None,
-        help="balance of the labels: balanced, as-drawn, skewed(0.75)",
-        group=VARIED,
-        flag=("--balances", "--balance"),
-        listed="balances",
-        unset=_PROBE,
-    )
-    formats: Names | None = option(
-        None,
-        help="how prompts are written, e.g. qa,arrow, or sampled(16) of the grammar",
-        group=VARIED,
-        flag=("--formats", "--format"),
-        listed="formats",
-        unset=_PROBE,
-    )
-    shots: Numbers | None = option(
-        None, help="numbers of demonstrations, e.g. 0,4,16", group=VARIED, unset=_PROBE, least=0
-    )
-    example_lengths: Numbers | None = option(None, help="tokens per example, e.g. 3,10", group=GINC, unset=_PROBE)
-    orders: int | None = option(
-        None,
-        help="orders of the demonstrations: a number, or all (0 in a file)",
-        group=VARIED,
-        unset=_PROBE,
-        least=0,
-        parse=number_of_orders,
-    )
-    label_draws: int | None = option(
-        None, help="label draws per demonstration set, where labels are drawn", group=VARIED, unset=_PROBE, least=1
-    )
-    option_orders: int | None = option(
-        None, help="multiple choice: rotations of the listed options", group=VARIED, unset=_PROBE, least=1
-    )
     options_column: str | None = option(None, help="column of the options, for multiple choice", group=TASK)
     label_is: str | None = option(
         None,
@@ -157,7 +83,6 @@ class Experiment:
     curve: bool = option(
         False, help="ask each demonstration behind those before it, at every number of shots; no --queries", group=SIZE
     )
-    methods: Names = option(("direct",), help="direct, channel or both", group=VARIED, flag=("--methods", "--method"))
     calibrate: bool = option(
         True,
         help="ask the prompts that normalisations pmi and calibrated compare with",
@@ -251,7 +176,7 @@ class Experiment:
                 f"label_is ({self.label_is}) says how labels name the options of multiple choice, but no column of "
                 "options is named; add --options-column, or leave it out."
             )
-        for method in self.methods:
+        for method in as_tuple(self.methods):
             if method not in METHODS:
                 raise unknown_name("method", method, METHODS)
 

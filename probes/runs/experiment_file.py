@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from icl.errors import UserError, unknown_name
+from icl.factors import as_tuple
 from icl.tasks.stored import STORED_ENDING, stored_form
 from icl.tasks.task import Task
 from probes import disk
 from probes.runs import located
 from probes.runs.experiment import Experiment, entries
-from probes.runs.option import as_tuple, options_of
+from probes.runs.option import options_of
 from probes.scorers.server_address import shown_model
 
 __all__ = ["changed_entries", "is_portable", "read_experiment", "task_file", "write_experiment"]

@@ -1,11 +1,13 @@
 """Options of a record, each declared once beside its field: meaning, default, flag; files, flags and docs follow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, get_args
 
-__all__ = ["Option", "as_tuple", "option", "options_of"]
+from icl.factors import as_tuple
+
+__all__ = ["Option", "option", "options_of"]
 
 _WORDS = {str: ("a string", "strings"), int: ("a whole number", "whole numbers")}
 _WORDS |= {float: ("a number", "numbers"), bool: ("true or false", "truth values")}
@@ -124,20 +126,14 @@ def options_of(record: type) -> dict[str, Option]:
     """List the options of a dataclass by name, in the order of its fields."""
     found = {}
     for one in fields(record):
-        told = dict(one.metadata)
+        told: dict[str, Any] = dict(one.metadata)
         flag = told.pop("flag")
+        told.pop("factor", None)  # which factor it chooses values of (`icl.factors`)
         flag = f"--{one.name.replace('_', '-')}" if flag is None else flag
         flags = (flag,) if isinstance(flag, str) else flag
         written = told.pop("written", one.type)
         found[one.name] = Option(name=one.name, written=written, default=one.default, flags=flags, **told)
     return found
-
-
-def as_tuple(value: Any) -> Any:
-    """Make one value, or a sequence of them, a tuple; None stays."""
-    if value is None or isinstance(value, tuple):
-        return value
-    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
 
 
 @cache

@@ -4,8 +4,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from icl.errors import UserError
+from icl.factors import FACTORS, Factor, as_tuple
 from icl.metrics.table import FORMAT_SEARCH
 from icl.prompts.audit import ending_notices, format_notices, twin_notices
 from icl.prompts.build import Condition, Selection, build_prompts, formats_for
@@ -23,7 +25,6 @@ from probes.runs.asked_task import load_asked_task
 from probes.runs.experiment import Experiment, entries
 from probes.runs.located import check_digests
 from probes.runs.models import open_models
-from probes.runs.option import as_tuple
 from probes.runs.pool import shared_rows
 from probes.runs.search import Search, make_search
 from probes.scorers.scorer import Scorer
@@ -155,12 +156,7 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
         curve=experiment.curve,
         corpus=corpus,
     )
-    prompts: list[Prompt] = []
-    for example_length, asked_for in _conditions(experiment, task, seeds).items():
-        asked = task
-        if example_length is not None:
-            asked = task.with_own_factors(example_length=example_length)
-        prompts += build_prompts(asked, asked_for, selection)
+    prompts = build_prompts(task, _conditions(experiment, task, seeds), selection)
     models = _open_models(experiment, resources, task)
     scorers = tuple(scorer for _, scorer in models.values())
     plan = Plan(
@@ -201,21 +197,21 @@ def notices_of(task: AnyTask, prompts: Sequence[Prompt], scorers: Sequence[Score
 
 def _check_heeded(experiment: Experiment, prompts: list[Prompt]) -> None:
     """Refuse what was chosen but would change no prompt."""
-    shown = [prompt.demonstrations for prompt in prompts]
-    idle = {
-        "corpus": (experiment.corpus is not None, any(one.input_mode == "ood" for one in shown), "input mode 'ood'"),
-        "orders": (experiment.orders not in (None, 1), any(one.order for one in shown), "two demonstrations or more"),
-        "label_draws": (
-            (experiment.label_draws or 1) > 1,
-            any(one.label_draw for one in shown),
-            "labels that are drawn",
-        ),
+    needed: dict[str, tuple[str, str, Any]] = {
+        one.option: (one.needs, one.name, 0) for one in FACTORS if one.needs and _asks_several(experiment, one)
     }
-    for name, (chosen, heeded, needed) in idle.items():
-        if chosen and not heeded:
+    if experiment.corpus is not None:
+        needed["corpus"] = ("input mode 'ood'", "input_mode", "task")
+    for name, (what, factor, usual) in needed.items():
+        found = {getattr(prompt.demonstrations, factor) for prompt in prompts} - {usual, "none"}
+        if not found:
             raise UserError(
-                f"--{name.replace('_', '-')} changes no prompt of this run, which has no {needed}; leave it out."
+                f"--{name.replace('_', '-')} changes no prompt of this run, which has no {what}; leave it out."
             )
+
+
+def _asks_several(experiment: Experiment, factor: Factor) -> bool:
+    return getattr(experiment, factor.option) not in (None, 1)
 
 
 def _open_models(experiment: Experiment, resources: Resources, task: AnyTask) -> dict[str, tuple[ModelSpec, Scorer]]:
@@ -261,17 +257,12 @@ def make_seeds(experiment: Experiment) -> Seeds:
     return Seeds(**{source: experiment.seed if seed is None else seed for source, seed in given.items()})
 
 
-def _conditions(
-    experiment: Experiment, task: AnyTask, seeds: Seeds
-) -> dict[int | None, dict[Condition, tuple[str, ...]]]:
-    """Unite the grids of all probes: example length → condition → the probes that ask for it."""
-    united: dict[int | None, dict[Condition, tuple[str, ...]]] = {}
+def _conditions(experiment: Experiment, task: AnyTask, seeds: Seeds) -> dict[Condition, tuple[str, ...]]:
+    """Unite the grids of all probes: condition → the probes that ask for it."""
+    united: dict[Condition, tuple[str, ...]] = {}
     for name in dict.fromkeys(experiment.probes):
-        grids = _grids(get_probe(name), experiment, task, seeds)
-        for example_length in dict.fromkeys(length for grid in grids for length in grid.example_lengths):
-            here = united.setdefault(example_length, {})
-            for condition in conditions(grid for grid in grids if example_length in grid.example_lengths):
-                here[condition] = (*here.get(condition, ()), name)
+        for condition in conditions(_grids(get_probe(name), experiment, task, seeds)):
+            united[condition] = (*united.get(condition, ()), name)
     return united
 
 
@@ -283,8 +274,8 @@ def _grids(probe: Probe, experiment: Experiment, task: AnyTask, seeds: Seeds) ->
             f"probe '{probe.name}' makes no sense on task '{task.name}' ({probe.meant_for}); choose another --task or "
             "--probe."
         )
-    chosen = [grid.override(**{name: getattr(experiment, name) for name in _OVERRIDDEN}) for grid in grids]
-    chosen = [replace(grid, formats=_expand(grid.formats, seeds.format)) for grid in chosen]
+    chosen = [grid.override(experiment) for grid in grids]
+    chosen = [replace(grid, formats=_expand(as_tuple(grid.formats), seeds.format)) for grid in chosen]
     return [grid.as_curve() for grid in chosen] if experiment.curve else chosen
 
 
@@ -300,10 +291,3 @@ def _expand(names: tuple[str, ...], seed: int) -> tuple[str, ...]:
         drawn = GRAMMAR.sample(int(written[1]), rng=stream(seed, "formats"))
         found |= dict.fromkeys(format.name for format in drawn)
     return tuple(found)
-
-
-_OVERRIDDEN = (
-    *("label_modes", "input_modes", "balances", "formats", "shots", "example_lengths", "methods"),
-    *("orders", "label_draws", "option_orders"),
-)
-"""Entries of an experiment that replace those of every probe's grid."""

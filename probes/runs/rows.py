@@ -113,21 +113,10 @@ def _of_companions(prompts: Sequence[Prompt], answers: Answers, plan: Plan) -> d
 
 def prompt_key(prompt: Prompt) -> tuple:
     """Name a prompt as the score table does."""
-    shown = prompt.demonstrations
-    named = {
+    named = prompt.factors | {
         "task": prompt.task,
-        "label_mode": shown.label_mode if len(shown) else "zero_shot",
-        "input_mode": shown.input_mode,
-        "balance": shown.balance,
-        "label_draw": shown.label_draw,
-        "format": prompt.format,
-        "order": shown.order,
-        "option_order": prompt.option_order,
-        "method": prompt.method,
-        "num_shots": len(shown),
-        "example_length": prompt.example_length,
         "query_id": prompt.query_id,
-        "demonstration_set_id": shown.set_id,
+        "demonstration_set_id": prompt.demonstrations.set_id,
         "prompt_id": prompt.prompt_id,
     }
     return tuple(named[key] for key in _KEYS)
