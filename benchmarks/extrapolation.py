@@ -6,7 +6,7 @@ CSV has the columns experiment, vocab_size, example_length, num_examples, accura
 tables: 2,500 prompts a cell, mean of 5 pretraining seeds). A count is accuracy × 2,500; how far cells stray from
 binomial counts is left to each fit. Each experiment at each vocabulary is one table. Accounts are fitted to 8 shots or
 fewer and predict the cells beyond; then they are fitted to all cells and compared leaving out one cell at a time,
-without refits. What is done is kept in FOLDER, so that the same command goes on.
+without refits. What is done is kept in FOLDER, so that rerunning the command resumes.
 """
 
 import argparse

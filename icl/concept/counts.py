@@ -173,7 +173,7 @@ def counts_from_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sets_of(prompts: pd.DataFrame) -> pd.Series:
-    """Demonstration set of each prompt, where sets can be told apart: several, each asked with a few queries a cell."""
+    """Demonstration set of each prompt, where sets can be told apart: several, each with a few queries per cell."""
     shown = prompts["num_shots"] > 0
     sets = prompts["demonstration_set_id"].where(shown, ALL_SETS)
     names = sets[shown].unique()

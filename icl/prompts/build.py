@@ -80,7 +80,7 @@ class Selection:
     """Which queries and demonstrations are drawn.
 
     On GINC every prompt draws its own demonstrations, as in the paper: there are
-    num_queries · num_demonstration_sets prompts a condition.
+    num_queries · num_demonstration_sets prompts per condition.
 
     On a `curve`, n shots of a set are asked for the label of its demonstration n + 1, so one prompt gives every shot
     count; there is one query a set and shot count, and demonstrations are drawn as they come (in a balanced block the

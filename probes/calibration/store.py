@@ -1,4 +1,4 @@
-"""The folder of a calibration: the same command goes on where it stopped, with nothing simulated twice.
+"""The folder of a calibration: rerunning the command resumes it, with nothing simulated twice.
 
 calibration.json   what was asked, of which accounts and tables, with which versions
 parts/             simulations, a few to a file, each written whole or not at all

@@ -3,8 +3,8 @@
 One model: k in {3, 10}, n in {0, 2, 8, 64}, two label modes, a known ceiling at k = 3: 14 cells. Two models: one k, two
 demonstration sets of each model beside its zero-shot cell, so that populations and set effects are fitted: 14
 cells. The evidence decomposition: the ladder of label and input modes, three demonstration sets at 4 and 16 shots
-beside zero shots, two labels: 37 cells, and 43 where flipped labels bring in a third concept. 200 prompts a cell. Only
-the layout counts; the answers that stand in the tables are never used.
+beside zero shots, two labels: 37 cells, and 43 where flipped labels bring in a third concept. 200 prompts per cell.
+Only the layout counts; the answers that stand in the tables are never used.
 """
 
 from collections.abc import Sequence

@@ -25,7 +25,7 @@ __all__ = ["COMMAND", "add", "run"]
 COMMAND = Command(
     name="calibrate",
     group=Group.CHECK,
-    help="fit accounts to data whose truth is known: is it recovered?",
+    help="fit accounts to data whose truth is known, and check that it is recovered",
     kept=RESUMES,
     phases=lambda options: 3,
 )
@@ -42,12 +42,12 @@ _OF_LEDGER = ("models", "prompts", "family")
 
 def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
-    parser.add_argument("--out", type=Path, required=True, help="folder; the same command goes on where it stopped")
+    parser.add_argument("--out", type=Path, required=True, help="folder; rerunning the same command resumes")
     parser.add_argument("--accounts", type=values.names, default=None, help="e.g. drift-diffusion,power (default: all)")
-    parser.add_argument("--simulations", type=int, default=None, help="data sets for each account (default: 300)")
+    parser.add_argument("--simulations", type=int, default=None, help="data sets per account (default: 300)")
     parser.add_argument("--observe", default=None, help="counts or logprob (default: counts)")
-    parser.add_argument("--draws", type=int, default=None, help="draws kept of each chain (default: 300)")
-    parser.add_argument("--tune", type=int, default=None, help="tuning draws of each chain (default: 200)")
+    parser.add_argument("--draws", type=int, default=None, help="draws kept per chain (default: 300)")
+    parser.add_argument("--tune", type=int, default=None, help="warm-up steps per chain (default: 200)")
     parser.add_argument(
         "--ledger", action="store_true", help="instead, fit predictors of GINC whose drift is known from the ledger"
     )
@@ -58,9 +58,9 @@ def add(parser: ArgumentParser) -> None:
         default=None,
         help="--ledger: .npz of the tempered Bayesians' family (default: the lab's)",
     )
-    parser.add_argument("--prompts", type=int, default=None, help="--ledger: prompts for each k (default: 500)")
+    parser.add_argument("--prompts", type=int, default=None, help="--ledger: prompts per k (default: 500)")
     parser.add_argument(
-        "--anyway", action="store_true", help="print the numbers of accounts that mostly did not converge as well"
+        "--anyway", action="store_true", help="also print the numbers of accounts whose fits mostly did not converge"
     )
     parser.add_argument("--jobs", type=int, default=2, help="chains sampled at once (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")

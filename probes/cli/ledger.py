@@ -16,7 +16,7 @@ __all__ = ["COMMAND", "add", "run"]
 COMMAND = Command(
     name="ledger",
     group=Group.GINC,
-    help="compute signal and noise exactly, and the concepts that models act on",
+    help="compute exact signal and noise, and the concepts that models act on",
     phases=lambda options: 4,
 )
 
@@ -28,9 +28,16 @@ def add(parser: ArgumentParser) -> None:
         "--models", type=values.names, default=("ginc-small",), help="shipped names or folders (default: ginc-small)"
     )
     parser.add_argument("--family", type=Path, default=None, help=".npz of the prompts' family (default: the models')")
-    parser.add_argument("--example-lengths", type=values.whole_numbers, default=None, help="k (default: 3,5,8,10)")
-    parser.add_argument("--shots", type=values.whole_numbers, default=None, help="n, at most 64 (default: 0,1,2,…,64)")
-    parser.add_argument("--prompts", type=int, default=None, help="prompts for each k (default: 300)")
+    parser.add_argument(
+        "--example-lengths", type=values.whole_numbers, default=None, help="tokens per example, k (default: 3,5,8,10)"
+    )
+    parser.add_argument(
+        "--shots",
+        type=values.whole_numbers,
+        default=None,
+        help="numbers of demonstrations, at most 64 (default: 0,1,2,…,64)",
+    )
+    parser.add_argument("--prompts", type=int, default=None, help="prompts per k (default: 300)")
     parser.add_argument("--smoothing", type=float, default=None, help="ε of exact Bayes (default: 0.01)")
     parser.add_argument("--seed", type=int, default=None, help="seed of the prompts (default: 0)")
     add_json(parser)

@@ -31,8 +31,12 @@ COMMAND = Command(
 def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
     add_experiment(parser)
-    parser.add_argument("--effect", type=float, default=None, help="difference of accuracies to find, e.g. 0.03")
-    parser.add_argument("--pilot", type=Path, default=None, help="run folder that tells how much differences vary")
+    parser.add_argument(
+        "--effect", type=float, default=None, help="smallest difference of accuracies that matters, e.g. 0.03"
+    )
+    parser.add_argument(
+        "--pilot", type=Path, default=None, help="run folder whose answers show how much differences vary"
+    )
     add_json(parser)
 
 

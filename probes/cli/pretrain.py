@@ -26,33 +26,45 @@ COMMAND = Command(
 
 def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
-    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint; the same command resumes")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the checkpoint; rerunning the same command resumes"
+    )
     parser.add_argument("--family", type=Path, default=None, help=".npz of a GINC family (default: the lab's own)")
     parser.add_argument("--architecture", default=None, help="llama, gpt2 or lstm (default: llama)")
-    parser.add_argument("--layers", dest="num_layers", type=int, default=None, help="layers (default: 4)")
+    parser.add_argument("--layers", dest="num_layers", type=int, default=None, help="number of layers (default: 4)")
     parser.add_argument("--width", type=int, default=None, help="width (default: 128)")
-    parser.add_argument("--heads", dest="num_heads", type=int, default=None, help="attention heads (default: 4)")
+    parser.add_argument(
+        "--heads", dest="num_heads", type=int, default=None, help="number of attention heads (default: 4)"
+    )
     parser.add_argument("--documents", default=None, help="mixture, single-concept or random (default: mixture)")
     parser.add_argument(
-        "--corpus", type=values.corpus, default=None, help="fixed documents, e.g. 1000x10240 (default: fresh)"
+        "--corpus",
+        type=values.corpus,
+        default=None,
+        help="a fixed corpus of documents x tokens, e.g. 1000x10240 (default: always fresh documents)",
     )
     parser.add_argument("--tokens", type=values.count, default=None, help="training tokens, e.g. 12e6")
     parser.add_argument(
-        "--windows", type=values.windows, default=None, help="length:share of each phase, e.g. 128:0.5,768:0.5"
+        "--windows",
+        type=values.windows,
+        default=None,
+        help="length:share of the tokens, phase by phase, e.g. 128:0.5,768:0.5",
     )
-    parser.add_argument("--batch-tokens", type=values.count, default=None, help="tokens in one step")
-    parser.add_argument("--muon-learning-rate", type=float, default=None, help="peak rate of hidden matrices")
-    parser.add_argument("--adam-learning-rate", type=float, default=None, help="peak rate of everything else")
-    parser.add_argument("--weight-decay", type=float, default=None, help="decay of hidden matrices")
-    parser.add_argument("--warmup", type=float, default=None, help="share of the steps with a growing rate")
-    parser.add_argument("--decay", type=float, default=None, help="share of the steps with a falling rate")
+    parser.add_argument("--batch-tokens", type=values.count, default=None, help="tokens per step")
+    parser.add_argument("--muon-learning-rate", type=float, default=None, help="peak learning rate of hidden matrices")
+    parser.add_argument("--adam-learning-rate", type=float, default=None, help="peak learning rate of everything else")
+    parser.add_argument("--weight-decay", type=float, default=None, help="weight decay of hidden matrices")
+    parser.add_argument(
+        "--warmup", type=float, default=None, help="share of the steps in which the learning rate grows"
+    )
+    parser.add_argument("--decay", type=float, default=None, help="share of the steps in which the learning rate falls")
     parser.add_argument("--seed", type=int, default=None, help="seed of initialisation and documents")
     parser.add_argument("--device", default=None, help="auto, cpu, cuda, … (default: auto)")
     parser.add_argument("--dtype", default=None, help="of matrix products: auto, float32, bfloat16 (default: auto)")
 
 
 def run(options: Namespace) -> int:
-    """Train a model on GINC and write its checkpoint; goes on with a training that was killed."""
+    """Train a model on GINC and write its checkpoint; resume a training that was interrupted."""
     with phase("importing libraries"):
         from icl.ginc.family import default_family, load_family
         from probes.pretrain.checkpoint import RECORD_FILE, save_checkpoint
@@ -70,9 +82,7 @@ def run(options: Namespace) -> int:
         raise UserError(f"{out} is not empty; choose another --out, or delete it first.")
     family = load_family(options.family) if options.family else default_family()
     if goes_on:
-        print_lines(
-            [f"{out} holds an unfinished training: it goes on from its last saved state, if it came to save one."]
-        )
+        print_lines([f"{out} holds an unfinished training, which resumes from its last saved state, if there is one."])
     disk.make_folder(state)
     with RunFolder(state).locked():
         with phase("training", unit="token") as told:
@@ -86,7 +96,7 @@ def run(options: Namespace) -> int:
     last = record["curve"][-1]
     said = (
         f"{out}: {record['parameters']:,} parameters, {last['tokens']:,} tokens in "
-        f"{duration(last['seconds'])}; validation loss {last['validation_loss']:.4f} nats a token, exact Bayes "
+        f"{duration(last['seconds'])}; validation loss {last['validation_loss']:.4f} nats per token, exact Bayes "
         f"{record['bayes_validation_loss']:.4f}."
     )
     print_lines([said])

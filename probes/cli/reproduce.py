@@ -23,7 +23,7 @@ COMMAND = Command(
 
 def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
-    parser.add_argument("--out", type=Path, required=True, help="folder; the same command goes on where it stopped")
+    parser.add_argument("--out", type=Path, required=True, help="folder; rerunning the same command resumes")
     parser.add_argument(
         "--models", type=values.names, default=(), help="shipped names or folders (default: all shipped)"
     )
@@ -31,9 +31,9 @@ def add(parser: ArgumentParser) -> None:
         "--experiments",
         type=values.names,
         default=(),
-        help="e.g. seen-concepts,orders; the others are not asked (default: all)",
+        help="which experiments, e.g. seen-concepts,orders (default: all)",
     )
-    parser.add_argument("--prompts", type=int, default=500, help="prompts a cell (default: %(default)s; paper: 2500)")
+    parser.add_argument("--prompts", type=int, default=500, help="prompts per cell (default: %(default)s; paper: 2500)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all prompts (default: %(default)s)")
     add_json(parser)
 

@@ -108,7 +108,7 @@ def read_unfinished(
             raise
         raise UserError(
             f"the unfinished training in {folder} cannot be read ({str(error).splitlines()[0]}); delete the folder and "
-            "start anew, or choose another --out."
+            "start over, or choose another --out."
         ) from error
     return Unfinished(step=progress["step"], dtype=dtype, curve=progress["curve"])
 

@@ -111,7 +111,7 @@ def concept_sentence(account: Account | None, model: str, setting: Setting) -> S
     others = [_other(row) for _, row in same[same["label_mode"] != "gold"].iterrows()]
     if others:
         where = f" ({length_words(setting.example_length)})" if setting.example_length else ""
-        text += f" With other labels{where} the drift, in nats a demonstration, is {'; '.join(others)}."
+        text += f" With other labels{where} the drift, in nats per demonstration, is {'; '.join(others)}."
     if not gold["separately_identified"].all():
         text += (
             " Signal and noise are not separately identified by these conditions: only their difference, the drift, is."

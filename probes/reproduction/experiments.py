@@ -94,7 +94,7 @@ class Reproduction:
     experiments : tuple of str
         Names of `EXPERIMENTS`; all of them if empty.
     prompts : int
-        Prompts a cell (the paper: 2,500).
+        Prompts per cell (the paper: 2,500).
     seed : int
         Of all prompts.
     smoothing : float
@@ -112,7 +112,9 @@ class Reproduction:
             if name not in EXPERIMENTS:
                 raise unknown_name("experiment", name, EXPERIMENTS)
         if self.prompts < 2:
-            raise UserError(f"--prompts must be at least 2, got {self.prompts}; an interval needs two prompts a cell.")
+            raise UserError(
+                f"--prompts must be at least 2, got {self.prompts}; an interval needs two prompts per cell."
+            )
         if self.seed < 0:
             raise UserError(f"--seed cannot be negative, got {self.seed}; use 0 or more.")
 
@@ -140,7 +142,7 @@ def draw_examples(
 
 
 def num_order_queries(num_prompts: int) -> int:
-    """Queries behind each order: a fifth of the prompts a cell, at least 10."""
+    """Queries behind each order: a fifth of the prompts per cell, at least 10."""
     return max(10, num_prompts // 5)
 
 

@@ -106,7 +106,7 @@ def read_part(path: Path) -> pd.DataFrame:
     try:
         return disk.read_table(path)
     except (OSError, ValueError) as error:
-        remedy = "delete this file and run the same command again, only what it held is asked anew"
+        remedy = "delete this file and rerun the same command, which asks only what the file held"
         raise disk.read_error(path, error, remedy) from error
 
 

@@ -14,7 +14,7 @@ from probes.scorers.scorer import Answer
 __all__ = ["PROMPTS_A_FORMAT", "Search", "is_right", "make_search"]
 
 PROMPTS_A_FORMAT = 10
-"""A search may ask so many prompts a format on average, unless its budget says another number."""
+"""A search may ask so many prompts per format on average, unless its budget says another number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

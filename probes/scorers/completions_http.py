@@ -101,7 +101,7 @@ class ServerConnection:
                 break
         through = f", asked through the proxy that {self._proxy} names," if self._proxy else ""
         raise UserError(
-            f"server {self.url}{through} {trouble}; see to the server: the same command goes on where this one stopped."
+            f"server {self.url}{through} {trouble}; check the server, then rerun the same command to resume."
         )
 
     def _read(self, response: httpx2.Response, needs: str) -> dict:

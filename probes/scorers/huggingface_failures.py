@@ -56,7 +56,7 @@ def _local_error(source: ModelSource, what: str, error: Exception) -> UserError:
         )
     return UserError(
         f"model '{source.name}' could not be loaded ({what}: {_first_line(error)}); check the files in "
-        f"{source.location}, or save the model anew with save_pretrained."
+        f"{source.location}, or save the model again with save_pretrained."
     )
 
 

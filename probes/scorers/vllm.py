@@ -238,7 +238,7 @@ class VllmScorer(Scorer):
         except _ENGINE_ERRORS as error:
             raise UserError(
                 f"vLLM stopped while it read model '{self.name}' ({_reason(error)}); lower gpu_memory_utilization or "
-                "max_model_len: the same command goes on where this one stopped."
+                "max_model_len, then rerun the same command to resume."
             ) from error
         self._read["sequences"] += len(wanted)
         self._read["tokens"] += sum(map(len, wanted))

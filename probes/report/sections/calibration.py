@@ -39,7 +39,7 @@ def draw(material: Material) -> Drawn | None:
         "queries give it (filled), with the difference. Middle: change of the gold label's probability. Right: change "
         "of the expected calibration error, below 0 where confidence has become more honest. Hollow in the middle and "
         f"at the right: no clear effect. Gold labels or none. Intervals: 90 %. {span_words(rows['num_prompts'])} "
-        "prompts a condition."
+        "prompts per condition."
     )
     if len(rows) > _MOST_ROWS:
         caption += f" {_MOST_ROWS} of {len(rows)} conditions, formats with most shot counts first."

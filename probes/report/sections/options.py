@@ -36,7 +36,7 @@ def draw(material: Material) -> Drawn | None:
     caption = (
         "Each query was asked with its options rotated, so that the right one stood once in every place: the same "
         "questions stand behind every point of a line. The spread is that between the places' true means (posterior, "
-        f"never below 0). Bars: 90 %. {len(first)} prompts a line ({first['query_id'].nunique()} queries)."
+        f"never below 0). Bars: 90 %. {len(first)} prompts per line ({first['query_id'].nunique()} queries)."
     )
     return Drawn(name="option_order", title=title, caption=caption, figure=plot_places(material, title=title))
 

@@ -166,7 +166,7 @@ def test_a_server_that_keeps_failing_is_one_sentence_and_loses_nothing(prompts):
 def test_a_connection_that_fails_for_good_is_one_sentence(fault, message, prompts):
     with serving("vllm") as server:
         server.faults.extend([fault] * 20)
-        with pytest.raises(UserError, match=rf"{message}.*the same command goes on where this one stopped"):
+        with pytest.raises(UserError, match=rf"{message}.*rerun the same command to resume"):
             CompletionsScorer(server.url, timeout=0.1 if fault is never_answers else 60.0, retries=2).check(prompts)
 
 
