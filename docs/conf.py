@@ -26,6 +26,7 @@ nb_number_source_lines = False
 autodoc_typehints = "none"  # signatures keep their shapes as written; the prose below gives the units
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
+smartquotes = False  # two hyphens begin a flag
 default_role = "literal"  # docstrings put names of code between single backticks; they are no cross-references
 nitpick_ignore_regex = [("py:.*", ".*")]  # types in docstrings are words such as "tuple of str", or others' names
 
