@@ -7,10 +7,11 @@ from typing import Literal
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.numbering import NUMERALS
+from icl.registry import Registry
 from icl.tasks.min2022 import get_min_set
 from icl.tasks.min2022_sets import MIN_SETS
 
-__all__ = ["CASINGS", "FORMATS", "TEMPLATE", "Casing", "Format", "from_template", "get_format"]
+__all__ = ["CASINGS", "FORMATS", "REGISTERED", "TEMPLATE", "Casing", "Format", "from_template", "get_format"]
 
 type Casing = Literal["keep", "lower", "upper", "capitalised"]
 
@@ -180,11 +181,14 @@ MANUAL = "min-manual:"
 FORMATS: dict[str, Format] = {format.name: format for format in _CATALOGUE}
 """Formats by name. In GINC formats ``{delimiter}`` stands for the delimiter's word."""
 
+REGISTERED: Registry[Format] = Registry("format")
+"""Formats of users and of other packages, see `icl.register`."""
+
 
 def get_format(name: str, *, world: str) -> Format:
     """Look up a format for sentences (``world="text"``) or GINC tokens (``world="ginc"``).
 
-    Beside the catalogue's names, ``template:TEXT`` is that of `from_template`; ``g17`` is the format of that number in
+    Beside the catalogue's names and those of `icl.register`, ``template:TEXT`` is that of `from_template`; ``g17`` is the format of that number in
     `icl.prompts.grammar.GRAMMAR`; ``min-manual:glue-rte`` is the manual template that Min et al. wrote for a set, for
     the task ``min:glue-rte@manual``.
 
@@ -200,8 +204,8 @@ def get_format(name: str, *, world: str) -> Format:
     if name.startswith(MANUAL):
         return _manual(name.removeprefix(MANUAL), world)
     numbered = re.fullmatch(r"g(0|[1-9][0-9]*)", name)
-    format = GRAMMAR.format(int(numbered[1])) if numbered else FORMATS.get(name)
-    known = [format.name for format in FORMATS.values() if format.world == world]
+    format = GRAMMAR.format(int(numbered[1])) if numbered else FORMATS.get(name) or REGISTERED.get(name)
+    known = [format.name for format in FORMATS.values() if format.world == world] + REGISTERED.names()
     known += [f"g0 to g{GRAMMAR.size - 1}"] if world == "text" else []
     if format is None:
         raise unknown_name("format", name, known)

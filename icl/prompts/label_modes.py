@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from icl.errors import UserError, unknown_name
+from icl.registry import Registry
 from icl.prompts.stand_ins import FIRST_RANDOM_WORDS, RANDOM_WORDS, SYMBOLS
 from icl.tasks.demonstrations import Demonstrations
 
 __all__ = [
     "LABEL_MODES",
     "LABEL_MODE_MEANINGS",
+    "REGISTERED",
     "LabelMode",
     "fits_choices",
     "label_words",
@@ -44,7 +46,7 @@ class LabelMode:
     @property
     def is_drawn(self) -> bool:
         """Whether drawing the labels once more may show others."""
-        return self.name in _DRAWN or (self.name == "permuted" and self.argument is None)
+        return self.name in _DRAWN or self.name in REGISTERED or (self.name == "permuted" and self.argument is None)
 
     @property
     def depends_on_places(self) -> bool:
@@ -142,13 +144,20 @@ LABEL_MODE_MEANINGS: dict[str, str] = {
 
 LABEL_MODES = tuple(LABEL_MODE_MEANINGS)
 
+REGISTERED: Registry[Callable[..., Labels]] = Registry("label mode")
+"""Modes of users and of other packages, see `icl.register`."""
+
 _OF_CHOICES = ("gold", "random", "shuffled", "fraction_correct", "flipped", "none", "zero_shot")
 """Modes that make sense where every question has options of its own."""
 
 
 def fits_choices(text: str) -> bool:
     """Tell whether a label mode makes sense where every question has options of its own."""
-    return parse_label_mode(text).name in _OF_CHOICES
+    return _is_of_choices(parse_label_mode(text).name)
+
+
+def _is_of_choices(name: str) -> bool:
+    return name in _OF_CHOICES or name in REGISTERED
 
 
 def parse_label_mode(text: str) -> LabelMode:
@@ -160,9 +169,10 @@ def parse_label_mode(text: str) -> LabelMode:
         If the name is unknown, or its argument is missing, misplaced or does not fit.
     """
     match = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^)]*)\))?\s*", text)
-    name = match.group(1).replace("-", "_") if match else text.strip()
-    if name not in LABEL_MODES:
-        raise unknown_name("label mode", name, LABEL_MODES)
+    written = match.group(1) if match else text.strip()
+    name = written if written in REGISTERED else written.replace("-", "_")
+    if name not in LABEL_MODES and name not in REGISTERED:
+        raise unknown_name("label mode", name, (*LABEL_MODES, *REGISTERED.names()))
     argument = match.group(2) if match else None
     if name == "permuted" and argument is not None:
         return LabelMode(name=name, argument=_parse_permutation(argument))
@@ -235,7 +245,7 @@ def relabel(
         If the mode needs one label space for all, and the task is multiple choice.
     """
     name, argument, gold = label_mode.name, label_mode.argument, demonstrations.gold_labels
-    if demonstrations.options and name not in _OF_CHOICES:
+    if demonstrations.options and not _is_of_choices(name):
         raise UserError(
             f"label mode '{name}' needs one label space for all questions, but this task is multiple choice; use one "
             f"of {', '.join(_OF_CHOICES)}."
@@ -253,6 +263,8 @@ def relabel(
         shown = (*gold[:kept], *(mapping[label] for label in gold[kept:]))
     elif name in _DRAWN:
         shown = _DRAWN[name](gold, spaces, label_frequencies, argument, rng)
+    elif name in REGISTERED:
+        shown = _registered(name, gold, spaces, rng)
     else:  # zero_shot
         shown = gold
     return replace(
@@ -261,6 +273,26 @@ def relabel(
         label_mode=str(label_mode),
         mapping=None if mapping is None else tuple(mapping.items()),
     )
+
+
+def _registered(name: str, gold: Labels, spaces: tuple[Labels, ...], rng: np.random.Generator) -> Labels:
+    """Labels that a user's function makes, checked: as many as the gold ones, each of its label space."""
+    if not gold:
+        return ()
+    make = REGISTERED.get(name)
+    assert make is not None  # the caller found it
+    try:
+        shown = tuple(make(gold, spaces, rng))
+    except Exception as error:  # noqa: BLE001 — whatever a user's function raises
+        raise UserError(f"label mode '{name}' raised {type(error).__name__} ({error}); mend its function.") from error
+    if len(shown) != len(gold):
+        raise UserError(f"label mode '{name}' made {len(shown)} labels for {len(gold)} demonstrations; return one each.")
+    if strange := [label for label, space in zip(shown, spaces) if label not in space]:
+        raise UserError(
+            f"label mode '{name}' shows {strange[0]!r}, which is no label of the task; return labels of the spaces that "
+            "it is called with."
+        )
+    return shown
 
 
 def shown_words(label_mode: LabelMode, words: Mapping[str, str], *, rng: np.random.Generator) -> dict[str, str]:

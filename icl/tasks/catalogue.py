@@ -1,20 +1,24 @@
 """One look-up for every way of naming a task: built in, of Min et al., a local file, Python code, a Hub data set."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from icl.errors import UserError, unknown_name
+from icl.registry import Registry
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.files import READERS, at_home
 from icl.tasks.hub import load_hub
-from icl.tasks.imported import load_from_python, names_python, python_file_error
+from icl.tasks.imported import load_from_python, load_registered, names_python, python_file_error
 from icl.tasks.local import load_file
 from icl.tasks.min2022 import MIN_PREFIX, load_min_task
 from icl.tasks.min2022_sets import MIN_SETS
 from icl.tasks.stored import STORED_ENDING, load_stored
 from icl.tasks.task import Task
 
-__all__ = ["is_written_as_path", "load_task", "names_code", "names_file"]
+__all__ = ["REGISTERED", "is_written_as_path", "load_task", "names_code", "names_file"]
+
+REGISTERED: Registry[Task | Callable[[], Task]] = Registry("task")
+"""Tasks of users and of other packages, see `icl.register`."""
 
 
 def load_task(
@@ -31,7 +35,7 @@ def load_task(
     Parameters
     ----------
     name
-        A built-in name; else ``min:`` and a data set of Min et al. 2022, with ``@manual`` behind it for their manual
+        A built-in name, or that of a task in `icl.register`; else ``min:`` and a data set of Min et al. 2022, with ``@manual`` behind it for their manual
         template; else the path of a ``.jsonl``, ``.csv`` or ``.parquet`` file, or of a ``.task.json`` file that a run
         wrote; else ``package.module:name``, a `Task` or a function without arguments that returns one; else a Hub data
         set, written ``owner/name:config@split``.
@@ -51,6 +55,8 @@ def load_task(
     """
     if name in BUILTIN_TASKS:
         return BUILTIN_TASKS[name]()
+    if (found := REGISTERED.get(name)) is not None:
+        return load_registered(found, name)
     if name.startswith(MIN_PREFIX):
         set_name, _, template = name.partition("@")
         return load_min_task(set_name, template=template or "minimal")
@@ -71,7 +77,7 @@ def load_task(
         )
     meant = [MIN_PREFIX + name] if name in MIN_SETS else []
     raise UserError(
-        f"{unknown_name('task', name, [*BUILTIN_TASKS, *also_known, *meant])} A data set on the Hugging Face Hub is "
+        f"{unknown_name('task', name, [*BUILTIN_TASKS, *REGISTERED.names(), *also_known, *meant])} A data set on the Hugging Face Hub is "
         "written owner/name, such as stanfordnlp/sst2, and needs a network."
     )
 
@@ -82,7 +88,7 @@ def names_file(name: str, folder: Path = Path()) -> bool:
     It exists, ends like a data file, or is written as no data set on the Hub can be.
     """
     path = Path(name)
-    if name in BUILTIN_TASKS or name.startswith(MIN_PREFIX):
+    if name in BUILTIN_TASKS or name in REGISTERED or name.startswith(MIN_PREFIX):
         return False
     if name and (folder / at_home(path)).exists():
         return True
@@ -99,7 +105,9 @@ def is_written_as_path(name: str) -> bool:
 
 
 def names_code(name: str) -> bool:
-    """Tell ``package.module:name`` from other names of tasks; a file of that name wins."""
+    """Tell tasks that Python code makes, ``package.module:name`` or registered ones; a file of such a name wins."""
+    if name in REGISTERED:
+        return True
     return names_python(name) and not name.startswith(MIN_PREFIX) and not names_file(name)
 
 

@@ -15,7 +15,7 @@ from icl.errors import UserError, unknown_name
 from icl.tasks.stored import as_made_in_python
 from icl.tasks.task import Task
 
-__all__ = ["load_from_python", "names_python", "python_file_error"]
+__all__ = ["load_from_python", "load_registered", "names_python", "python_file_error"]
 
 _WANTED = "name a Task, or a function without arguments that returns one"
 
@@ -53,14 +53,24 @@ def load_from_python(name: str) -> Task:
         module = _module(name, module_name)
         if not hasattr(module, attribute):
             raise _missing(module, attribute)
-        found = getattr(module, attribute)
-        if callable(found) and not isinstance(found, Task):
-            _check_callable(name, found)
-            with _told(name):
-                returned = found()
-            if not isinstance(returned, Task):
-                raise UserError(f"'{name}' returned {_kind(returned)}, not a Task; {_WANTED}.")
-            found = returned
+        return load_registered(getattr(module, attribute), name)
+
+
+def load_registered(found: object, name: str) -> Task:
+    """Take the task that Python code named `name`: it is one, or a function without arguments that returns one.
+
+    Raises
+    ------
+    UserError
+        If it is neither, or the function raises.
+    """
+    if callable(found) and not isinstance(found, Task):
+        _check_callable(name, found)
+        with _told(name):
+            returned = found()
+        if not isinstance(returned, Task):
+            raise UserError(f"'{name}' returned {_kind(returned)}, not a Task; {_WANTED}.")
+        found = returned
     if not isinstance(found, Task):
         raise UserError(f"'{name}' is {_kind(found)}, not a Task; {_WANTED}.")
     return as_made_in_python(found, origin=name)

@@ -27,8 +27,7 @@ import pandas as pd
 from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from icl.scores import SCORE_COLUMNS, validate_scores
-from icl.tasks.catalogue import names_code
-from icl.tasks.imported import load_from_python
+from icl.tasks.catalogue import load_task, names_code
 from icl.tasks.stored import load_stored, task_digest
 from icl.tasks.task import Task
 from probes import disk
@@ -278,7 +277,7 @@ def create_run(path: Path, experiment: Experiment, made: Task | None = None) -> 
     if not isinstance(experiment.task, str):
         made = experiment.task
     elif made is None and names_code(experiment.task):
-        made = load_from_python(experiment.task)
+        made = load_task(experiment.task)
     if record.exists():
         _check_same(record, experiment, made)
         if not is_portable(record) or (made is not None and not task_file(record).exists()):
