@@ -79,7 +79,7 @@ class Registry[Thing]:
     def _load(self, offered: EntryPoint) -> Thing:
         try:
             return offered.load()
-        except Exception as error:  # noqa: BLE001 — whatever another's code raises while it is imported
+        except Exception as error:
             package = offered.dist.name if offered.dist else offered.value
             raise UserError(
                 f"{self.kind} '{offered.name}' of the installed package '{package}' cannot be imported "

@@ -11,7 +11,17 @@ from icl.registry import Registry
 from icl.tasks.min2022 import get_min_set
 from icl.tasks.min2022_sets import MIN_SETS
 
-__all__ = ["CASINGS", "FORMATS", "REGISTERED", "TEMPLATE", "Casing", "Format", "from_template", "get_format"]
+__all__ = [
+    "CASINGS",
+    "DEFAULT_FORMATS",
+    "FORMATS",
+    "REGISTERED",
+    "TEMPLATE",
+    "Casing",
+    "Format",
+    "from_template",
+    "get_format",
+]
 
 type Casing = Literal["keep", "lower", "upper", "capitalised"]
 
@@ -181,6 +191,9 @@ MANUAL = "min-manual:"
 FORMATS: dict[str, Format] = {format.name: format for format in _CATALOGUE}
 """Formats by name. In GINC formats ``{delimiter}`` stands for the delimiter's word."""
 
+DEFAULT_FORMATS = {"text": "input-output", "ginc": "ginc"}
+"""World → the format that is meant where none is named."""
+
 REGISTERED: Registry[Format] = Registry("format")
 """Formats of users and of other packages, see `icl.register`."""
 
@@ -188,9 +201,9 @@ REGISTERED: Registry[Format] = Registry("format")
 def get_format(name: str, *, world: str) -> Format:
     """Look up a format for sentences (``world="text"``) or GINC tokens (``world="ginc"``).
 
-    Beside the catalogue's names and those of `icl.register`, ``template:TEXT`` is that of `from_template`; ``g17`` is the format of that number in
-    `icl.prompts.grammar.GRAMMAR`; ``min-manual:glue-rte`` is the manual template that Min et al. wrote for a set, for
-    the task ``min:glue-rte@manual``.
+    Beside the catalogue's names and those of `icl.register`, ``template:TEXT`` is that of `from_template`; ``g17`` is
+    the format of that number in `icl.prompts.grammar.GRAMMAR`; ``min-manual:glue-rte`` is the manual template that Min
+    et al. wrote for a set, for the task ``min:glue-rte@manual``.
 
     Raises
     ------

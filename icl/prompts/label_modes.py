@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from icl.errors import UserError, unknown_name
-from icl.registry import Registry
 from icl.prompts.stand_ins import FIRST_RANDOM_WORDS, RANDOM_WORDS, SYMBOLS
+from icl.registry import Registry
 from icl.tasks.demonstrations import Demonstrations
 
 __all__ = [
@@ -283,14 +283,14 @@ def _registered(name: str, gold: Labels, spaces: tuple[Labels, ...], rng: np.ran
     assert make is not None  # the caller found it
     try:
         shown = tuple(make(gold, spaces, rng))
-    except Exception as error:  # noqa: BLE001 — whatever a user's function raises
+    except Exception as error:
         raise UserError(f"label mode '{name}' raised {type(error).__name__} ({error}); mend its function.") from error
     if len(shown) != len(gold):
-        raise UserError(f"label mode '{name}' made {len(shown)} labels for {len(gold)} demonstrations; return one each.")
+        raise UserError(f"label mode '{name}' made {len(shown)} labels of {len(gold)} gold ones; return as many.")
     if strange := [label for label, space in zip(shown, spaces) if label not in space]:
         raise UserError(
-            f"label mode '{name}' shows {strange[0]!r}, which is no label of the task; return labels of the spaces that "
-            "it is called with."
+            f"label mode '{name}' shows {strange[0]!r}, which is no label of the task; return labels of the label "
+            "spaces that it is called with."
         )
     return shown
 

@@ -1,6 +1,7 @@
 """Prompts: the exact text that a model sees, with its parts and its candidates."""
 
 import hashlib
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -40,6 +41,17 @@ _CONTENT_FREE_ID = "content-free "
 
 DATA_KINDS = frozenset({"input", "option", "label"})
 """Kinds of parts that come from the task; the others are the format's."""
+
+
+_COLOURS = {
+    "instruction": "#8250df",
+    "item": "#6e7781",
+    "prefix": "#6e7781",
+    "option": "#1b7c83",
+    "separator": "#9a6700",
+    "label": "#1a7f37",
+}
+"""Kind of a part → its colour in a notebook, readable on white and on black."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,22 @@ class Prompt:
     def text(self) -> str:
         """The prompt as one string."""
         return "".join(part.text for part in self.parts)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the text, its parts in colour, and what is scored behind it."""
+        painted = "".join(
+            f'<span style="color:{_COLOURS.get(part.kind, "inherit")}">{html.escape(part.text)}</span>'
+            for part in self.parts
+        )
+        scored = ", ".join(html.escape(repr(candidate.text)) for candidate in self.candidates[:12])
+        more = f", … ({len(self.candidates)} in all)" if len(self.candidates) > 12 else ""
+        return (
+            f'<pre style="white-space:pre-wrap">{painted}</pre>'
+            f"<p>scored: {scored}{more}; gold: {html.escape(repr(self.gold_label))}</p>"
+        )
 
     @cached_property
     def prompt_id(self) -> str:

@@ -35,10 +35,10 @@ def load_task(
     Parameters
     ----------
     name
-        A built-in name, or that of a task in `icl.register`; else ``min:`` and a data set of Min et al. 2022, with ``@manual`` behind it for their manual
-        template; else the path of a ``.jsonl``, ``.csv`` or ``.parquet`` file, or of a ``.task.json`` file that a run
-        wrote; else ``package.module:name``, a `Task` or a function without arguments that returns one; else a Hub data
-        set, written ``owner/name:config@split``.
+        A built-in name, or that of a task in `icl.register`; else ``min:`` and a data set of Min et al. 2022, with
+        ``@manual`` behind it for their manual template; else the path of a ``.jsonl``, ``.csv`` or ``.parquet`` file,
+        or of a ``.task.json`` file that a run wrote; else ``package.module:name``, a `Task` or a function without
+        arguments that returns one; else a Hub data set, written ``owner/name:config@split``.
     input_column, label_column
         Names of the columns of a file or Hub data set; other tasks have none.
     options_column
@@ -76,9 +76,10 @@ def load_task(
             label_is=label_is,
         )
     meant = [MIN_PREFIX + name] if name in MIN_SETS else []
+    known = (*BUILTIN_TASKS, *REGISTERED.names(), *also_known, *meant)
     raise UserError(
-        f"{unknown_name('task', name, [*BUILTIN_TASKS, *REGISTERED.names(), *also_known, *meant])} A data set on the Hugging Face Hub is "
-        "written owner/name, such as stanfordnlp/sst2, and needs a network."
+        f"{unknown_name('task', name, known)} A data set on the Hugging Face Hub is written owner/name, such as "
+        "stanfordnlp/sst2, and needs a network."
     )
 
 

@@ -37,7 +37,8 @@ class Task:
         Labelled inputs, all distinct, from which demonstrations are drawn, and queries where `query_pool` is empty.
         In multiple choice each has options of its own, equally many; they may begin one another.
     source : str
-        Where the pool comes from: "built-in", a file with its hash, or a Hub data set with its revision.
+        Where the pool comes from: "built-in", a file with its hash, a Hub data set with its revision; what
+        Python makes is named by a digest when it is asked.
     query_pool : tuple of Example
         Where it is not empty, queries are drawn from it; it shares no input with `pool`.
     notes : tuple of str
@@ -56,7 +57,7 @@ class Task:
     description: str
     label_space: tuple[str, ...]
     pool: tuple[Example, ...]
-    source: str
+    source: str = ""
     query_pool: tuple[Example, ...] = ()
     notes: tuple[str, ...] = ()
 

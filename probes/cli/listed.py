@@ -7,16 +7,20 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS"]
 
+_ADDED = "added by an installed package"
+
 
 def _tasks() -> dict[str, str]:
     from icl.tasks.builtin import BUILTIN_TASKS
+    from icl.tasks.catalogue import REGISTERED
     from icl.tasks.min2022 import MIN_PREFIX
     from icl.tasks.min2022_sets import MIN_SETS
     from probes.runs.asked_task import WORLDS
 
     tasks = {name: (make.__doc__ or "").strip().splitlines()[0] for name, make in BUILTIN_TASKS.items()}
     published = {f"{MIN_PREFIX}{name}": _kind_of(record) for name, record in MIN_SETS.items()}
-    return {name: world.description for name, world in WORLDS.items()} | tasks | published
+    worlds = {name: world.description for name, world in WORLDS.items()}
+    return worlds | tasks | dict.fromkeys(REGISTERED.names(), _ADDED) | published
 
 
 def _kind_of(record: "MinSet") -> str:
@@ -26,10 +30,11 @@ def _kind_of(record: "MinSet") -> str:
 
 
 def _labels() -> dict[str, str]:
-    from icl.prompts.label_modes import LABEL_MODE_MEANINGS
+    from icl.prompts.label_modes import LABEL_MODE_MEANINGS, REGISTERED
 
     arguments = {"fraction_correct": "(a)", "flip_after": "(j)", "permuted": " or permuted(1-2-0)"}
-    return {f"{name}{arguments.get(name, '')}": text for name, text in LABEL_MODE_MEANINGS.items()}
+    added = {name: (REGISTERED.get(name).__doc__ or _ADDED).strip().splitlines()[0] for name in REGISTERED.names()}
+    return {f"{name}{arguments.get(name, '')}": text for name, text in LABEL_MODE_MEANINGS.items()} | added
 
 
 def _inputs() -> dict[str, str]:
@@ -45,10 +50,11 @@ def _balances() -> dict[str, str]:
 
 
 def _formats() -> dict[str, str]:
-    from icl.prompts.formats import FORMATS, MANUAL
+    from icl.prompts.formats import FORMATS, MANUAL, REGISTERED
     from icl.prompts.grammar import GRAMMAR
 
     written = {name: repr(f"{f.example()}{f.demonstration_separator}…") for name, f in FORMATS.items()}
+    written |= dict.fromkeys(REGISTERED.names(), _ADDED)
     return written | {
         f"g0 … g{GRAMMAR.size - 1}": "formats of a grammar: descriptors, separators, spacings, casings, numbers",
         "sampled(N)": "N of the grammar's formats, drawn by --seed-format",
@@ -63,7 +69,7 @@ def _probes() -> dict[str, str]:
 
 
 def _models() -> dict[str, str]:
-    from probes.scorers.catalogue import ORACLE
+    from probes.scorers.catalogue import ORACLE, REGISTERED
     from probes.scorers.controls import CONTROLS
     from probes.scorers.huggingface_source import describe_shipped, shipped_models
 
@@ -74,7 +80,8 @@ def _models() -> dict[str, str]:
         "http…/v1#name": "a model behind an OpenAI-compatible completions server",
         "vllm:name": "the same names as for Transformers, read by vLLM (package vllm, for machines with a GPU)",
     }
-    return shipped | elsewhere | {ORACLE: "exact Bayes on GINC, the ceiling of every GINC plot"} | controls
+    controls = {ORACLE: "exact Bayes on GINC, the ceiling of every GINC plot"} | controls
+    return shipped | elsewhere | controls | dict.fromkeys(REGISTERED.names(), _ADDED)
 
 
 def _normalisations() -> dict[str, str]:

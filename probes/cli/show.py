@@ -62,12 +62,11 @@ def add(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Print one prompt exactly as a scorer gets it; what surrounds it goes to standard error."""
     with phase("importing libraries"):
-        from icl.factors import as_tuple
-        from icl.prompts.build import Condition, Selection, build_prompts
+        import icl
+        from icl.factors import FACTORS
         from icl.prompts.formats import from_template
         from icl.prompts.render import METHODS
         from icl.tasks.corpus import load_corpus
-        from probes.designs.catalogue import PROBES
         from probes.runs.asked_task import load_named_task
         from probes.runs.experiment import Experiment
         from probes.runs.option import options_of
@@ -79,28 +78,13 @@ def run(options: Namespace) -> int:
     chosen = {name: value for name, value in given.items() if value is not None}
     experiment = Experiment(models=("none",), shots=(options.shots,), **chosen)
     task = load_named_task(experiment)
-    (grid,) = PROBES["label-correctness"].grids_for(task)
     if options.method not in METHODS:
         raise unknown_name("method", options.method, METHODS)
-    condition = Condition.of(
-        options.label_mode,
-        (from_template(options.template[-1]).name if options.template else options.format) or as_tuple(grid.formats)[0],
-        options.shots,
-        options.method,
-        input_mode=options.input_mode,
-        balance=options.balance,
-        orders=_orders(options.order, options.shots),
-        option_order=options.option_order,
-    )
     corpus = load_corpus(options.corpus) if options.corpus else None
-    selection = Selection(num_queries=1, num_demonstration_sets=1, seeds=make_seeds(experiment), corpus=corpus)
-    prompts = {one.demonstrations.order: one for one in build_prompts(task, {condition: ("show",)}, selection)}
-    if options.order not in prompts:
-        raise UserError(
-            f"{options.shots} demonstrations have the orders 0 to {max(prompts)}, got --order {options.order}; choose "
-            "one of these."
-        )
-    prompt = prompts[options.order]
+    written = {one.name: getattr(options, one.name) for one in FACTORS if hasattr(options, one.name)}
+    if options.template:
+        written["format"] = from_template(options.template[-1]).name
+    prompt = icl.show(task, num_shots=options.shots, corpus=corpus, seeds=make_seeds(experiment), **written)
     scorers = _scorers(options.model, task, prompt, chat=options.chat)
     notices = (*(corpus.notes if corpus else ()), *notices_of(task, [prompt], scorers))
     if options.json:
@@ -124,15 +108,6 @@ def run(options: Namespace) -> int:
 
 def _unlabelled(prompt: "Prompt") -> str:
     return "no labels shown" if prompt.demonstrations.shown_labels is None else "labels that belong to no shown input"
-
-
-def _orders(number: int, num_shots: int) -> int:
-    """How many orders have to be written for the one of this number to be among them."""
-    from icl.tasks.demonstrations import EXACT_ORDERS
-
-    if number == 0:
-        return 1
-    return 0 if num_shots <= EXACT_ORDERS else number + 1
 
 
 def _spell(candidate: "Candidate") -> str:

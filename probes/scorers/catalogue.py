@@ -3,24 +3,29 @@
 import math
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from icl.answers import CHANNEL
 from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.task import family_of
+from icl.registry import Registry
 from icl.tasks.protocol import AnyTask
 from probes.scorers.controls import CONTROLS, ControlScorer, is_control
-from probes.scorers.given import GivenModel
+from probes.scorers.given import CallableScorer, GivenModel
 from probes.scorers.oracle import ORACLE, TEMPERED, OracleScorer
 from probes.scorers.scorer import Scorer
 from probes.scorers.server_address import refuse_misspelt_address
 from probes.terminal.progress import detail
 
-__all__ = ["ORACLE", "REFERENCES", "VLLM", "is_reference", "is_server", "make_scorer"]
+__all__ = ["ORACLE", "REFERENCES", "REGISTERED", "VLLM", "is_reference", "is_server", "make_scorer"]
 
 REFERENCES = (ORACLE, TEMPERED, *CONTROLS)
 """Scorers whose behaviour is known: ceiling and floor of a report, never its subject."""
+
+REGISTERED: Registry[Callable[[AnyTask], Any]] = Registry("scorer")
+"""Scorers of users and of other packages, see `probes.register`."""
 
 _SERVER = re.compile("https?://", re.IGNORECASE)
 
@@ -40,8 +45,8 @@ def make_scorer(
     Parameters
     ----------
     model
-        `oracle`, ``tempered(τ)``, a control's name, ``http…#name`` of a completions server, ``vllm:name``, or anything
-        that `HuggingFaceScorer` takes; or a model that was made in Python.
+        `oracle`, ``tempered(τ)``, a control's name, ``http…#name`` of a completions server, ``vllm:name``, a name of
+        `probes.register`, or anything that `HuggingFaceScorer` takes; or a model that was made in Python.
     task
         The oracle and the shipped models belong to a GINC family; it must be the task's.
     smoothing
@@ -59,6 +64,9 @@ def make_scorer(
         return _given(model, options)
     if is_control(model):
         return ControlScorer(model)
+    if (make := REGISTERED.get(model)) is not None:
+        made = make(task)
+        return _given(made if isinstance(made, (Scorer, GivenModel)) else CallableScorer(made, model), options)
     if model == ORACLE or model.startswith(f"{TEMPERED}("):
         if (family := family_of(task)) is None:
             raise UserError(

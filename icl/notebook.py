@@ -1,0 +1,115 @@
+"""What a notebook asks first: a task by its name, and the text that a model would see."""
+
+from dataclasses import replace
+from typing import Any
+
+from icl.errors import UserError
+from icl.ginc.family import default_family
+from icl.ginc.task import GincTask
+from icl.prompts.build import Condition, Selection, build_prompts
+from icl.prompts.formats import DEFAULT_FORMATS
+from icl.prompts.render import Prompt
+from icl.seeds import Seeds
+from icl.tasks.catalogue import load_task as load_rows
+from icl.tasks.corpus import Corpus
+from icl.tasks.demonstrations import EXACT_ORDERS
+from icl.tasks.protocol import AnyTask
+
+__all__ = ["load_task", "show"]
+
+
+def load_task(name: str, *, example_length: int = 5, **columns: str) -> AnyTask:
+    """Find a task by name, a world with known truth included.
+
+    Parameters
+    ----------
+    name
+        ``ginc``, or what `icl.tasks.catalogue.load_task` takes: a built-in name such as ``sentiment``, one of
+        `icl.register.task`, ``min:glue-rte``, a file, ``package.module:name`` or a data set of the Hub.
+    example_length
+        Tokens of one GINC example.
+    **columns
+        ``input_column``, ``label_column``, ``options_column`` and ``label_is`` of a file or data set.
+
+    Examples
+    --------
+    >>> import icl
+    >>> icl.load_task("sentiment").label_space
+    ('negative', 'positive')
+
+    Raises
+    ------
+    UserError
+        If there is no such task, or it cannot be read.
+    """
+    if name == GincTask.name:
+        return GincTask(family=default_family(), example_length=example_length)
+    return load_rows(name, **columns, also_known=(GincTask.name,))
+
+
+def show(
+    task: str | AnyTask,
+    *,
+    label_mode: str = "gold",
+    format: str | None = None,
+    num_shots: int = 4,
+    order: int = 0,
+    corpus: Corpus | None = None,
+    seeds: int | Seeds = 0,
+    **factors: Any,
+) -> Prompt:
+    """Write one prompt exactly as a model would see it.
+
+    Parameters
+    ----------
+    task
+        The task, or its name.
+    label_mode, format, num_shots
+        How shown labels are made, how the prompt is written down (None: the first format of the task's world), and how
+        many demonstrations it has.
+    order
+        Number of the order of the demonstrations; 0 as drawn.
+    corpus
+        Sentences of input mode ``ood``; None is the built-in corpus.
+    seeds
+        One for every source of randomness, or one for each.
+    **factors
+        Others of `icl.prompts.build.Condition`, such as ``input_mode="ood"`` or ``method="channel"``.
+
+    Returns
+    -------
+    Prompt
+        A notebook shows its parts in colour; ``print`` writes its text.
+
+    Examples
+    --------
+    >>> import icl
+    >>> prompt = icl.show("sentiment", label_mode="flipped", num_shots=2)
+    >>> prompt.demonstrations.num_wrong_shown
+    2
+    >>> print(icl.show("sentiment", num_shots=0).text.splitlines()[-1])
+    Output:
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, or the task cannot supply the demonstrations.
+    """
+    task = load_task(task) if isinstance(task, str) else task
+    written = format or DEFAULT_FORMATS[task.world]
+    condition = Condition.of(label_mode, written, num_shots, orders=_orders(order, num_shots), **factors)
+    chosen = Seeds.same(seeds) if isinstance(seeds, int) else seeds
+    selection = Selection(num_queries=1, num_demonstration_sets=1, seeds=chosen, corpus=corpus)
+    prompts = {one.demonstrations.order: one for one in build_prompts(task, {condition: ()}, selection)}
+    if order not in prompts:
+        raise UserError(
+            f"{num_shots} demonstrations have the orders 0 to {max(prompts)}, got order {order}; choose one of these."
+        )
+    return replace(prompts[order], probes=())
+
+
+def _orders(number: int, num_shots: int) -> int:
+    """How many orders have to be written for the one of this number to be among them."""
+    if number == 0:
+        return 1
+    return 0 if num_shots <= EXACT_ORDERS else number + 1
