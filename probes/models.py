@@ -5,7 +5,7 @@ Nothing heavy is imported before a model is opened: what an experiment takes is 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,7 @@ __all__ = [
     "PYTHON",
     "ModelSpec",
     "WrittenModel",
+    "as_models",
     "from_callable",
     "from_transformers",
     "read_model",
@@ -122,6 +123,10 @@ class ModelSpec:
         said = {one: getattr(self, one) for one in _KINDS if getattr(self, one) is not None}
         return {**said, "name": shown_model(self.name)}
 
+    def without_covariates(self) -> "ModelSpec":
+        """Leave out what does not change what is asked."""
+        return replace(self, parameters=None, training_tokens=None, tuned=None)
+
     def scorer_for(self, task: "AnyTask", defaults: Mapping[str, Any], **options: Any) -> "Scorer":
         """Build the scorer; loads no weights.
 
@@ -203,6 +208,30 @@ def read_model(entry: "str | Mapping[str, Any] | ModelSpec") -> ModelSpec:
         raise UserError(f"a model has no name, got {dict(entry)}; add name, such as name = 'gpt2'.")
     _check_values(entry)
     return ModelSpec(**entry)
+
+
+def as_models(given: Any) -> tuple[str | ModelSpec, ...]:
+    """Make what an experiment is given as models a tuple: names stay, tables become records.
+
+    Raises
+    ------
+    UserError
+        If one of them is neither a name, nor a table, nor a `ModelSpec`.
+    """
+    found: list[str | ModelSpec] = []
+    for one in given if isinstance(given, tuple | list) else (given,):
+        if isinstance(one, Mapping):
+            found.append(read_model(one))
+        elif isinstance(one, str | ModelSpec):
+            found.append(one)
+        else:
+            plain = isinstance(one, int | float | None)
+            raise UserError(
+                f"models must be a string or a list of strings, got {one if plain else f'a {type(one).__name__}'}; a "
+                "model in memory is named by from_transformers(model, tokenizer, name=…), a function by "
+                "from_callable(ask, name=…)."
+            )
+    return tuple(found)
 
 
 def split_model(text: str, folder: Path = Path()) -> WrittenModel:

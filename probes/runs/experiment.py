@@ -1,11 +1,13 @@
 """What was asked: an experiment as a record, each entry declared with what it means, its default and its flag."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from icl.errors import UserError, unknown_name
 from icl.factors import FactorOptions, Names, as_tuple
 from icl.tasks.text import unreadable
+from probes.models import ModelSpec, as_models
 from probes.runs.option import option, options_of
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "entries",
 ]
 
+Models = str | ModelSpec | Sequence[str | ModelSpec]
+
 TASK, MODELS, VARIED, SIZE, SEEDS, GINC = "task", "models", "what is varied", "how much", "seeds", "GINC"
 
 GROUPS = (MODELS, TASK, VARIED, SIZE, SEEDS, GINC)
@@ -31,13 +35,14 @@ class Experiment(FactorOptions):
     """Everything that a user chooses about a run; `option` says of each entry what it means.
 
     Where there may be several values, one may be given by itself; they are kept as a tuple. None leaves a default that
-    is not the experiment's: a probe's own, or a library's. A `task` may be a name or the `Task` itself; every probe is
-    run on every model.
+    is not the experiment's: a probe's own, or a library's. A `task` may be a name or the `Task` itself, a model its
+    name or a `ModelSpec`; every probe is run on every model.
     """
 
-    models: Names = option(
+    models: Models = option(
+        written=Names,
         help="shipped name, Hub id, folder, .gguf file, URL#name of a completions server, vllm:NAME, oracle or a "
-        "control; may be given several times",
+        "control; NAME@REVISION and NAME:DTYPE for one of its own; may be given several times",
         group=MODELS,
         flag="--model",
         repeated=True,
@@ -135,8 +140,9 @@ class Experiment(FactorOptions):
             given = getattr(self, name)
             if told.takes_several:
                 object.__setattr__(self, name, as_tuple(given))
-            if name != "task" and given is not None and not told.fits(getattr(self, name)):
+            if name not in ("models", "task") and given is not None and not told.fits(getattr(self, name)):
                 raise UserError(f"{name} must be {told.spelled}, got {given!r}.")
+        object.__setattr__(self, "models", as_models(self.models))
         if not (isinstance(self.task, str) or is_storable(self.task)):
             raise UserError(
                 f"task must be a name or a Task, got a {type(self.task).__name__}; for GINC write task='ginc' and the "

@@ -10,6 +10,7 @@ from icl.factors import as_tuple
 from icl.tasks.stored import STORED_ENDING, stored_form
 from icl.tasks.task import Task
 from probes import disk
+from probes.models import as_models, read_model
 from probes.runs import located
 from probes.runs.experiment import Experiment, entries
 from probes.runs.option import options_of
@@ -51,9 +52,14 @@ def read_experiment(path: Path) -> Experiment:
     values: dict[str, Any] = {}
     for name, value in given.items():
         values[name] = as_tuple(value) if options[name].takes_several else value
-        if not options[name].fits(values[name]):
+        plain = values[name]
+        if name == "models":
+            plain = tuple(one for one in plain if not isinstance(one, dict))
+        if not options[name].fits(plain):
             raise UserError(f"{name} in experiment {path.name} must be {options[name].spelled}, got {value!r}.")
-    return Experiment(**_from_file(values, path, text))
+    as_models(values["models"])  # what is wrong with a table is said before its path is looked for
+    values = _from_file(values, path, text)
+    return Experiment(**values | {"models": as_models(values["models"])})
 
 
 def is_portable(path: Path) -> bool:
@@ -62,8 +68,13 @@ def is_portable(path: Path) -> bool:
 
 
 def changed_entries(before: Experiment, after: Experiment) -> list[str]:
-    """Name the entries that differ; a file that is named from different folders is the same."""
+    """Name the entries that differ; a file that is named from different folders is the same.
+
+    What an experiment says of its models beside what is asked, such as their size, may change.
+    """
     old, new = (located.absolute(_recorded(experiment)) for experiment in (before, after))
+    for values in (old, new):
+        values["models"] = [read_model(one).without_covariates() for one in values["models"]]
     return [name for name in old if old[name] != new[name] and name != "digests"]
 
 
@@ -114,4 +125,5 @@ def write_experiment(experiment: Experiment, path: Path, made: Task | None = Non
 
 def _recorded(experiment: Experiment) -> dict[str, Any]:
     """Return the entries as they are written and compared: user and password of a server are kept in no file."""
-    return entries(experiment) | {"models": tuple(map(shown_model, experiment.models))}
+    models = (shown_model(one) if isinstance(one, str) else one.as_entry() for one in as_models(experiment.models))
+    return entries(experiment) | {"models": tuple(models)}

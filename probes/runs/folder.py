@@ -31,6 +31,7 @@ from icl.tasks.catalogue import load_task, names_code
 from icl.tasks.stored import load_stored, task_digest
 from icl.tasks.task import Task
 from probes import disk
+from probes.models import ModelSpec
 from probes.runs import located
 from probes.runs.experiment import Experiment, entries
 from probes.runs.experiment_file import changed_entries, is_portable, read_experiment, task_file, write_experiment
@@ -280,7 +281,8 @@ def create_run(path: Path, experiment: Experiment, made: Task | None = None) -> 
         made = load_task(experiment.task)
     if record.exists():
         _check_same(record, experiment, made)
-        if not is_portable(record) or (made is not None and not task_file(record).exists()):
+        is_older = not is_portable(record) or (made is not None and not task_file(record).exists())
+        if is_older or read_experiment(record).models != experiment.models:  # what is known of a model may change
             write_experiment(experiment, record, made)
         return RunFolder(path)
     if path.exists() and not disk.holds_nothing(path, besides=task_file(record).name):
@@ -348,7 +350,7 @@ def _in_order(scores: pd.DataFrame) -> pd.DataFrame:
 
 def _show(value: object) -> str:
     return (
-        ", ".join(shown_model(str(one)) for one in value)
+        ", ".join(one.written if isinstance(one, ModelSpec) else shown_model(str(one)) for one in value)
         if isinstance(value, tuple)
         else "the default"
         if value is None
