@@ -25,12 +25,12 @@ import numpy as np
 import pandas as pd
 from coverage_world import KINDS, LABELS, Kind, World, simulate
 
-from icl.metrics.effects import EFFECTS
+from icl.metrics.assemble import metrics_table
+from icl.metrics.catalogue import EFFECTS
 from icl.metrics.measure import measure_scores
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.metrics.orders import entropy
 from icl.metrics.outcomes import prompt_outcomes
-from icl.metrics.table import metrics_table
 
 KEY = ["model", "metric", "score", "normalisation", "label_mode", "input_mode", "balance", "format", "num_shots"]
 """Columns that name a metric under a condition; what was compared (contrast) may name other formats each time."""

@@ -6,7 +6,8 @@ import re
 
 from generators.markdown import code, table
 from icl.factors import FACTORS
-from icl.metrics.effects import TWINS
+from icl.metrics.catalogue import METRICS, TWINS, twin_of
+from icl.metrics.metric import SCORES
 from probes import designs
 from probes.designs.catalogue import PROBES
 from probes.designs.design import Grid, Probe
@@ -22,7 +23,25 @@ def pages() -> dict[str, str]:
         for name, probe in PROBES.items()
     ]
     made["parts/probes.md"] = table(["probe", "question", "metrics", "after"], rows)
+    made["parts/metrics.md"] = _metrics()
     return made
+
+
+def _metrics() -> str:
+    """Every metric with its definition, unit and continuous twin, in the order of the catalogue."""
+    rows = [[code(name), metric.sentence, _unit(name), _twin(name)] for name, metric in METRICS.items()]
+    return table(["metric", "definition", "unit", "continuous twin"], rows)
+
+
+def _unit(name: str) -> str:
+    metric = METRICS[name]
+    own = "that of m" if len(metric.scores) > 1 else "".join(SCORES[score].unit for score in metric.scores)
+    return metric.unit.format(score=own)
+
+
+def _twin(name: str) -> str:
+    twin, score = twin_of(name)
+    return f"in score {code(score)}" if twin == name and score else code(twin) if twin != name and twin else ""
 
 
 def source(name: str) -> str:

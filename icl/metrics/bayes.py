@@ -30,11 +30,15 @@ def bayes_gap(outcomes: pd.DataFrame) -> list[dict]:
         keys_of_setting = ("task", "label_mode", "input_mode", "format", "num_shots", "example_length")
         for asked in settings(as_drawn(told), *keys_of_setting):
             rows = asked_once(asked)
-            names: dict[str, Any] = {"contrast": "exact Bayes − model", "label_mode": rows["label_mode"].iloc[0]}
+            names: dict[str, Any] = {
+                "compared": "exact Bayes",
+                "baseline": "model",
+                "label_mode": rows["label_mode"].iloc[0],
+            }
             estimate = clustered_mean(rows["kl"].to_numpy(), *clusters(rows))
-            found.append(metric_row(rows, "bayes_kl", estimate, unit="nats", **names))
+            found.append(metric_row(rows, "bayes_kl", estimate, **names))
             lost = (rows["accuracy_bayes"] - rows["accuracy"]).to_numpy()
-            step: dict[str, Any] = {"unit": "share", "resolution": resolution(rows), "score": "accuracy"}
+            step: dict[str, Any] = {"resolution": resolution(rows), "score": "accuracy"}
             found.append(
                 metric_row(
                     rows, "bayes_accuracy_gap", clustered_share_difference(lost, *clusters(rows)), **step, **names

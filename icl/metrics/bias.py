@@ -68,7 +68,7 @@ def bias_effects(outcomes: pd.DataFrame) -> list[dict]:
         choices = _choices(rows)
         if choices is None:
             continue
-        names: dict[str, Any] = {"label_mode": rows["label_mode"].iloc[0], "balance": "", "unit": "nats"}
+        names: dict[str, Any] = {"label_mode": rows["label_mode"].iloc[0], "balance": ""}
         choice_slopes, smooth_slopes = _logit_slopes(choices), _linear_slopes(choices)
         for place, metric in enumerate(_COVARIATES):
             if not _varies(choices, place):

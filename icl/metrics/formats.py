@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from icl.metrics.labels import PAIRED_SCORES
-from icl.metrics.outcomes import SCORES, total_variation
+from icl.metrics.metric import PAIRED_SCORES
+from icl.metrics.outcomes import total_variation
 from icl.metrics.spread import posterior_sd, posterior_spread, spread_of_means
 from icl.metrics.table import FORMAT_SEARCH, as_drawn, asked_once, metric_row, settings, without_search
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
@@ -84,8 +84,8 @@ def set_effects(outcomes: pd.DataFrame) -> list[dict]:
         if len(names) == 2:
             alone = "two demonstration sets: the interval speaks of queries alone"
             hard, soft = (replace(one, reason=one.reason or alone) for one in (hard, soft))
-        found.append(metric_row(asked, "set_consistency", _share(hard), unit="share", **step, **about))
-        found.append(metric_row(asked, "set_overlap", _share(soft), unit="probability", **about))
+        found.append(metric_row(asked, "set_consistency", _share(hard), **step, **about))
+        found.append(metric_row(asked, "set_overlap", _share(soft), **about))
     return found
 
 
@@ -118,14 +118,14 @@ def search_effects(outcomes: pd.DataFrame) -> list[dict]:
             continue
         for score in PAIRED_SCORES:
             step = 1 / len(rows) if score == "accuracy" else 0.0
-            spread, contrast = _searched_spread(rows, score)
-            units: dict[str, Any] = {"unit": SCORES[score], "score": score, "contrast": contrast, "resolution": step}
-            found.append(metric_row(rows, "format_search_spread", spread, **units, **names))
+            spread, sides = _searched_spread(rows, score)
+            about: dict[str, Any] = {"score": score, "resolution": step, **sides}
+            found.append(metric_row(rows, "format_search_spread", spread, **about, **names))
     return found
 
 
-def _searched_spread(rows: pd.DataFrame, score: str) -> tuple[Estimate, str]:
-    """Spread of the formats' means after what a prompt's query and demonstrations do to all formats alike.
+def _searched_spread(rows: pd.DataFrame, score: str) -> tuple[Estimate, dict[str, str]]:
+    """Spread of the formats' means, and which lie furthest apart, after what prompts do to all formats alike.
 
     Least squares of score = format + prompt on whatever pairs were asked; the noise is what is left.
     """
@@ -136,17 +136,17 @@ def _searched_spread(rows: pd.DataFrame, score: str) -> tuple[Estimate, str]:
     effects, _, rank, _ = np.linalg.lstsq(design, values, rcond=None)
     means = effects[: len(names)] - effects[: len(names)].mean() + values.mean()
     order = np.argsort(means)
-    contrast = f"{names[order[-1]]} − {names[order[0]]}"
+    sides = {"compared": str(names[order[-1]]), "baseline": str(names[order[0]])}
     degrees = len(values) - rank
     if degrees < 1:
-        return Estimate.missing("too few prompts were asked in several formats to know the noise"), contrast
+        return Estimate.missing("too few prompts were asked in several formats to know the noise"), sides
     noise = float(((values - design @ effects) ** 2).sum()) / degrees
     if noise < 1e-20:
         alike = "no prompt differs from another in how formats differ: no interval"
-        return Estimate(estimate=float(np.ptp(means)), reason=alike), contrast
+        return Estimate(estimate=float(np.ptp(means)), reason=alike), sides
     spread = spread_of_means(means, np.sqrt(noise / np.bincount(formats)), float(degrees))
     most = np.inf if score == "log_score" else 1.0
-    return replace(spread, high=min(most, spread.high)), contrast
+    return replace(spread, high=min(most, spread.high)), sides
 
 
 def spreads(rows: pd.DataFrame, factor: str, name: str, **names) -> list[dict]:
@@ -158,19 +158,19 @@ def spreads(rows: pd.DataFrame, factor: str, name: str, **names) -> list[dict]:
         if table.empty:
             continue
         means = table.mean().sort_values()
-        contrast = f"{means.index[-1]} − {means.index[0]}"
         raw = Estimate(
             estimate=float(means.iloc[-1] - means.iloc[0]), reason="max − min of noisy means is biased upward"
         )
         sets, queries = (table.index.get_level_values(level).to_numpy() for level in index[:2])
         step = 1 / len(table) if score == "accuracy" else 0.0
-        units: dict[str, Any] = {"unit": SCORES[score], "score": score, "contrast": contrast, "resolution": step}
+        about: dict[str, Any] = {"score": score, "resolution": step}
+        about |= {"compared": str(means.index[-1]), "baseline": str(means.index[0])}
         for metric, estimate in (
             (f"{name}_spread", raw),
             (f"{name}_spread_posterior", posterior_spread(table.to_numpy(), sets, queries)),
             (f"{name}_sd_posterior", posterior_sd(table.to_numpy(), sets, queries)),
         ):
-            found.append(metric_row(rows, metric, estimate, **units, **names))
+            found.append(metric_row(rows, metric, estimate, **about, **names))
     return found
 
 
@@ -190,10 +190,6 @@ def agreement(rows: pd.DataFrame, factor: str, metrics: tuple[str, str], words: 
     about: dict[str, Any] = {"contrast": f"all {len(pairs)} pairs of {len(levels)} {words}"}
     step = 1 / (len(wide) * len(pairs))
     return [
-        metric_row(
-            rows, metrics[0], clustered_share(agree, sets, queries), unit="share", resolution=step, **about, **names
-        ),
-        metric_row(
-            rows, metrics[1], _share(clustered_mean(overlap, sets, queries)), unit="probability", **about, **names
-        ),
+        metric_row(rows, metrics[0], clustered_share(agree, sets, queries), resolution=step, **about, **names),
+        metric_row(rows, metrics[1], _share(clustered_mean(overlap, sets, queries)), **about, **names),
     ]

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from icl.metrics.outcomes import SCORES, total_variation
+from icl.metrics.metric import PAIRED_SCORES, SHARES
+from icl.metrics.outcomes import total_variation
 from icl.metrics.table import SETTING, as_drawn, clusters, matched, metric_row, resolution, settings
 from icl.metrics.uncertainty import (
     Estimate,
@@ -17,9 +18,7 @@ from icl.metrics.uncertainty import (
     jackknife,
 )
 
-__all__ = ["CONTRASTS", "PAIRED_SCORES", "demonstration_effects", "differences", "label_effects", "label_slope"]
-
-PAIRED_SCORES = ("accuracy", "gold_probability", "log_score")
+__all__ = ["CONTRASTS", "demonstration_effects", "differences", "label_effects", "label_slope"]
 
 NOISE_MODES = ("gold", "random", "random_marginal", "shuffled")
 
@@ -57,7 +56,7 @@ def label_effects(outcomes: pd.DataFrame) -> list[dict]:
             gold, other = matched(gold_rows, other_rows)
             if gold.empty:
                 continue
-            found += differences("gap", gold, other, contrast=f"gold − {mode}", label_mode=mode)
+            found += differences("gap", gold, other, compared="gold", baseline=mode, label_mode=mode)
             found += _changed(gold, other, mode)
             if not zero_rows.empty:
                 found += _ratios(gold, other, zero_rows, mode)
@@ -78,8 +77,10 @@ def demonstration_effects(outcomes: pd.DataFrame) -> list[dict]:
                 continue
             left, right = matched(first, second)
             if not left.empty:
-                contrast = " − ".join(_kind_words(*kind) for kind in kinds)
-                found += differences(metric, left, right, contrast=contrast, label_mode="", input_mode="")
+                compared, baseline = (_kind_words(*kind) for kind in kinds)
+                found += differences(
+                    metric, left, right, compared=compared, baseline=baseline, label_mode="", input_mode=""
+                )
     return found
 
 
@@ -111,9 +112,8 @@ def label_slope(outcomes: pd.DataFrame) -> list[dict]:
                 if score != "log_score":  # a share cannot change by more than all of it
                     low, high = (float(end) for end in np.clip([estimate.low, estimate.high], -1, 1))
                     estimate = replace(estimate, low=min(low, slope), high=max(high, slope))
-            units = f"{SCORES[score]} per share of correct labels"
             step = resolution(rows) if score == "accuracy" else 0.0
-            names: dict[str, Any] = {"unit": units, "score": score, "resolution": step}
+            names: dict[str, Any] = {"score": score, "resolution": step}
             found.append(metric_row(rows, "label_correctness_slope", estimate, **names))
     return found
 
@@ -132,7 +132,7 @@ def differences(metric: str, first: pd.DataFrame, second: pd.DataFrame, **names)
         step = resolution(first) if score == "accuracy" else 0.0
         average = clustered_share_difference if score == "accuracy" else clustered_mean
         estimate = average(difference, *clusters(first))
-        found.append(metric_row(first, metric, estimate, unit=SCORES[score], resolution=step, score=score, **names))
+        found.append(metric_row(first, metric, estimate, resolution=step, score=score, **names))
     return found
 
 
@@ -143,8 +143,8 @@ def _changed(gold: pd.DataFrame, other: pd.DataFrame, mode: str) -> list[dict]:
     shift = total_variation(gold["distribution"], other["distribution"])
     step = resolution(gold)
     return [
-        metric_row(gold, "flip_rate", clustered_share(flips, *clusters(gold)), unit="share", resolution=step, **names),
-        metric_row(gold, "prediction_shift", clustered_mean(shift, *clusters(gold)), unit="probability", **names),
+        metric_row(gold, "flip_rate", clustered_share(flips, *clusters(gold)), resolution=step, **names),
+        metric_row(gold, "prediction_shift", clustered_mean(shift, *clusters(gold)), **names),
     ]
 
 
@@ -157,10 +157,8 @@ def _following(rows: pd.DataFrame, mode: str) -> list[dict]:
     probability = clustered_mean(rows["mapped_probability"].to_numpy(dtype=float), *clusters(rows))
     step = resolution(rows)
     return [
-        metric_row(
-            rows, "follow_rate", clustered_share(follows, *clusters(rows)), unit="share", resolution=step, **names
-        ),
-        metric_row(rows, "follow_probability", probability, unit="probability", **names),
+        metric_row(rows, "follow_rate", clustered_share(follows, *clusters(rows)), resolution=step, **names),
+        metric_row(rows, "follow_probability", probability, **names),
     ]
 
 
@@ -174,9 +172,9 @@ def _above_chance(rows: pd.DataFrame, mode: str) -> list[dict]:
     for score, average in (("accuracy", clustered_share), ("gold_probability", clustered_mean)):
         level = average(rows[score].to_numpy(), *clusters(rows))
         shifted = replace(level, **{end: getattr(level, end) - chance for end in ("estimate", "low", "high")})
-        names: dict[str, Any] = {"contrast": f"{mode} − chance", "label_mode": mode, "score": score}
+        names: dict[str, Any] = {"compared": mode, "baseline": "chance", "label_mode": mode, "score": score}
         step = resolution(rows) if score == "accuracy" else 0.0
-        found.append(metric_row(rows, metric, shifted, unit=SCORES[score], resolution=step, **names))
+        found.append(metric_row(rows, metric, shifted, resolution=step, **names))
     return found
 
 
@@ -187,10 +185,10 @@ def _ratios(gold: pd.DataFrame, other: pd.DataFrame, zero: pd.DataFrame, mode: s
     if gold.empty:
         return []
     found = []
-    for score in ("accuracy", "gold_probability"):
+    for score in SHARES:
         gain = (gold[score] - zero[score]).to_numpy()
         step = resolution(gold) if score == "accuracy" else 0.0
-        names: dict[str, Any] = {"unit": "ratio", "score": score, "label_mode": mode, "resolution": step}
+        names: dict[str, Any] = {"score": score, "label_mode": mode, "resolution": step}
         kept = clustered_ratio((other[score] - zero[score]).to_numpy(), gain, *clusters(gold))
         contrast = f"({mode} − zero shot) ÷ (gold − zero shot)"
         found.append(metric_row(gold, "gain_retained", kept, contrast=contrast, **names))

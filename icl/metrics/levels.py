@@ -9,7 +9,8 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.metrics.outcomes import CONDITION, RANGES, SCORES
+from icl.metrics.metric import SCORES
+from icl.metrics.outcomes import CONDITION
 from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 
@@ -26,14 +27,14 @@ def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f
         rows = asked_once(asked)
         sets, queries = rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
         mode = {"label_mode": rows["label_mode"].iloc[0]}
-        for score, unit in SCORES.items():
+        for score, known in SCORES.items():
             if score not in scores:
                 continue
             average = clustered_share if score == "accuracy" else clustered_mean
-            estimate = _within(*RANGES[score], average(rows[score].to_numpy(), sets, queries))
+            estimate = _within(known.low, known.high, average(rows[score].to_numpy(), sets, queries))
             step = resolution(rows) if score == "accuracy" else 0.0
-            found.append(metric_row(rows, score, estimate, unit=unit, resolution=step, score=score, **mode))
-        sizes: dict[str, Any] = {"unit": "share", "resolution": resolution(rows)}
+            found.append(metric_row(rows, score, estimate, resolution=step, score=score, **mode))
+        sizes: dict[str, Any] = {"resolution": resolution(rows)}
         if "macro_f1" in scores:
             labels = tuple(np.split(pd.factorize(pd.concat([rows["gold"], rows["prediction"]]))[0], 2))
             estimate = _within(0.0, 1.0, jackknife(macro_f1, labels, sets, queries))
@@ -42,8 +43,7 @@ def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f
         if "calibration_error" in scores:
             sure = (rows["confidence"].to_numpy(), rows["accuracy"].to_numpy())
             estimate = _within(0.0, 1.0, jackknife(expected_calibration_error, sure, sets, queries))
-            steps: dict[str, Any] = {"unit": "probability", "resolution": resolution(rows)}
-            found.append(metric_row(rows, "calibration_error", estimate, **steps, **mode))
+            found.append(metric_row(rows, "calibration_error", estimate, **sizes, **mode))
     return found
 
 
@@ -81,7 +81,7 @@ def _soft_f1(rows: pd.DataFrame, **mode) -> list[dict]:
     labels = np.array(sorted(rows["candidates"].iloc[0]))
     is_gold = (rows["gold"].to_numpy()[:, None] == labels).astype(float)
     estimate = jackknife(macro_f1_soft, (is_gold, probability), *clusters(rows))
-    return [metric_row(rows, "macro_f1_soft", _within(0.0, 1.0, estimate), unit="share", **mode)]
+    return [metric_row(rows, "macro_f1_soft", _within(0.0, 1.0, estimate), **mode)]
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, num_bins: int = 10) -> float:

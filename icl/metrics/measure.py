@@ -1,26 +1,24 @@
 """All metrics that the answers of a run feed, in one table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from icl.answers import CHANNEL, GOLD_UNTOLD, OF_CANDIDATES, answer_table, nothing_known
+from icl.answers import GOLD_UNTOLD, OF_CANDIDATES, answer_table, nothing_known
 from icl.errors import UserError
-from icl.metrics.effects import ACROSS_NORMALISATIONS, EFFECTS, TWINS
-from icl.metrics.levels import levels
-from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise, possible_normalisations
-from icl.metrics.outcomes import CONDITION, SCORES, known_answers
-from icl.metrics.table import as_drawn, asked_once, metric_row, metrics_table, settings
+from icl.metrics.assemble import metrics_table
+from icl.metrics.catalogue import ACROSS_NORMALISATIONS, EFFECTS, METRICS
+from icl.metrics.metric import SCORES
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise, possible_normalisations, used_normalisation
+from icl.metrics.outcomes import CONDITION, known_answers
+from icl.metrics.table import as_drawn, asked_once, metric_row, settings
 from icl.metrics.uncertainty import Estimate
 
 __all__ = ["measure", "measure_scores"]
 
-_NEEDS = ("accuracy", "gold_probability", "log_score")
-
-_OF_PREDICTIONS = frozenset(TWINS) - {"calibration_error", "calibration_error_change"}
-_OF_PREDICTIONS |= {"recency_bias_logprob", "majority_bias_logprob", "bayes_kl"}
-"""Metrics without a score that rest on all prompts whose prediction is known; what else they need they ask for."""
+_NEEDS = tuple(dict.fromkeys(score.needs for score in SCORES.values()))
+"""Columns of an answer of which some metrics need one and some another."""
 
 
 def measure(
@@ -62,8 +60,8 @@ def measure(
     rows = _rows(asked)
     for effect in ACROSS_NORMALISATIONS.values():
         rows += effect(under)
-    rows = [row | {"normalisation": _of(row, normalisation)} for row in rows]
-    return metrics_table(rows + _by_normalisation(under))
+    own = [row["normalisation"] or used_normalisation(str(row["model"]), normalisation) for row in rows]
+    return metrics_table([row | {"normalisation": how} for row, how in zip(rows, own)])
 
 
 def measure_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
@@ -75,28 +73,17 @@ def measure_scores(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISAT
     return measure(answers, normalisation, possible=possible_normalisations(scores))
 
 
-def _by_normalisation(under: Mapping[str, pd.DataFrame]) -> list[dict]:
-    """Accuracy under each normalisation, in the conditions in which it knows as many answers as the sum does."""
-    rows: list[dict] = []
-    asked: dict[tuple, int] = {}
-    for how, answers in under.items():
-        for row in levels(known_answers(answers), scores=("accuracy",)):
-            prompts = asked.setdefault(tuple(str(row[name]) for name in CONDITION), row["num_prompts"])
-            if how == _of(row, how) and row["num_prompts"] >= prompts:
-                rows.append(row | {"metric": "accuracy_by_normalisation", "normalisation": how, "contrast": how})
-    return rows
-
-
 def _rows(answers: pd.DataFrame) -> list[dict]:
     """Levels and effects, each of the prompts of which what it needs is known."""
     outcomes = known_answers(answers)
     if not outcomes[list(_NEEDS)].isna().any(axis=None):
-        return _levels_and_effects(outcomes)
+        return _effects(outcomes)
     rows = _unknown_levels(answers, outcomes)
     for need in _NEEDS:
         known = outcomes[outcomes[need].notna()].reset_index(drop=True)
         if len(known):
-            rows += [row for row in _levels_and_effects(_filled(known)) if _need_of(row) == need]
+            computed = _effects(_filled(known))
+            rows += [row for row in computed if METRICS[row["metric"]].need_of(row["score"]) == need]
     return rows
 
 
@@ -112,20 +99,13 @@ def _unknown_levels(answers: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]
             gone = mine[mine[score].isna()]
             why = gone["reason_of_probability"].replace("", GOLD_UNTOLD).mode()
             reason = f"not known of all prompts: {why.iloc[0]}"
-            unit = {"unit": SCORES[score], "score": score, "label_mode": asked["label_mode"].iloc[0]}
-            rows.append(metric_row(asked_once(asked), score, Estimate.missing(reason), **unit))
+            names = {"score": score, "label_mode": asked["label_mode"].iloc[0]}
+            rows.append(metric_row(asked_once(asked), score, Estimate.missing(reason), **names))
     return rows
 
 
-def _levels_and_effects(outcomes: pd.DataFrame) -> list[dict]:
-    return levels(outcomes) + [row for effect in EFFECTS.values() for row in effect(outcomes)]
-
-
-def _need_of(row: dict) -> str:
-    """What of an answer a row rests on: its prediction, the gold label's probability, or the logarithm of that."""
-    if "log_score" in (row["metric"], row["score"]):
-        return "log_score"
-    return "accuracy" if row["score"] == "accuracy" or row["metric"] in _OF_PREDICTIONS else "gold_probability"
+def _effects(outcomes: pd.DataFrame) -> list[dict]:
+    return [row for effect in EFFECTS.values() for row in effect(outcomes)]
 
 
 def _filled(known: pd.DataFrame) -> pd.DataFrame:
@@ -137,8 +117,3 @@ def _filled(known: pd.DataFrame) -> pd.DataFrame:
     filled["mapped_probability"] = known["mapped_probability"].mask(unknown & known["mapped"].notna(), guess)
     filled["log_score"] = known["log_score"].fillna(np.log(guess))
     return known.assign(**filled, distribution=known["distribution"].where(~unknown, alike))
-
-
-def _of(row: dict, normalisation: str) -> str:
-    """The channel method compares one text behind several labels: its sums are not normalised."""
-    return DEFAULT_NORMALISATION if str(row["model"]).endswith(CHANNEL) else normalisation

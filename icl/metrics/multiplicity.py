@@ -10,23 +10,13 @@ from scipy import stats
 
 from icl.metrics.uncertainty import LEVEL
 
-__all__ = ["FAMILY", "NULL_IS_ZERO", "holm", "with_p_values"]
-
-NULL_IS_ZERO: frozenset[str] = frozenset(
-    {
-        *("gap", "shots_gain", "label_correctness_slope", "task_recognition", "task_learning", "bayes_accuracy_gap"),
-        *("label_space_effect", "input_distribution_effect", "labels_only_effect", "inputs_only_effect"),
-        *("recency_bias", "majority_bias", "recency_bias_logprob", "majority_bias_logprob"),
-        *("calibration_gain", "calibration_error_change", "global_entropy_gain"),
-    }
-)
-"""Metrics whose value is 0 where nothing differs, and which can lie on either side of it."""
+__all__ = ["FAMILY", "holm", "with_p_values"]
 
 FAMILY = ("model", "task", "metric", "score", "normalisation")
 """Rows that agree in these columns ask one question many times, and are corrected together."""
 
 
-def with_p_values(metrics: pd.DataFrame, *, null_is_zero: Collection[str] = NULL_IS_ZERO) -> pd.DataFrame:
+def with_p_values(metrics: pd.DataFrame, *, tested: Collection[str]) -> pd.DataFrame:
     """Fill the columns p_value and p_holm of a metrics table.
 
     p_value is the two-sided t test of "no difference" that belongs to the row's interval: below 0.1 exactly where the
@@ -37,11 +27,11 @@ def with_p_values(metrics: pd.DataFrame, *, null_is_zero: Collection[str] = NULL
     ----------
     metrics
         A metrics table, with columns estimate, standard_error, low, high and degrees.
-    null_is_zero
-        Names of the metrics that are tested; the others have NaN.
+    tested
+        Names of the metrics that are tested, see `icl.metrics.catalogue.TESTED`; the others have NaN.
     """
-    tested = metrics["metric"].isin(list(null_is_zero)).to_numpy()
-    p_value = np.where(tested, _p_values(metrics), np.nan)
+    is_tested = metrics["metric"].isin(list(tested)).to_numpy()
+    p_value = np.where(is_tested, _p_values(metrics), np.nan)
     p_holm = pd.Series(np.nan, index=metrics.index)
     if len(metrics):
         by_family = pd.Series(p_value, index=metrics.index).groupby([metrics[name] for name in FAMILY], dropna=False)

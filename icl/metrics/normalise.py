@@ -15,6 +15,7 @@ __all__ = [
     "normalisation_of",
     "normalise",
     "possible_normalisations",
+    "used_normalisation",
 ]
 
 DEFAULT_NORMALISATION = "sum"
@@ -121,6 +122,11 @@ def normalisation_of(metrics: pd.DataFrame) -> str:
     direct = measured[~measured["model"].str.endswith(CHANNEL)]
     measured = direct if len(direct) else measured
     return str(measured["normalisation"].iloc[0]) if len(measured) else DEFAULT_NORMALISATION
+
+
+def used_normalisation(model: str, normalisation: str) -> str:
+    """The channel method compares one text behind several labels: its sums are not normalised."""
+    return DEFAULT_NORMALISATION if model.endswith(CHANNEL) else normalisation
 
 
 def possible_normalisations(scores: pd.DataFrame) -> list[str]:

@@ -9,8 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from icl.metrics.formats import agreement
-from icl.metrics.labels import PAIRED_SCORES
-from icl.metrics.outcomes import SCORES
+from icl.metrics.metric import PAIRED_SCORES, SHARES
 from icl.metrics.spread import sd_within_sets, spread_within_sets
 from icl.metrics.table import clusters, metric_row, settings, without_search
 from icl.metrics.uncertainty import Estimate, clustered_mean, jackknife
@@ -81,9 +80,7 @@ def _within_queries(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
         estimate = clustered_mean(deviation[score].to_numpy(), *clusters(deviation))
         estimate = replace(estimate, low=max(0.0, estimate.low) if not np.isnan(estimate.low) else np.nan)
         step = 0.0 if score != "accuracy" else 1 / len(rows)
-        found.append(
-            metric_row(rows, "order_sd_query", estimate, unit=SCORES[score], score=score, resolution=step, **names)
-        )
+        found.append(metric_row(rows, "order_sd_query", estimate, score=score, resolution=step, **names))
     return found
 
 
@@ -105,16 +102,16 @@ def _within_sets(rows: pd.DataFrame, tables: _Tables, names: dict[str, Any]) -> 
     for score in PAIRED_SCORES:
         values = [table[score] for table in tables.values()]
         steps = 1 / sum(value.size for value in values) if score == "accuracy" else 0.0
-        units: dict[str, Any] = {"unit": SCORES[score], "score": score, "resolution": steps}
-        units["contrast"] = f"{values[0].shape[1]} orders of each of {len(values)} demonstration sets"
+        about: dict[str, Any] = {"score": score, "resolution": steps}
+        about["contrast"] = f"{values[0].shape[1]} orders of each of {len(values)} demonstration sets"
         raw = np.mean([np.ptp(value.mean(axis=0)) for value in values])
         biased = "max − min of noisy means is biased upward"
-        found.append(metric_row(rows, "order_spread", Estimate(estimate=float(raw), reason=biased), **units, **names))
+        found.append(metric_row(rows, "order_spread", Estimate(estimate=float(raw), reason=biased), **about, **names))
         for metric, infer in (("order_spread_posterior", spread_within_sets), ("order_sd_posterior", sd_within_sets)):
-            found.append(metric_row(rows, metric, infer(values), **units, **names))
+            found.append(metric_row(rows, metric, infer(values), **about, **names))
         worst = np.mean([value.mean(axis=0).min() - value.mean() for value in values])
         lowest = Estimate(estimate=float(worst), reason="min of noisy means is biased downward")
-        found.append(metric_row(rows, "order_worst", lowest, **units, **names))
+        found.append(metric_row(rows, "order_worst", lowest, **about, **names))
     return found
 
 
@@ -124,7 +121,6 @@ def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
     prompt = rows.groupby(["demonstration_set_id", "order"], sort=False).ngroup().to_numpy()
     predictions, labels = pd.factorize(rows["prediction"].astype(str))
     answers = np.stack(rows["distribution"].to_list()) if rows["num_candidates"].nunique() == 1 else None
-    units: dict[str, Any] = {"unit": "nats", **names}
     steps: dict[str, Any] = {"resolution": 1 / len(rows)}
 
     def hard(prompt: ndarray, predictions: ndarray) -> float:
@@ -132,9 +128,9 @@ def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
         counts = cells.reshape(-1, len(labels))[np.bincount(prompt) > 0]
         return float(entropy(counts / counts.sum(axis=1, keepdims=True)).mean())
 
-    found = [metric_row(rows, "local_entropy", clustered_mean(local, sets, queries), **units)]
+    found = [metric_row(rows, "local_entropy", clustered_mean(local, sets, queries), **names)]
     found.append(
-        metric_row(rows, "global_entropy", jackknife(hard, (prompt, predictions), sets, queries), **units, **steps)
+        metric_row(rows, "global_entropy", jackknife(hard, (prompt, predictions), sets, queries), **names, **steps)
     )
     if answers is not None:
 
@@ -144,21 +140,22 @@ def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
             return float(entropy(sums / counts[counts > 0, None]).mean())
 
         estimate = jackknife(soft, (prompt, answers), sets, queries)
-        found.append(metric_row(rows, "global_entropy_soft", estimate, **units))
+        found.append(metric_row(rows, "global_entropy_soft", estimate, **names))
     return found + _gains(rows, names)
 
 
 def _gains(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
     """`global_entropy_gain` of each score that is a share."""
     found = []
-    for score in ("accuracy", "gold_probability"):
+    for score in SHARES:
         blocks = [_picked(block, score) for _, block in rows.groupby("demonstration_set_id", sort=False)]
         gains = pd.concat([block for block in blocks if len(block) >= _FEWEST_QUERIES])
         gain = clustered_mean(gains["gain"].to_numpy(), *clusters(gains))
-        more: dict[str, Any] = {"score": score, "unit": SCORES[score]}
+        more: dict[str, Any] = {"score": score}
         more["resolution"] = 1 / len(rows) if score == "accuracy" else 0.0
-        contrast = f"order of the largest GlobalE over {rows['query_id'].nunique() - 1} other queries − average order"
-        found.append(metric_row(rows, "global_entropy_gain", gain, contrast=contrast, **more, **names))
+        more["compared"] = f"order of the largest GlobalE over {rows['query_id'].nunique() - 1} other queries"
+        more["baseline"] = "average order"
+        found.append(metric_row(rows, "global_entropy_gain", gain, **more, **names))
     return found
 
 

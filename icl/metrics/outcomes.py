@@ -16,8 +16,6 @@ PROMPT_KEYS = list(_KEYS)
 __all__ = [
     "CONDITION",
     "PROMPT_KEYS",
-    "RANGES",
-    "SCORES",
     "known_answers",
     "lacking_conditions",
     "prompt_outcomes",
@@ -27,30 +25,14 @@ __all__ = [
 CONDITION = ("model", "task", "label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
 """Columns that together name what levels are averaged over."""
 
-SCORES: dict[str, str] = {
-    "accuracy": "share",
-    "gold_probability": "probability",
-    "log_score": "nats",
-    "brier": "squared probability",
-}
-"""Per-prompt scores → unit. `gold_probability` is the continuous twin of accuracy; for `brier` lower is better."""
-
-RANGES: dict[str, tuple[float, float]] = {
-    "accuracy": (0.0, 1.0),
-    "gold_probability": (0.0, 1.0),
-    "log_score": (-np.inf, 0.0),
-    "brier": (0.0, 2.0),
-}
-"""Per-prompt scores → least and greatest value."""
-
 
 def prompt_outcomes(scores: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:
-    """Keep the prompts of `icl.answers.answer_table` of which `need` is known, one of `SCORES`."""
+    """Keep the prompts of `icl.answers.answer_table` of which `need`, one of `SCORES`, is known."""
     return known_answers(answer_table(scores), need=need)
 
 
 def known_answers(answers: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:
-    """Keep the answers of which `need` is known, one of `SCORES`; probabilities of whole conditions or none."""
+    """Keep the answers of which `need`, one of `SCORES`, is known; probabilities of whole conditions or none."""
     answers = answers[answers["accuracy"].notna()]
     unsure = lacking_conditions(answers, answers["gold_probability"].isna())
     if unsure.any():

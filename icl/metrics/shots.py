@@ -24,7 +24,8 @@ def shots_effects(outcomes: pd.DataFrame) -> list[dict]:
                 continue
             more, few = matched(block, base)
             if not more.empty:
-                contrast = f"{int(block['num_shots'].iloc[0])} shots − {fewest} shots"
-                mode = block["label_mode"].iloc[0]
-                found += differences("shots_gain", more, few, contrast=contrast, label_mode=mode)
+                num_shots = int(block["num_shots"].iloc[0])
+                names = {"compared": f"{num_shots}", "baseline": f"{fewest}"}
+                names |= {"contrast": f"{num_shots} shots − {fewest} shots", "label_mode": block["label_mode"].iloc[0]}
+                found += differences("shots_gain", more, few, **names)
     return found

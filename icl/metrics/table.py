@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from icl.metrics.multiplicity import with_p_values
 from icl.metrics.uncertainty import Estimate
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "clusters",
     "matched",
     "metric_row",
-    "metrics_table",
     "settings",
     "without_search",
 ]
@@ -30,7 +28,9 @@ METRIC_COLUMNS: dict[str, str] = {
     "task": "task's name",
     "metric": "name of the metric",
     "score": "the per-prompt score that it averages; empty where it has one of its own",
-    "contrast": "what was compared, e.g. 'gold − random'; empty for a plain level",
+    "contrast": "what was compared, in words, e.g. 'gold − random'; empty for a plain level",
+    "compared": "of a difference of two: what it is subtracted from, e.g. 'gold'; of a spread the best; else empty",
+    "baseline": "of a difference of two: what is subtracted, e.g. 'random'; of a spread the worst; else empty",
     "normalisation": "how candidates were compared, see icl.metrics.normalise",
     "label_mode": "condition, empty where the metric compares label modes",
     "input_mode": "condition, empty where the metric compares input modes",
@@ -57,23 +57,27 @@ SETTING = ["model", "task", "input_mode", "balance", "format", "num_shots", "exa
 """What stays fixed where label modes are compared."""
 
 
-def metric_row(
-    rows: pd.DataFrame, metric: str, estimate: Estimate, *, unit: str, resolution: float = 0.0, **columns
-) -> dict:
-    """Put an estimate in a row; `rows` are the outcomes it rests on, `columns` override their settings."""
+def metric_row(rows: pd.DataFrame, metric: str, estimate: Estimate, *, resolution: float = 0.0, **columns) -> dict:
+    """Put an estimate in a row; `rows` are the outcomes it rests on, `columns` override their settings.
+
+    The contrast of two sides is written from them. The unit is the metric's own, see `icl.metrics.catalogue`.
+    """
     first = rows.iloc[0]
+    if "compared" in columns:
+        columns = {"contrast": f"{columns['compared']} − {columns['baseline']}"} | columns
     row = {name: first[name] for name in SETTING} | {
         "metric": metric,
         "score": "",
         "contrast": "",
-        "normalisation": "sum",
+        "compared": "",
+        "baseline": "",
+        "normalisation": "",
         "label_mode": "",
         "estimate": estimate.estimate,
         "standard_error": estimate.standard_error,
         "low": estimate.low,
         "high": estimate.high,
         "degrees": estimate.degrees,
-        "unit": unit,
         "resolution": resolution,
         "num_prompts": len(rows),
         "num_queries": rows["query_id"].nunique(),
@@ -81,18 +85,6 @@ def metric_row(
         "reason": estimate.reason,
     }
     return row | columns
-
-
-def metrics_table(rows: list[dict]) -> pd.DataFrame:
-    """Collect rows into a table with the declared columns and types, p-values filled in."""
-    table = pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
-    text = ["model", "task", "metric", "score", "contrast", "normalisation", "label_mode", "format", "input_mode"]
-    text += ["balance"]
-    text += ["unit", "reason"]
-    whole = ["num_shots", "example_length", "num_prompts", "num_queries", "num_demonstration_sets"]
-    real = ["estimate", "standard_error", "low", "high", "degrees", "p_value", "p_holm", "resolution"]
-    types = dict.fromkeys(text, "str") | dict.fromkeys(whole, "Int64") | dict.fromkeys(real, "float64")
-    return with_p_values(table.astype(types))
 
 
 def settings(outcomes: pd.DataFrame, *keys: str) -> Iterator[pd.DataFrame]:

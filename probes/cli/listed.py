@@ -84,6 +84,12 @@ def _models() -> dict[str, str]:
     return shipped | elsewhere | controls | dict.fromkeys(REGISTERED.names(), _ADDED)
 
 
+def _metrics() -> dict[str, str]:
+    from icl.metrics.catalogue import METRICS
+
+    return {name: metric.sentence for name, metric in METRICS.items()}
+
+
 def _normalisations() -> dict[str, str]:
     from icl.metrics.normalise import NORMALISATIONS
 
@@ -115,6 +121,7 @@ KINDS = {
     "formats": _formats,
     "probes": _probes,
     "models": _models,
+    "metrics": _metrics,
     "normalisations": _normalisations,
     "accounts": _accounts,
     "priors": _priors,

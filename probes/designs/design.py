@@ -5,7 +5,9 @@ from dataclasses import MISSING, dataclass, replace
 from itertools import product
 from typing import Any
 
+from icl.errors import unknown_name
 from icl.factors import FACTORS, Factor, FactorOptions, as_tuple
+from icl.metrics.catalogue import METRICS
 from icl.prompts.build import Condition
 from icl.prompts.label_modes import fits_choices
 from icl.tasks.protocol import AnyTask, Kind
@@ -89,6 +91,10 @@ class Probe:
     ginc: tuple[Grid, ...] = ()
     choices: tuple[Grid, ...] | None = None
     searches: bool = False
+
+    def __post_init__(self):
+        if unknown := [name for name in self.metrics if name not in METRICS]:
+            raise unknown_name("metric", unknown[0], METRICS)
 
     def grids_for(self, task: AnyTask) -> list[Grid]:
         """List the grids that suit a task; none where the question makes no sense."""

@@ -7,27 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from icl.metrics.labels import CONTRASTS
+from icl.metrics.catalogue import METRICS, TESTED
 from icl.metrics.multiplicity import holm
 from icl.metrics.uncertainty import LEVEL
 from probes.findings.factors import all_spreads
 from probes.findings.selection import Setting, headline_mode, length_words, main_setting, plain_rows
 from probes.findings.verdict import Effect, effect_of, spread_of
 
-__all__ = ["CORRECTION", "DEMONSTRATIONS", "FORMAT", "LABELS", "ON_ACCURACY", "PARTS", "Finding", "findings"]
+__all__ = ["CORRECTION", "DEMONSTRATIONS", "FORMAT", "LABELS", "ON_ACCURACY", "PAIRED", "PARTS", "Finding", "findings"]
 
-LABELS, DEMONSTRATIONS, FORMAT = "label correctness", "demonstrations", "format"
-
-_FACTORS: dict[str, str] = {
-    "gap": LABELS,
-    "shots_gain": DEMONSTRATIONS,
-    "format_spread_posterior": FORMAT,
-    "label_space_effect": "words of the label space",
-    "input_distribution_effect": "inputs from the task",
-    "labels_only_effect": "inputs beside the labels",
-    "inputs_only_effect": "labels beside the inputs",
-}
+_FACTORS: dict[str, str] = {name: metric.factor for name, metric in METRICS.items() if metric.factor}
 """Metric → the factor whose effect on accuracy it is."""
+
+LABELS, DEMONSTRATIONS, FORMAT = (_FACTORS[name] for name in ("gap", "shots_gain", "format_spread_posterior"))
 
 ON_ACCURACY = tuple(_FACTORS)
 """Metrics that findings tell of."""
@@ -41,7 +33,7 @@ PARTS: dict[str, tuple[str, str]] = {
 }
 """Metric → what is added to a demonstration, and which two kinds the contrast compares."""
 
-_TESTED = ("gap", "shots_gain", *CONTRASTS)
+PAIRED = tuple(name for name in _FACTORS if name in TESTED)
 """Paired differences between two conditions: each has a p-value, and together they are the family that is corrected."""
 
 CORRECTION = f"Holm's correction at {1 - LEVEL:.1g}"
@@ -56,6 +48,8 @@ class Finding(Effect):
     ----------
     model, metric, comparison
         Row of the metrics table; the comparison as it stands there, e.g. ``gold − flipped``.
+    compared, baseline
+        Its two sides.
     format, example_length, label_mode, input_mode, balance
         The condition; empty (None for the length) where the effect compares it.
     where : str
@@ -70,6 +64,8 @@ class Finding(Effect):
     model: str
     metric: str
     comparison: str
+    compared: str
+    baseline: str
     format: str
     example_length: int | None
     label_mode: str
@@ -82,7 +78,7 @@ class Finding(Effect):
     @property
     def is_spread(self) -> bool:
         """Whether it is a spread, which has no direction, no p-value and a rule of its own for what is clear."""
-        return self.metric not in _TESTED
+        return self.metric not in PAIRED
 
     @property
     def stands(self) -> bool:
@@ -104,7 +100,7 @@ def findings(metrics: pd.DataFrame, model: str) -> list[Finding]:
         The model that is told of.
     """
     mine = metrics[metrics["model"] == model].reset_index(drop=True)
-    rows = mine[mine["metric"].isin(_TESTED) & (mine["score"] == "accuracy")]
+    rows = mine[mine["metric"].isin(PAIRED) & (mine["score"] == "accuracy")]
     spreads = all_spreads(mine, model)
     varied = {name for name in ("input_mode", "balance") if _varies(mine, name)}
     corrected = dict(zip(rows.index, holm(rows["p_value"].to_numpy(dtype=float)).tolist())) if len(rows) else {}
@@ -115,7 +111,7 @@ def findings(metrics: pd.DataFrame, model: str) -> list[Finding]:
 
 def _finding(row: pd.Series, effect: Effect, varied: set[str], p_holm: float = float("nan")) -> Finding:
     length = None if pd.isna(row["example_length"]) else int(row["example_length"])
-    names = ("model", "metric", "format", "label_mode", "input_mode", "balance")
+    names = ("model", "metric", "compared", "baseline", "format", "label_mode", "input_mode", "balance")
     about: dict[str, Any] = {name: str(row[name]) for name in names}
     return Finding(
         **{name: getattr(effect, name) for name in ("estimate", "low", "high", "clear", "num_shots", "reason")},
@@ -130,8 +126,9 @@ def _finding(row: pd.Series, effect: Effect, varied: set[str], p_holm: float = f
 
 def _comparison(row: pd.Series) -> str:
     """What was compared; 1 shot is no plural."""
-    contrast = str(row["contrast"])
-    return " − ".join("1 shot" if part == "1 shots" else part for part in contrast.split(" − "))
+    if row["metric"] != "shots_gain":
+        return str(row["contrast"])
+    return " − ".join("1 shot" if shots == "1" else f"{shots} shots" for shots in (row["compared"], row["baseline"]))
 
 
 def _where(row: pd.Series, varied: set[str]) -> str:

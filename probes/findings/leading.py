@@ -92,15 +92,14 @@ def phrase(one: Finding, *, unit: bool = False) -> str:
     reach = f"{interval}{points(low)} to {points(high)}"
     amount = f"{points(size)} points{of}"
     if one.factor == FORMAT:
-        best, worst = one.comparison.split(" − ")
-        return f"formats lie {amount} apart ({reach}; best {best}, worst {worst})"
+        return f"formats lie {amount} apart ({reach}; best {one.compared}, worst {one.baseline})"
     gained = one.estimate > 0
     if one.factor == LABELS:
         return f"{mode_words(one.label_mode)} {'lost' if gained else 'gained'} {amount} against gold labels ({reach})"
     verb = "gained" if gained else "lost"
     if one.factor == DEMONSTRATIONS:
-        more, fewer = one.comparison.split(" − ")
-        return f"{more} {verb} {amount} against {'none' if fewer.startswith('0 ') else fewer} ({reach})"
+        more, fewer = (shots_words(int(shots)) for shots in (one.compared, one.baseline))
+        return f"{more} {verb} {amount} against {'none' if one.baseline == '0' else fewer} ({reach})"
     return f"{one.factor} {verb} {amount} ({PARTS[one.metric][1]}; {reach})"
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from icl.metrics.catalogue import METRICS
+from probes.designs.catalogue import PROBES
 from probes.scorers.catalogue import is_reference
 
 __all__ = [
-    "ON_REQUEST",
     "Setting",
     "asked_rows",
     "at",
@@ -22,13 +23,6 @@ __all__ = [
     "plain_rows",
     "split_models",
 ]
-
-ON_REQUEST: dict[str, tuple[str, ...]] = {
-    "bias": ("recency_bias", "majority_bias"),
-    "calibration": ("calibration_gain", "calibration_error_change"),
-    "consistency": ("set_consistency",),
-}
-"""Probe → metrics that nearly every run feeds, and that the page shows where that probe was asked for."""
 
 _WRONG_MODES = ("random", "random_marginal", "fraction_correct(0)", "shuffled")
 
@@ -60,8 +54,9 @@ def plain_rows(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def asked_rows(metrics: pd.DataFrame, probes: Collection[str]) -> pd.DataFrame:
-    """Leave out what nearly every run feeds and no probe of this one asked for: `ON_REQUEST`."""
-    unasked = {name for probe, names in ON_REQUEST.items() if probe not in probes for name in names}
+    """Leave out what nearly every run feeds and no probe of this one asked for."""
+    asked = {name for probe in probes if probe in PROBES for name in PROBES[probe].metrics}
+    unasked = {name for name, metric in METRICS.items() if metric.on_request} - asked
     return metrics[~metrics["metric"].isin(list(unasked))]
 
 

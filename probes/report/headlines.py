@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from icl.metrics.effects import TWINS
+from icl.metrics.catalogue import TWINS
 from probes.designs.catalogue import get_probe
 from probes.findings.material import Material
 from probes.findings.selection import plain_rows
@@ -62,7 +62,7 @@ def headlines(metrics: pd.DataFrame, probes: Sequence[str], *, beside: Collectio
 
 def _clear_first(rows: pd.DataFrame) -> pd.DataFrame:
     """Order rows: a line for each metric, its largest clear difference or else the first that is known; then others."""
-    is_difference = rows["contrast"].str.contains(" − ", regex=False)
+    is_difference = (rows["compared"] != "") | (rows["unit"] == "ratio")
     clear = is_difference & ((rows["low"] > 0) | (rows["high"] < 0))
     size = rows["estimate"].abs().where(clear, 0.0)
     rows = rows.assign(clear=~clear, known=rows["low"].isna(), size=-size)

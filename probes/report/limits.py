@@ -6,8 +6,8 @@ import pandas as pd
 
 from icl.answers import CHANNEL, answer_table
 from icl.metrics.boundaries import boundary_audit
-from icl.metrics.labels import CONTRASTS
 from icl.metrics.normalise import NORMALISATIONS, normalisation_of
+from probes.findings.findings import PAIRED
 from probes.findings.selection import split_models
 from probes.findings.verdict import PROMPTS_PER_FORMAT, QUERIES_PER_FORMAT, SPREAD_SHARE
 from probes.runs.words import boundary_sentence, precision_sentences
@@ -142,7 +142,7 @@ def _many(metrics: pd.DataFrame) -> list[str]:
     said = []
     subjects, references = split_models(metrics)
     mine = metrics["model"].isin(subjects or references) & (metrics["score"] == "accuracy") & metrics["low"].notna()
-    count = int((mine & metrics["metric"].isin(["gap", "shots_gain", *CONTRASTS])).sum())
+    count = int((mine & metrics["metric"].isin(PAIRED)).sum())
     if count > 3:
         said.append(
             f"{count} paired differences in accuracy were measured; about one in ten 90 % intervals leaves out 0 by "

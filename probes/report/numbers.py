@@ -5,68 +5,14 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from icl.metrics.effects import TWINS
+from icl.metrics.catalogue import METRICS, twin_of
 from probes.figures.words import number
 from probes.findings.selection import main_setting, of_length, split_models
 from probes.report.markup import part
 
-__all__ = ["METRIC_WORDS", "main_table", "table_html"]
-
-METRIC_WORDS: dict[str, str] = {
-    "accuracy": "share of queries answered right",
-    "accuracy_by_normalisation": "the same, labels compared otherwise",
-    "gold_probability": "mean probability of the gold label",
-    "macro_f1": "F1, averaged over labels",
-    "calibration_error": "expected calibration error (10 bins; biased upward)",
-    "gap": "accuracy with gold labels minus another mode",
-    "flip_rate": "share of predictions that change when labels do",
-    "follow_rate": "share of predictions that follow the mapping shown",
-    "gain_retained": "share of the gain over zero shots that the mode keeps",
-    "GLER": "label gap as a share of the gain over zero shots",
-    "label_correctness_slope": "accuracy from none to all labels right",
-    "task_recognition": "accuracy above chance, random labels",
-    "task_learning": "accuracy above chance, symbols",
-    "label_space_effect": "worth of the label space's words",
-    "input_distribution_effect": "worth of inputs from the task",
-    "labels_only_effect": "worth of inputs beside the labels",
-    "inputs_only_effect": "worth of labels beside the inputs",
-    "shots_gain": "accuracy with demonstrations minus without",
-    "format_spread_posterior": "best minus worst format (posterior)",
-    "format_sd_posterior": "standard deviation over formats (posterior)",
-    "format_search_spread": "best minus worst format of the search (posterior)",
-    "consistency": "pairs of formats that predict alike",
-    "order_spread_posterior": "best minus worst order of a set (posterior)",
-    "order_sd_posterior": "standard deviation over orders of a set (posterior)",
-    "order_sd_query": "standard deviation over orders of one query's answer",
-    "order_consistency": "pairs of orders that predict alike",
-    "global_entropy_gain": "gain of the order with the largest GlobalE",
-    "set_consistency": "pairs of demonstration sets that predict alike",
-    "option_spread_posterior": "best minus worst rotation of the options (posterior)",
-    "option_sd_posterior": "standard deviation over rotations (posterior)",
-    "option_consistency": "pairs of rotations that predict alike",
-    "recency_bias": "choices: log-odds for the label shown last",
-    "majority_bias": "choices: log-odds for one more demonstration",
-    "calibration_gain": "accuracy with contextual calibration minus without",
-    "calibration_error_change": "calibration error with it minus without",
-    "bayes_accuracy_gap": "accuracy of exact Bayes minus the model's",
-    "bayes_kl": "KL from exact Bayes to the model",
-}
-"""Metric → what it says; also the order of the table."""
-
-_DIFFERENCES = frozenset(
-    {
-        *("gap", "shots_gain", "label_correctness_slope", "task_recognition", "task_learning", "bayes_accuracy_gap"),
-        *("label_space_effect", "input_distribution_effect", "labels_only_effect", "inputs_only_effect"),
-        *("format_spread_posterior", "format_sd_posterior", "format_search_spread"),
-        *("order_spread_posterior", "order_sd_posterior", "order_sd_query", "global_entropy_gain"),
-        *("option_spread_posterior", "option_sd_posterior", "calibration_gain", "calibration_error_change"),
-    }
-)
-"""Metrics whose shares are points, not per cent."""
+__all__ = ["main_table", "table_html"]
 
 _COLUMNS = ("metric", "of", "where", "estimate [90 % interval]", "its continuous twin", "prompts")
-
-_IN_THE_TWINS_COLUMN = ("gold_probability", "bayes_kl")
 
 
 def main_table(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -85,7 +31,7 @@ def main_table(metrics: pd.DataFrame) -> pd.DataFrame:
     if not chosen:
         return metrics.iloc[:0]
     table = pd.concat(chosen)
-    order = {name: place for place, name in enumerate(METRIC_WORDS)}
+    order = {name: place for place, name in enumerate(METRICS)}
     models = {name: place for place, name in enumerate([*subjects, *references])}
     key = pd.DataFrame({"model": table["model"].map(models), "metric": table["metric"].map(order)}, index=table.index)
     return _with_twins(table.loc[key.sort_values(["model", "metric"], kind="stable").index], metrics)
@@ -102,7 +48,7 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
     lines, last = [], ""
     row: Any
     for row in rows.itertuples():
-        name = "" if row.metric == last else METRIC_WORDS.get(row.metric, row.metric)
+        name = "" if row.metric == last else METRICS[row.metric].title
         last = row.metric
         where = f"{row.num_shots} shots" + (f", {row.format}" if row.format else "")
         where += f", k = {row.example_length}" if not pd.isna(row.example_length) else ""
@@ -113,7 +59,8 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
 
 def _of_model(metrics: pd.DataFrame, model: str) -> pd.DataFrame:
     """Main metrics of one model at its main setting; where it has none, those that belong to no format."""
-    listed = [name for name in METRIC_WORDS if name not in _IN_THE_TWINS_COLUMN]
+    listed = [name for name, metric in METRICS.items() if metric.rows != "none"]
+    every, gold = ([name for name in listed if METRICS[name].rows == kind] for kind in ("every", "gold"))
     rows = metrics[(metrics["model"] == model) & metrics["metric"].isin(listed)]
     rows = rows[rows["score"].isin(["", "accuracy"])]
     across = rows["format"] == ""
@@ -125,9 +72,8 @@ def _of_model(metrics: pd.DataFrame, model: str) -> pd.DataFrame:
     here = (rows["format"] == setting.format) & rows["num_shots"].isin([0, setting.num_shots])
     here &= rows["label_mode"].isin(["gold", "zero_shot"]) | (rows["contrast"] != "")
     most = (rows["format"] == setting.format) & (rows["num_shots"] == setting.num_shots)
-    here |= rows["metric"].isin(["accuracy", "label_correctness_slope", "order_sd_query"]) & most
-    gold_only = ["shots_gain", "bayes_accuracy_gap", "calibration_gain", "calibration_error_change", "set_consistency"]
-    here &= ~rows["metric"].isin(gold_only) | rows["label_mode"].isin(["gold", "zero_shot"])
+    here |= rows["metric"].isin(every) & most
+    here &= ~rows["metric"].isin(gold) | rows["label_mode"].isin(["gold", "zero_shot"])
     otherwise = rows["metric"] == "accuracy_by_normalisation"
     if rows.loc[otherwise].groupby(["label_mode", "format", "num_shots"])["estimate"].nunique().max() == 1:
         here &= ~otherwise  # labels of one token and one length: every normalisation says the same
@@ -139,7 +85,7 @@ _CONDITION = ("model", "label_mode", "input_mode", "balance", "format", "num_sho
 
 
 def _with_twins(table: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
-    names = table["metric"].map(_twin_name)
+    names = table["metric"].map(twin_of)
     keys = pd.DataFrame({"metric": [name for name, _ in names], "score": [score for _, score in names]})
     keys = pd.concat([keys, table[list(_CONDITION)].reset_index(drop=True)], axis=1)
     numbers = {"estimate": "twin", "low": "twin_low", "high": "twin_high", "unit": "twin_unit"}
@@ -149,26 +95,19 @@ def _with_twins(table: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: found[name] for name in numbers.values()})
 
 
-def _twin_name(metric: str) -> tuple[str, str]:
-    """Metric and score of the continuous twin; names of nothing where there is none."""
-    if metric == "accuracy_by_normalisation":
-        return "", ""
-    name = TWINS.get(metric, metric)
-    score = {"accuracy": "gold_probability", "calibration_error": "brier"}.get(metric, "")
-    return name, "gold_probability" if name in (metric, "calibration_gain") else score
-
-
 def _value(row: Any) -> str:
     if pd.isna(row.estimate):
         return row.reason or "missing"
-    return _written(row.estimate, row.low, row.high, unit=row.unit, in_points=row.metric in _DIFFERENCES)
+    return _written(row.estimate, row.low, row.high, unit=row.unit, in_points=METRICS[row.metric].kind != "level")
 
 
 def _twin(row: Any) -> str:
     """The twin's number; empty where there is none."""
     if pd.isna(row.twin):
         return ""
-    return _written(row.twin, row.twin_low, row.twin_high, unit=row.twin_unit, in_points=row.metric in _DIFFERENCES)
+    return _written(
+        row.twin, row.twin_low, row.twin_high, unit=row.twin_unit, in_points=METRICS[row.metric].kind != "level"
+    )
 
 
 def _written(estimate: float, low: float, high: float, *, unit: str, in_points: bool) -> str:

@@ -179,7 +179,7 @@ def _demonstrations(metrics: pd.DataFrame, model: str, setting: Setting, chance:
     if row is None:
         return ""
     effect = effect_of(row, "demonstrations")
-    fewest = str(row["contrast"]).split(" − ")[-1].removesuffix(" shots")
+    fewest = str(row["baseline"])
     text = f"{effect.num_shots} shots against {'none' if fewest == '0' else fewest}, gold labels{_where(setting)}: "
     text += _moved(effect, model)
     lengths = at(metrics, "shots_gain", model=model, score="accuracy", label_mode="gold", format=setting.format)

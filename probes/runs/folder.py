@@ -25,7 +25,9 @@ import numpy as np
 import pandas as pd
 
 from icl.errors import UserError
+from icl.metrics.measure import measure_scores
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
+from icl.metrics.table import METRIC_COLUMNS
 from icl.scores import SCORE_COLUMNS, validate_scores
 from icl.tasks.catalogue import load_task, names_code
 from icl.tasks.stored import load_stored, task_digest
@@ -156,10 +158,14 @@ class RunFolder:
         disk.write_whole(part, validate_scores(rows).to_parquet())
 
     def metrics(self) -> pd.DataFrame:
-        """Read the metrics table."""
+        """Read the metrics table; one of an earlier version, whose columns were others, is computed again."""
         if (self.path / "manifest.json").exists():
             self.check_answered()
-        return self._read("metrics.parquet", disk.read_table, f"run `probe run` with --out {self.quoted} to its end")
+        hint = f"run `probe run` with --out {self.quoted} to its end"
+        metrics = self._read("metrics.parquet", disk.read_table, hint)
+        if list(metrics.columns) != list(METRIC_COLUMNS):
+            metrics = measure_scores(self.scores(), normalisation_of(metrics))
+        return metrics
 
     def write_metrics(self, metrics: pd.DataFrame) -> None:
         """Replace the metrics table."""

@@ -92,7 +92,7 @@ def _spread(material: Material, score: str) -> str:
 def _ends(material: Material) -> list[str]:
     """Best and worst format of the run, written out."""
     rows = material.rows("format_search_spread", "accuracy")
-    return [] if rows.empty else [_written(name) for name in rows.iloc[0]["contrast"].split(" − ")]
+    return [] if rows.empty else [_written(name) for name in (rows.iloc[0]["compared"], rows.iloc[0]["baseline"])]
 
 
 def _written(name: str) -> str:

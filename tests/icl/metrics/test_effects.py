@@ -11,9 +11,10 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from icl.answers import answer_table
+from icl.metrics.across_normalisations import contextual_calibration_effects
+from icl.metrics.assemble import metrics_table
 from icl.metrics.bias import bias_effects
-from icl.metrics.calibration import calibration_effects
-from icl.metrics.effects import TWINS
+from icl.metrics.catalogue import TWINS
 from icl.metrics.formats import search_effects, set_effects
 from icl.metrics.labels import CONTRASTS, demonstration_effects, label_effects
 from icl.metrics.levels import macro_f1, macro_f1_soft
@@ -21,7 +22,6 @@ from icl.metrics.measure import measure_scores
 from icl.metrics.normalise import normalise
 from icl.metrics.orders import entropy, global_entropy, order_effects
 from icl.metrics.outcomes import prompt_outcomes
-from icl.metrics.table import metrics_table
 from icl.scores import CONTENT_FREE_COLUMNS, validate_scores
 from probes.report.headlines import headlines
 
@@ -308,14 +308,16 @@ def test_calibration_by_hand(rng):
     scores = table(rng, [{}], odds=lambda c, s, q: 1.0)
     prior = dict(zip(LABELS, np.log([0.6, 0.3, 0.1])))
     scores = scores.assign(**dict.fromkeys(CONTENT_FREE_COLUMNS, scores["candidate"].map(prior)))
-    rows = calibration_effects({how: answer_table(normalise(scores, how)) for how in ("sum", "calibrated")})
+    rows = contextual_calibration_effects({how: answer_table(normalise(scores, how)) for how in ("sum", "calibrated")})
     wide = scores.pivot(index=["demonstration_set_id", "query_id"], columns="candidate", values="logprob")
     gold = np.array([LABELS[int(q[1:]) % 3] for _, q in wide.index])
     raw = (wide.to_numpy().argmax(axis=1) == [list(wide.columns).index(g) for g in gold]).mean()
     moved = wide - pd.Series(prior)
     after = (moved.to_numpy().argmax(axis=1) == [list(wide.columns).index(g) for g in gold]).mean()
     assert value(rows, "calibration_gain", "accuracy") == pytest.approx(after - raw)
-    assert not calibration_effects({"sum": answer_table(table(rng, [{}]))})  # nothing was asked to calibrate by
+    assert not contextual_calibration_effects(
+        {"sum": answer_table(table(rng, [{}]))}
+    )  # nothing was asked to calibrate by
 
 
 def test_agreement_over_sets_by_hand(rng):
@@ -395,7 +397,16 @@ def test_a_prompt_with_a_failed_candidate_leaves_the_bias_of_the_others(rng):
 
 def line(metric: str, estimate: float, **where) -> dict:
     row = {"metric": metric, "score": "", "estimate": estimate, "low": estimate, "high": estimate, "unit": "nats"}
-    row |= {"model": "m", "contrast": "", "label_mode": "gold", "format": "f", "input_mode": "task", "balance": ""}
+    row |= {
+        "model": "m",
+        "contrast": "",
+        "compared": "",
+        "baseline": "",
+        "label_mode": "gold",
+        "format": "f",
+        "input_mode": "task",
+        "balance": "",
+    }
     return row | {"num_shots": 4, "example_length": pd.NA, "reason": "too few choices"} | where
 
 

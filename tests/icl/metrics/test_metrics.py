@@ -8,12 +8,16 @@ from scipy import stats
 from sklearn.metrics import f1_score, log_loss
 
 from icl.errors import UserError
-from icl.metrics.effects import bayes_gap, format_effects, label_effects, label_slope, shots_effects
+from icl.metrics.assemble import metrics_table
+from icl.metrics.bayes import bayes_gap
+from icl.metrics.formats import format_effects
+from icl.metrics.labels import label_effects, label_slope
 from icl.metrics.levels import expected_calibration_error, levels, macro_f1
 from icl.metrics.measure import measure_scores
-from icl.metrics.outcomes import RANGES, prompt_outcomes
+from icl.metrics.metric import SCORES
+from icl.metrics.outcomes import prompt_outcomes
+from icl.metrics.shots import shots_effects
 from icl.metrics.spread import posterior_spread
-from icl.metrics.table import metrics_table
 from icl.metrics.uncertainty import (
     clustered_mean,
     clustered_ratio,
@@ -342,8 +346,9 @@ def test_intervals_of_levels_stay_among_the_values_that_a_score_takes(rng):
     share = np.array([0.02, 0.98] * (len(few) // 2))
     spread = few.assign(gold_probability=share, log_score=np.log(share), brier=2 * (1 - share) ** 2)
     found = pd.DataFrame(levels(spread)).dropna(subset="low")
-    assert set(RANGES) <= set(found["metric"])
-    for score, (least, most) in RANGES.items():
+    assert set(SCORES) <= set(found["metric"])
+    for score, known in SCORES.items():
+        least, most = known.low, known.high
         mine = found[found["metric"] == score]
         assert ((mine["low"] >= least) & (mine["high"] <= most)).all(), score
         assert (mine["low"] < mine["high"]).all(), score

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
+from icl.metrics.assemble import metrics_table
+from icl.metrics.catalogue import TESTED
 from icl.metrics.multiplicity import FAMILY, holm, with_p_values
-from icl.metrics.table import METRIC_COLUMNS, metrics_table
+from icl.metrics.table import METRIC_COLUMNS
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, clustered_share_difference
 
 p_values = hnp.arrays(float, st.integers(1, 6), elements=st.floats(0, 1))
@@ -52,7 +54,7 @@ def test_holm_by_hand_skips_what_is_missing():
 
 def test_p_value_of_a_mean_is_the_textbook_t_test(rng):
     values, own = rng.normal(0.3, 1, size=25), np.arange(25)
-    found = with_p_values(rows_of([clustered_mean(values, own, own)]))
+    found = with_p_values(rows_of([clustered_mean(values, own, own)]), tested=TESTED)
     assert found["p_value"].item() == pytest.approx(stats.ttest_1samp(values, 0).pvalue, rel=1e-9)
     assert found["p_holm"].item() == found["p_value"].item()
 
@@ -64,7 +66,7 @@ def test_p_value_is_below_a_tenth_exactly_where_the_interval_leaves_out_zero(rng
         share = clustered_share((rng.random(12) < abs(shift)).astype(float), own, own)
         ends = {end: getattr(share, end) - 0.5 for end in ("estimate", "low", "high")}
         found.append(Estimate(**ends, standard_error=share.standard_error, degrees=share.degrees))
-    table = with_p_values(rows_of(found))
+    table = with_p_values(rows_of(found), tested=TESTED)
     outside = (table["low"] > 0) | (table["high"] < 0)
     assert (outside == (table["p_value"] < 0.1)).all()
     assert 20 < outside.sum() < 100
@@ -72,7 +74,7 @@ def test_p_value_is_below_a_tenth_exactly_where_the_interval_leaves_out_zero(rng
 
 def test_no_prompt_that_differs_is_no_evidence_of_a_difference():
     own = np.arange(40)
-    found = with_p_values(rows_of([clustered_share_difference(np.zeros(40), own, own)]))
+    found = with_p_values(rows_of([clustered_share_difference(np.zeros(40), own, own)]), tested=TESTED)
     assert found["p_value"].item() == 1.0
 
 
@@ -80,9 +82,9 @@ def test_only_differences_are_tested_and_callers_may_add_to_them(rng):
     own = np.arange(20)
     estimates = [clustered_mean(rng.normal(size=20), own, own) for _ in range(2)]
     table = pd.concat([rows_of(estimates[:1]), rows_of(estimates[1:], metric="recency")], ignore_index=True)
-    assert list(with_p_values(table)["p_value"].isna()) == [False, True]
-    assert with_p_values(table, null_is_zero={"gap", "recency"})["p_value"].notna().all()
-    missing = with_p_values(rows_of([Estimate.missing("nothing was run")]))
+    assert list(with_p_values(table, tested=TESTED)["p_value"].isna()) == [False, True]
+    assert with_p_values(table, tested={"gap", "recency"})["p_value"].notna().all()
+    missing = with_p_values(rows_of([Estimate.missing("nothing was run")]), tested=TESTED)
     assert missing[["p_value", "p_holm"]].isna().all(axis=None)
 
 
@@ -91,8 +93,8 @@ def test_families_are_corrected_apart(rng, column):
     own = np.arange(20)
     estimates = [clustered_mean(rng.normal(size=20), own, own) for _ in range(3)]
     first, other = rows_of(estimates), rows_of(estimates, **{column: "shots_gain"})
-    together = with_p_values(pd.concat([first, other], ignore_index=True))
-    np.testing.assert_array_equal(together["p_holm"][:3], with_p_values(first)["p_holm"])
+    together = with_p_values(pd.concat([first, other], ignore_index=True), tested=TESTED)
+    np.testing.assert_array_equal(together["p_holm"][:3], with_p_values(first, tested=TESTED)["p_holm"])
 
 
 def test_a_family_without_differences_errs_in_a_tenth_of_all_runs_at_most(rng):
@@ -101,7 +103,7 @@ def test_a_family_without_differences_errs_in_a_tenth_of_all_runs_at_most(rng):
     for _ in range(500):
         baseline = rng.normal(size=30)
         found = [clustered_mean(rng.normal(size=30) - 0.5 * baseline, own, own) for _ in range(8)]
-        table = with_p_values(rows_of(found))
+        table = with_p_values(rows_of(found), tested=TESTED)
         uncorrected += (table["p_value"] < 0.1).any()
         corrected += (table["p_holm"] < 0.1).any()
     assert uncorrected / 500 > 0.3

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from metric_rows import with_sides
 
+from icl.metrics.assemble import metrics_table
 from icl.metrics.multiplicity import holm
-from icl.metrics.table import metrics_table
 from probes.findings.findings import Finding, findings
 from probes.findings.leading import elsewhere, lead, mode_words, others
 from probes.report.effects_figure import effect_lines, left_out
@@ -16,30 +17,33 @@ from probes.report.words import answers
 def row(metric: str, contrast: str, estimate: float, half: float, **columns) -> dict:
     """An effect with a symmetric interval of this half width, in a row of the metrics table."""
     low, high = estimate - half, estimate + half
-    return {
-        "model": "small",
-        "task": "films",
-        "metric": metric,
-        "score": "accuracy",
-        "contrast": contrast,
-        "normalisation": "sum",
-        "label_mode": "gold",
-        "input_mode": "task",
-        "balance": "balanced",
-        "format": "qa",
-        "num_shots": 8,
-        "example_length": None,
-        "estimate": estimate,
-        "standard_error": half / 1.7247,
-        "low": low,
-        "high": high,
-        "degrees": 20.0,
-        "unit": "share",
-        "num_prompts": 100,
-        "num_queries": 50,
-        "num_demonstration_sets": 2,
-        "reason": "",
-    } | columns
+    return with_sides(
+        {
+            "model": "small",
+            "task": "films",
+            "metric": metric,
+            "score": "accuracy",
+            "contrast": contrast,
+            "normalisation": "sum",
+            "label_mode": "gold",
+            "input_mode": "task",
+            "balance": "balanced",
+            "format": "qa",
+            "num_shots": 8,
+            "example_length": None,
+            "estimate": estimate,
+            "standard_error": half / 1.7247,
+            "low": low,
+            "high": high,
+            "degrees": 20.0,
+            "unit": "share",
+            "num_prompts": 100,
+            "num_queries": 50,
+            "num_demonstration_sets": 2,
+            "reason": "",
+        }
+        | columns
+    )
 
 
 def level(format: str = "qa", **columns) -> dict:

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from metric_rows import with_sides
 
 from icl.concept.compare import Comparison
 from icl.concept.extrapolate import CARRIED, Extrapolation
 from icl.errors import UserError
+from icl.metrics.assemble import metrics_table
 from icl.metrics.measure import measure_scores
 from icl.metrics.outcomes import prompt_outcomes
-from icl.metrics.table import metrics_table
 from probes.comparison.figures import draw_comparison, draw_extrapolation
 from probes.comparison.stored import fingerprint_of, read_comparison, store_comparison
 from probes.figures import words
@@ -158,31 +159,34 @@ def fitted(model: str, *, lengths: tuple = (None,), agree: bool = True, noise: f
 
 
 def row(metric: str, estimate: float, low: float, high: float, **columns) -> dict:
-    return {
-        "model": "small",
-        "task": "films",
-        "metric": metric,
-        "score": "accuracy",
-        "contrast": "",
-        "normalisation": "sum",
-        "label_mode": "gold",
-        "input_mode": "task",
-        "balance": "balanced",
-        "format": "qa",
-        "num_shots": 4,
-        "example_length": None,
-        "estimate": estimate,
-        "standard_error": (high - low) / 3.3,
-        "low": low,
-        "high": high,
-        "degrees": 20.0,
-        "unit": "share",
-        "resolution": 0.01,
-        "num_prompts": 100,
-        "num_queries": 50,
-        "num_demonstration_sets": 2,
-        "reason": "",
-    } | columns
+    return with_sides(
+        {
+            "model": "small",
+            "task": "films",
+            "metric": metric,
+            "score": "accuracy",
+            "contrast": "",
+            "normalisation": "sum",
+            "label_mode": "gold",
+            "input_mode": "task",
+            "balance": "balanced",
+            "format": "qa",
+            "num_shots": 4,
+            "example_length": None,
+            "estimate": estimate,
+            "standard_error": (high - low) / 3.3,
+            "low": low,
+            "high": high,
+            "degrees": 20.0,
+            "unit": "share",
+            "resolution": 0.01,
+            "num_prompts": 100,
+            "num_queries": 50,
+            "num_demonstration_sets": 2,
+            "reason": "",
+        }
+        | columns
+    )
 
 
 def made(gap: tuple, *extra: dict, **columns) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icl.metrics import effects
+from icl.metrics import catalogue
 from probes.designs.catalogue import PROBES
 from probes.scorers import controls
 from probes.selftest import run
@@ -39,12 +39,12 @@ def test_a_control_that_breaks_its_rule_fails(monkeypatch, uniform_alone):
 
 
 def test_a_metric_that_reads_wrongly_fails(monkeypatch, uniform_alone):
-    real = effects.EFFECTS["label_effects"]
+    real = catalogue.EFFECTS["label_effects"]
 
     def shifted(outcomes):
         return [row | {"estimate": row["estimate"] + 0.1} for row in real(outcomes)]
 
-    monkeypatch.setitem(effects.EFFECTS, "label_effects", shifted)
+    monkeypatch.setitem(catalogue.EFFECTS, "label_effects", shifted)
     assert not all(reading.passed for reading in _read("label-space", "topic"))
 
 
