@@ -1,7 +1,7 @@
 """Flags that several commands share."""
 
 from argparse import ArgumentParser, _ArgumentGroup
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,7 @@ def add_task(parser: ArgumentParser, *, required: bool = True) -> None:
     required
         Whether a task must be named on the command line.
     """
-    names = [name for name, told in options_of(Experiment).items() if told.group in _OF_A_TASK]
-    add_options(parser, names, required=("task",) if required else ())
+    add_options(parser, Experiment, _OF_A_TASK, required=("task",) if required else ())
     _add_template(parser)
 
 
@@ -66,7 +65,7 @@ def add_experiment(parser: ArgumentParser) -> None:
     parser.add_argument(
         "experiment", nargs="?", type=Path, help="experiment file (.toml); flags take the place of its entries"
     )
-    add_options(parser, list(options_of(Experiment)))
+    add_options(parser, Experiment, GROUPS)
     _add_template(parser)
     means = parser.add_argument_group("means, which change no result")
     means.add_argument(
@@ -83,10 +82,10 @@ def add_experiment(parser: ArgumentParser) -> None:
     )
 
 
-def add_options(parser: ArgumentParser, names: Collection[str], *, required: Collection[str] = ()) -> None:
-    """Give a parser the flags of some entries of an experiment, in their groups; what is not given is None."""
-    for group in GROUPS:
-        told = [one for name, one in options_of(Experiment).items() if name in names and one.group == group]
+def add_options(parser: ArgumentParser, record: type, groups: Sequence[str], *, required: Collection[str] = ()) -> None:
+    """Give a parser the flags of a record's options, those of some groups; what is not given is None."""
+    for group in groups:
+        told = [one for one in options_of(record).values() if one.group == group]
         if any(one.flags for one in told):
             section = parser.add_argument_group(group)
             for one in told:

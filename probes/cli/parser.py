@@ -18,7 +18,6 @@ _METAVARS = {
     Path: "PATH",
     values.names: "A,B",
     values.whole_numbers: "N,N",
-    values.count: "N",
 }
 """What a flag takes → its name in the help; others are called after the flag."""
 

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 
 from icl.errors import UserError, unknown_name
+from probes.runs.option import option
 
-__all__ = ["ARCHITECTURES", "DOCUMENTS", "PretrainOptions"]
+__all__ = ["ARCHITECTURES", "DOCUMENTS", "GROUPS", "PretrainOptions"]
 
 ARCHITECTURES = {
     "llama": "decoder with rotary positions, RMS norms and gated feed-forward layers",
@@ -23,60 +24,79 @@ DOCUMENTS = {
 
 _DTYPES = ("auto", "float32", "bfloat16")
 
+MODEL, TEXT, STEPS = "model", "documents", "training"
+
+GROUPS = (MODEL, TEXT, STEPS)
+"""What entries belong to, in the order of `--help`."""
+
+
+def parse_count(text: str) -> int:
+    """Read a number such as 12e6; a `ValueError` says what is taken."""
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        raise ValueError(f"takes a number such as 12e6, got {text!r}") from None
+
+
+def parse_corpus(text: str) -> tuple[int, int]:
+    """Read documents x tokens; a `ValueError` says what is taken."""
+    try:
+        count, length = text.split("x")
+        return int(count), int(length)
+    except ValueError:
+        raise ValueError(f"takes documents x tokens such as 1000x10240, got {text!r}") from None
+
+
+def parse_windows(text: str) -> tuple[tuple[float, int], ...]:
+    """Read window lengths with their share of the tokens, (share, length) each; a `ValueError` says what is taken."""
+    try:
+        phases = [phase.split(":") for phase in text.split(",")]
+        return tuple((float(share), int(length)) for length, share in phases)
+    except ValueError:
+        raise ValueError(f"takes length:share such as 128:0.5,768:0.5, got {text!r}") from None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainOptions:
-    """How a model is trained on GINC.
+    """How a model is trained on GINC; `option` says of each entry what it means.
 
-    Attributes
-    ----------
-    architecture : str
-        A name of `ARCHITECTURES`.
-    num_layers, width, num_heads : int
-        Size of the model. The feed-forward width is 3 × `width` (llama) or 4 × `width` (gpt2); an LSTM has no heads.
-    documents : str
-        A name of `DOCUMENTS`.
-    corpus : tuple of (documents, length) or None
-        Read these documents, drawn once, over and over (the paper: 1,000 of 10,240 tokens); None: always fresh ones.
-    tokens : int
-        Training tokens in all.
-    windows : tuple of (share, length)
-        The share of the tokens that is read in windows of each length, in order. A window of fresh documents starts
-        a document; a window of a corpus is one of the stretches that its documents are cut into.
-    batch_tokens : int
-        Tokens in one optimiser step.
-    muon_learning_rate, adam_learning_rate : float
-        Peak rates of the hidden matrices, and of embeddings, output layer, norms and biases.
-    weight_decay : float
-        Decoupled decay of the hidden matrices.
-    warmup, decay : float
-        Shares of the steps of linear warm-up, and of the linear way down to zero.
-    seed : int
-        Of initialisation and documents.
-    device : str
-        Where to train: "auto", "cpu", "cuda", …
-    dtype : str
-        Of the matrix products; weights stay float32. "auto" takes bfloat16 where the device has instructions for it; a
-        training that is resumed keeps what it began with.
+    The feed-forward width is 3 × `width` (llama) or 4 × `width` (gpt2); an LSTM has no heads. A window of fresh
+    documents starts a document; a window of a corpus, which is read over and over, is one of the stretches that its
+    documents are cut into. Weights stay float32 whatever `dtype` is; a training that is resumed keeps what it began
+    with.
     """
 
-    architecture: str = "llama"
-    num_layers: int = 4
-    width: int = 128
-    num_heads: int = 4
-    documents: str = "mixture"
-    corpus: tuple[int, int] | None = None
-    tokens: int = 14_000_000
-    windows: tuple[tuple[float, int], ...] = ((0.4, 128), (0.6, 768))
-    batch_tokens: int = 6_144
-    muon_learning_rate: float = 0.015
-    adam_learning_rate: float = 3e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.02
-    decay: float = 0.6
-    seed: int = 0
-    device: str = "auto"
-    dtype: str = "auto"
+    architecture: str = option("llama", help=f"one of {', '.join(ARCHITECTURES)}", group=MODEL)
+    num_layers: int = option(4, help="number of layers", group=MODEL, flag="--layers")
+    width: int = option(128, help="width of the layers", group=MODEL)
+    num_heads: int = option(4, help="number of attention heads", group=MODEL, flag="--heads")
+    documents: str = option("mixture", help=f"one of {', '.join(DOCUMENTS)}", group=TEXT)
+    corpus: tuple[int, int] | None = option(
+        None,
+        help="a fixed corpus of documents x tokens, e.g. 1000x10240",
+        group=TEXT,
+        unset="always fresh documents",
+        written=str,
+        parse=parse_corpus,
+    )
+    tokens: int = option(14_000_000, help="training tokens, e.g. 12e6", group=TEXT, parse=parse_count)
+    windows: tuple[tuple[float, int], ...] = option(
+        ((0.4, 128), (0.6, 768)),
+        help="length:share of the tokens, phase by phase",
+        group=TEXT,
+        unset="128:0.4,768:0.6",
+        written=str,
+        parse=parse_windows,
+    )
+    batch_tokens: int = option(6_144, help="tokens per step", group=STEPS, parse=parse_count)
+    muon_learning_rate: float = option(0.015, help="peak learning rate of hidden matrices", group=STEPS)
+    adam_learning_rate: float = option(3e-3, help="peak learning rate of everything else", group=STEPS)
+    weight_decay: float = option(0.01, help="decoupled weight decay of hidden matrices", group=STEPS)
+    warmup: float = option(0.02, help="share of the steps in which the learning rate grows", group=STEPS)
+    decay: float = option(0.6, help="share of the steps in which the learning rate falls to 0", group=STEPS)
+    seed: int = option(0, help="seed of initialisation and documents", group=STEPS)
+    device: str = option("auto", help="auto, cpu, cuda, …", group=STEPS)
+    dtype: str = option("auto", help=f"of matrix products: {', '.join(_DTYPES)}", group=STEPS)
 
     def __post_init__(self):
         for name, known in (("architecture", ARCHITECTURES), ("documents", DOCUMENTS), ("dtype", _DTYPES)):

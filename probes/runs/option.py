@@ -34,7 +34,7 @@ class Option:
     flag_help : str
         What the flag does, where that is not what `help` says, as of one that switches something off.
     unset : str
-        What None stands for.
+        The default in words, where it is None or does not read well.
     least : int, or None
         The smallest number that is taken.
     repeated : bool
@@ -79,7 +79,7 @@ class Option:
         """What holds where nothing is given; empty where something must be."""
         if self.default is MISSING:
             return ""
-        if self.default is None:
+        if self.default is None or self.unset:
             return self.unset
         if isinstance(self.default, bool):
             return "yes" if self.default else "no"

@@ -23,6 +23,7 @@ from probes.pretrain.models import build_model, hidden_matrices, use_fast_attent
 from probes.pretrain.options import ARCHITECTURES, DOCUMENTS, PretrainOptions
 from probes.pretrain.train import pretrain
 from probes.runs.folder import RunFolder
+from probes.runs.option import options_of
 from probes.scorers import huggingface_precision
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.huggingface_source import shipped_models
@@ -323,3 +324,8 @@ def test_shipped_models_are_small_and_say_how_they_were_made():
         assert record["seconds"] <= 60 * 60
         assert record["family"] == load_family(folder / "family.npz").fingerprint
         assert len(record["curve"]) >= 20
+
+
+def test_the_default_windows_are_written_as_a_flag_takes_them():
+    told = options_of(PretrainOptions)["windows"]
+    assert told.parse(told.default_in_words) == told.default
