@@ -192,6 +192,7 @@ def test_list_names_everything_a_run_can_ask_for(capsys):
         "formats",
         "probes",
         "models",
+        "metrics",
         "normalisations",
         "accounts",
         "priors",
