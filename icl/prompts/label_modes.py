@@ -17,6 +17,7 @@ __all__ = [
     "REGISTERED",
     "LabelMode",
     "fits_choices",
+    "known_label_mode",
     "label_words",
     "parse_label_mode",
     "relabel",
@@ -52,6 +53,16 @@ class LabelMode:
     def depends_on_places(self) -> bool:
         """Whether a demonstration's shown label depends on where it stands."""
         return self.name == "flip_after"
+
+    @property
+    def share_correct(self) -> float | None:
+        """Share of right labels that its argument fixes; None for modes without one."""
+        return self.argument if self.name == "fraction_correct" and isinstance(self.argument, float) else None
+
+    @property
+    def num_kept(self) -> int | None:
+        """Demonstrations that keep gold labels before the mapping changes; None where it does not change."""
+        return int(self.argument) if self.depends_on_places and isinstance(self.argument, float) else None
 
 
 def _random(gold, spaces, frequencies, argument, rng):
@@ -190,6 +201,14 @@ def parse_label_mode(text: str) -> LabelMode:
     return LabelMode(name=name, argument=value)
 
 
+def known_label_mode(name: str) -> LabelMode | None:
+    """Read the name of a label mode as tables hold it; None where it is none of the lab's, as in imported tables."""
+    try:
+        return parse_label_mode(name)
+    except UserError:
+        return None
+
+
 def _parse_permutation(text: str) -> tuple[int, ...]:
     """Read positions such as ``1-2-0``: label i is shown as the label at the i-th of them."""
     written = [part.strip() for part in text.split("-")]
@@ -259,7 +278,7 @@ def relabel(
         shown = tuple(_MAPPED[name](space, argument, rng)[label] for label, space in zip(gold, spaces))
     elif name in _MAPPED:
         mapping = _MAPPED[name](label_space, argument, rng)
-        kept = int(argument) if name == "flip_after" and isinstance(argument, float) else 0
+        kept = label_mode.num_kept or 0
         shown = (*gold[:kept], *(mapping[label] for label in gold[kept:]))
     elif name in _DRAWN:
         shown = _DRAWN[name](gold, spaces, label_frequencies, argument, rng)

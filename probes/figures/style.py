@@ -1,12 +1,13 @@
 """How every figure looks: one colour and marker a label mode, colour-blind safe, and plain text for plain text."""
 
 import math
-import re
 import textwrap
 import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from icl.prompts.label_modes import known_label_mode
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,8 +50,8 @@ def label_mode_style(label_mode: str) -> tuple[str, str]:
     """Colour and marker of a label mode, the same in every figure; shares of correct labels run from pale to dark."""
     if label_mode in _MODES:
         return _MODES[label_mode]
-    if match := re.fullmatch(r"fraction_correct\(([\d.]+)\)", label_mode):
-        share = min(max(float(match.group(1)), 0.0), 1.0)
+    mode = known_label_mode(label_mode)
+    if mode is not None and (share := mode.share_correct) is not None:
         dark, pale = np.array([0x08, 0x30, 0x6B]), np.array([0x7F, 0xB8, 0xDE])
         red, green, blue = (dark + (1 - share) * (pale - dark)).round().astype(int)
         return f"#{red:02x}{green:02x}{blue:02x}", ("p", "*", "d", ">", "8")[round(share * 4)]

@@ -21,7 +21,7 @@ def label_effect(metrics: pd.DataFrame, model: str, setting: Setting, num_shots:
     """Accuracy under gold labels minus accuracy under wrong ones."""
     rows = label_gaps(metrics, model, setting, "accuracy", num_shots)
     mode = headline_mode(list(rows["label_mode"]))
-    return None if mode is None else effect_of(rows[rows["label_mode"] == mode].iloc[0], f"labels (gold − {mode})")
+    return None if mode is None else effect_of(rows[rows["label_mode"] == mode].iloc[0], f"gold − {mode}")
 
 
 def shots_effect(metrics: pd.DataFrame, model: str, setting: Setting, num_shots: int) -> Effect | None:

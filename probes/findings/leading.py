@@ -1,10 +1,10 @@
 """The sentences that stand first, on the page as on the terminal: what clearly moved a model, which way and where."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from icl.prompts.label_modes import known_label_mode
 from probes.figures.words import listed, number, points
 from probes.findings.findings import CORRECTION, DEMONSTRATIONS, FORMAT, LABELS, PARTS, Finding
 from probes.findings.selection import length_words
@@ -115,8 +115,9 @@ def range_words(one: Finding) -> str:
 
 def mode_words(label_mode: str) -> str:
     """Spell the labels that a label mode shows."""
-    if found := re.fullmatch(r"fraction_correct\(([\d.]+)\)", label_mode):
-        share = number(100 * float(found[1]), 0)
+    mode = known_label_mode(label_mode)
+    if mode is not None and mode.share_correct is not None:
+        share = number(100 * mode.share_correct, 0)
         return "labels none of which is right" if share == "0" else f"labels of which {share} % are right"
     if label_mode in _MODES:
         return _MODES[label_mode]

@@ -96,8 +96,7 @@ def _label_modes(metrics: pd.DataFrame, model: str, setting: Setting, chance: fl
     effect = label_effect(metrics, model, setting, setting.num_shots)
     title = f"{model}: accuracy by label mode and demonstrations"
     if effect is not None and effect.known:
-        mode = effect.factor.removeprefix("labels (").removesuffix(")")
-        title = f"{model}: {mode} labels at {setting.num_shots} shots is {_signed(effect)}"
+        title = f"{model}: {effect.factor} labels at {setting.num_shots} shots is {_signed(effect)}"
     caption = (
         "Top: accuracy; below: its continuous twin, the gold label's probability. Label modes share queries and "
         f"demonstrations, so their differences are surer than the bars (90 %) suggest. {_sizes(metrics, model)}"

@@ -55,8 +55,8 @@ def effect_lines(model: str, found: Sequence[Finding]) -> Iterator[str]:
     sections = [name for name, some in shown.items() for _ in some]
     yield from paragraphs([f"\n{model}: effects on accuracy in points, with 90 % intervals"])
     yield from table_lines(pd.DataFrame(rows, columns=["effect", "interval", "what, where"]), sections=sections, keys=2)
-    left = [f"{len(some) - len(shown.get(name, ()))} {name}" for name, some in named.items() if some]
-    left = [words for words in left if not words.startswith("0 ")]
+    counts = {name: len(some) - len(shown.get(name, ())) for name, some in named.items()}
+    left = [f"{count} {name}" for name, count in counts.items() if count]
     if left:
         yield from paragraphs([f"Not shown: {'; '.join(left)}. metrics.parquet holds all."])
 

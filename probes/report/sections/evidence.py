@@ -152,14 +152,19 @@ def _share_row(row: pd.Series, *, several: bool) -> _Row:
     return _Row(text=text, low=low, middle=middle, high=high, colour=_COLOURS["labels"], is_told_by_data=told)
 
 
+def _sum_words(row: pd.Series) -> str:
+    """Name the parts of a sum."""
+    text = str(row["component"])
+    for name in sorted(_WORDS, key=len, reverse=True):  # wrong_labels before labels
+        text = text.replace(name, f"<{list(_WORDS).index(name)}>")
+    for place, words in enumerate(_WORDS.values()):
+        text = text.replace(f"<{place}>", words)
+    return text.replace("[", " ").replace("]", "")
+
+
 def _part_words(row: pd.Series) -> str:
     if row["is_sum"]:
-        text = str(row["component"])
-        for name in sorted(_WORDS, key=len, reverse=True):  # wrong_labels before labels
-            text = text.replace(name, f"<{list(_WORDS).index(name)}>")
-        for place, words in enumerate(_WORDS.values()):
-            text = text.replace(f"<{place}>", words)
-        return "sum: " + text.replace("[", " ").replace("]", "")
+        return f"sum: {_sum_words(row)}"
     return _WORDS[row["component"]] + (f" {row['format']}" if row["format"] else "")
 
 
@@ -191,7 +196,7 @@ def _task_words(tree: "xarray.DataTree", model: str, task: str) -> str:
         told = [f"{_part_words(row)} {_nats(row)}" for _, row in known.iterrows()]
         text += f" Of its parts, in nats: {listed(told)}."
     if (sums := parts[parts["is_sum"]])["is_sum"].any():
-        told = [f"{_part_words(row).removeprefix('sum: ')} {_nats(row)}" for _, row in sums.iterrows()]
+        told = [f"{_sum_words(row)} {_nats(row)}" for _, row in sums.iterrows()]
         text += f" These conditions tell only sums of the other parts: {listed(told)}."
     share = _of(label_share(tree), model, task).iloc[0]
     if share["told_by"] == PRIOR:

@@ -1,6 +1,5 @@
 """Whether answers follow a mapping of labels that sets in within the prompt, by how many show it (Kossen)."""
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 
 from icl.metrics.table import as_drawn, clusters
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
+from icl.prompts.label_modes import known_label_mode
 from probes.figures.drawn import Drawn
 from probes.figures.style import CHANCE, error_bars, finish, label_mode_style, new_figure
 from probes.findings.material import Material
@@ -35,8 +35,10 @@ def num_flipped(label_mode: str, num_shots: int) -> int | None:
     """Count the demonstrations that show the new mapping; None for other label modes."""
     if label_mode in ("gold", "flipped"):
         return 0 if label_mode == "gold" else num_shots
-    match = re.fullmatch(r"flip_after\((\d+)\)", label_mode)
-    return max(num_shots - int(match.group(1)), 0) if match else None
+    mode = known_label_mode(label_mode)
+    if mode is None or mode.num_kept is None:
+        return None
+    return max(num_shots - mode.num_kept, 0)
 
 
 def draw(material: Material) -> Drawn | None:
@@ -98,7 +100,8 @@ def plot_flip(material: Material, *, title: str = "") -> "Figure":
 def _setting(material: Material) -> pd.Series | None:
     """A row of the setting with most label modes that change within the prompt."""
     rows = material.rows("follow_rate")
-    rows = rows[rows["label_mode"].str.startswith("flip_after") & rows["estimate"].notna()]
+    changing = {name for name in rows["label_mode"] if (mode := known_label_mode(name)) and mode.depends_on_places}
+    rows = rows[rows["label_mode"].isin(changing) & rows["estimate"].notna()]
     if rows.empty:
         return None
     keys = ["format", "example_length", "balance", "num_shots"]

@@ -14,7 +14,7 @@ from icl.errors import UserError
 from icl.ginc.family import default_family
 from icl.ginc.task import GincTask, read_tokens
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.label_modes import parse_label_mode, relabel
+from icl.prompts.label_modes import known_label_mode, parse_label_mode, relabel
 from icl.prompts.render import Prompt
 from icl.seeds import Seeds
 from icl.tasks.builtin import kinds, sentiment, topic
@@ -353,3 +353,22 @@ def test_labels_that_flip_too_late_to_be_seen_follow_no_mapping():
     late, seen = build(topic(), of("flip_after(8)", 4), of("flip_after(2)", 4), queries=1, sets=1)
     assert late.demonstrations.shown_for("sports") is None
     assert seen.demonstrations.shown_for("sports") not in (None, "sports")
+
+
+@pytest.mark.parametrize(
+    ("name", "share_correct", "num_kept"),
+    [
+        ("gold", None, None),
+        ("fraction_correct(0.25)", 0.25, None),
+        ("flip_after(4)", None, 4),
+        ("flip_after(0)", None, 0),
+    ],
+)
+def test_the_name_of_a_label_mode_in_a_table_is_read_back(name, share_correct, num_kept):
+    mode = known_label_mode(name)
+    assert str(mode) == name
+    assert (mode.share_correct, mode.num_kept) == (share_correct, num_kept)
+
+
+def test_a_label_mode_of_another_lab_has_a_name_alone():
+    assert known_label_mode("permuted labels of Doe") is None
