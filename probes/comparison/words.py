@@ -144,7 +144,7 @@ def closest_words(extended: Extrapolation) -> str:
     level = others[~(others["gap"] > _SURE * others["gap_se"])]
     if len(level):
         named = [f"{row.title} ({_with_error(row.gap, row.gap_se, 2)} behind)" for row in level.itertuples()]
-        return f"{text}; which carries furthest cannot be told between {listed(['it', *named])}."
+        return f"{text}; which extrapolates best cannot be told between {listed(['it', *named])}."
     if len(others):
         near = others.iloc[0]
         text += f"; the next, {near['title']}, lies {_with_error(near['gap'], near['gap_se'], 2)} behind"

@@ -99,7 +99,7 @@ def _label_modes(metrics: pd.DataFrame, model: str, setting: Setting, chance: fl
         title = f"{model}: {effect.factor} labels at {setting.num_shots} shots is {_signed(effect)}"
     caption = (
         "Top: accuracy; below: its continuous twin, the gold label's probability. Label modes share queries and "
-        f"demonstrations, so their differences are surer than the bars (90 %) suggest. {_sizes(metrics, model)}"
+        f"demonstrations, so differences between them are more precise than the bars (90 %) suggest. {_sizes(metrics, model)}"
     )
     figure = plot_label_modes(metrics, model=model, chance=chance, title=title)
     return Drawn(name="label_modes", title=title, caption=caption, figure=figure)
@@ -154,7 +154,7 @@ def _account(account: Account, model: str) -> Iterator[Drawn]:
         if not apart.all():
             title = f"{model}: signal against noise in the {int(apart.sum())} conditions that tell them apart"
         caption = (
-            "One point a condition (label mode, format, length k), medians with 90 % intervals of the fitted account. "
+            "One point per condition (label mode, format, length k), medians with 90 % intervals of the fitted account. "
             "Hollow: formats other than the main one. Signal is proportional to k and noise belongs to the format, by "
             "assumption of the account, so points of one format share their noise."
         )
@@ -164,7 +164,7 @@ def _account(account: Account, model: str) -> Iterator[Drawn]:
         title = f"{model}: signal minus noise in each condition" if apart.all() else f"{model}: {count}"
         caption = (
             f"Drift, medians with 90 % intervals of the fitted account, {len(rows)} conditions. Where the line at 0 is "
-            "covered, the mark is hollow: neither signal nor noise is shown to win."
+            "covered, the mark is hollow: it is not settled whether signal or noise is larger."
         )
         if not apart.all():
             caption += (

@@ -112,7 +112,7 @@ def _sets(metrics: pd.DataFrame) -> list[str]:
     fewest, most = int(rows["num_demonstration_sets"].min()), int(rows["num_demonstration_sets"].max())
     if most == 1:
         return [
-            "All intervals rest on one demonstration set: they speak of other queries, not of other demonstrations, "
+            "All intervals rest on one demonstration set: they generalise to other queries, not to other demonstrations, "
             "and are too narrow for that."
         ]
     span = f"{fewest}" if fewest == most else f"{fewest} to {most}"

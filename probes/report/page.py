@@ -184,7 +184,7 @@ def _answer(
 
 
 def _comparison(compared: StoredComparison, store: Path) -> dict:
-    """The chapter on rival accounts; its figures are stored beside the others."""
+    """The chapter on compared accounts; its figures are stored beside the others."""
     told = []
     for contest in contests(compared):
         figure = None

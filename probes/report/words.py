@@ -143,7 +143,7 @@ def _level(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | 
         if reference != model and not other.empty:
             name = "exact Bayes" if reference == "oracle" else reference
             beside.append(f"{name} {points(other['estimate'].iloc[0])} %")
-    return f"{text}. Beside it: {', '.join(beside)}." if beside else f"{text}."
+    return f"{text}. For comparison: {', '.join(beside)}." if beside else f"{text}."
 
 
 def _labels(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> str:
@@ -219,7 +219,7 @@ def _format(metrics: pd.DataFrame, model: str, setting: Setting, chance: float |
         if more.clear and more.size[1] > less.size[2]:
             text += f" At the same shots {name} moved it more, and the intervals do not overlap."
         else:
-            text += " Whether that is more than label correctness moved it at the same shots is not settled."
+            text += " Whether this exceeds the effect of label correctness at the same number of shots is not settled."
     return text
 
 

@@ -33,11 +33,11 @@ def draw(material: Material) -> Drawn | None:
     rows = _gains(material)
     if rows.empty or "calibration" not in material.probes:
         return None
-    title = f"{material.model}: calibration changes accuracy by {_range(rows)}"
+    title = f"{material.model}: contextual calibration changes accuracy by {_range(rows)}"
     caption = (
         "Left: accuracy as the model answers (hollow) and with each label's probability divided by what content-free "
         "queries give it (filled), with the difference. Middle: change of the gold label's probability. Right: change "
-        "of the expected calibration error, below 0 where confidence has become more honest. Hollow in the middle and "
+        "of the expected calibration error, below 0 where confidence has come closer to the share of right answers. Hollow in the middle and "
         f"at the right: no clear effect. Gold labels or none. Intervals: 90 %. {span_words(rows['num_prompts'])} "
         "prompts per condition."
     )
@@ -59,7 +59,9 @@ def say(material: Material) -> Sentence | None:
         text += f", and the expected calibration error by {change_words(error, '')}"
     lead = f"{material.model}, at {where}: contextual calibration changes {change_words(first)}."
     return Sentence(
-        topic="Calibration", text=f"{text}. Over all conditions accuracy changes by {_range(rows)}.", lead=lead
+        topic="Contextual calibration",
+        text=f"{text}. Over all conditions accuracy changes by {_range(rows)}.",
+        lead=lead,
     )
 
 
@@ -134,7 +136,7 @@ def _dumbbell(axes: "Axes", y: float, before: Span, after: Span, colour: str, ha
     axes.plot([before.middle, after.middle], [y, y], color=colour, linewidth=2.2, alpha=0.5)
     marks: dict = {"linestyle": "none", "color": colour, "markersize": 6}
     handles["before"] = axes.plot(before.middle, y, "o", markerfacecolor="white", **marks | {"markersize": 9})[0]
-    handles["after calibration"] = axes.plot(after.middle, y, "o", **marks)[0]
+    handles["after contextual calibration"] = axes.plot(after.middle, y, "o", **marks)[0]
 
 
 def _change(axes: "Axes", y: float, span: Span, colour: str) -> None:

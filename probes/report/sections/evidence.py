@@ -202,7 +202,7 @@ def _task_words(tree: "xarray.DataTree", model: str, task: str) -> str:
     if share["told_by"] == PRIOR:
         text += " What share of the signal right labels bring cannot be told from these conditions."
     elif conditions["note"].ne("").all():
-        text += " So what share of it right labels bring is the prior's word, and is not quoted."
+        text += " So the share that right labels contribute rests on the prior, and is not quoted."
     else:
         text += f" Right labels bring {_share_words(share)} of the signal"
         text += "." if share["told_by"] == DATA else f", {share['note']}."

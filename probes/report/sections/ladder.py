@@ -143,7 +143,7 @@ def _read(material: Material) -> _Ladder | None:
 
 def _caption(found: _Ladder) -> str:
     told = [f"{PARTS[name][0]}: {PARTS[name][1]}" for name in found.parts]
-    sizes = f"{found.first['num_prompts']} prompts a kind ({found.first['num_queries']} queries)."
+    sizes = f"{found.first['num_prompts']} prompts per kind ({found.first['num_queries']} queries)."
     text = f"Top: how good the answers are behind each kind of demonstrations, format {found.first['format']}. {sizes}"
     if told:
         text += f" Below: paired differences on the same queries and demonstrations ({'; '.join(told)}). "

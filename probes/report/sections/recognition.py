@@ -43,7 +43,7 @@ def draw(material: Material) -> Drawn | None:
     caption = (
         "Random labels tell what the task is but not which label belongs to which input, so only recognition of a "
         "known task can help; symbols have no meaning beforehand, so only learning from the demonstrations can. Bands "
-        f"and bars: 90 %. Format {first['format']}, {first['num_prompts']} prompts a point "
+        f"and bars: 90 %. Format {first['format']}, {first['num_prompts']} prompts per point "
         f"({first['num_queries']} queries)."
     )
     return Drawn(name="recognition", title=title, caption=caption, figure=plot_recognition(material, title=title))

@@ -27,7 +27,7 @@ def draw(material: Material) -> Drawn | None:
     )
     caption = (
         f"{len(rows)} prompts, after a first batch each asked of the format that looked best or worst. Means of "
-        "formats that were asked seldom are unsure, and the best and worst of them look more extreme than they are; "
+        "formats that were asked seldom are imprecise, and the best and worst of them look more extreme than they are; "
         "the spread in the title is inferred from all answers and allows for that (it is "
         "never below 0, and formats that do not differ give one too). n: prompts; "
         "dark: asked most. Bars: 90 %."

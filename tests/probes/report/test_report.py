@@ -495,8 +495,8 @@ def with_comparison(run, tmp_path):
 
 
 def chapter(html: str) -> str:
-    """The chapter on rival accounts, without its pictures."""
-    text = html[html.index("<h2>Rival accounts") : html.index("<h2>All effects")]
+    """The chapter on compared accounts, without its pictures."""
+    text = html[html.index("<h2>Accounts of the learning curves compared") : html.index("<h2>All effects")]
     return re.sub(r'src="data:[^"]*"', "", text)
 
 
@@ -532,7 +532,7 @@ def test_the_page_tells_a_stored_comparison(with_comparison, one_picture):
 
 def test_a_run_without_a_comparison_says_nothing_of_it(run, one_picture):
     html = page.write_report(run).read_text()
-    assert "Rival accounts" not in html
+    assert "Accounts of the learning curves compared" not in html
     assert "probe compare" not in html
     assert not (run.path / "figures" / "comparison.png").exists()
 
