@@ -98,8 +98,9 @@ def _label_modes(metrics: pd.DataFrame, model: str, setting: Setting, chance: fl
     if effect is not None and effect.known:
         title = f"{model}: {effect.factor} labels at {setting.num_shots} shots is {_signed(effect)}"
     caption = (
-        "Top: accuracy; below: its continuous twin, the gold label's probability. Label modes share queries and "
-        f"demonstrations, so differences between them are more precise than the bars (90 %) suggest. {_sizes(metrics, model)}"
+        "Top: accuracy; below: its continuous twin, the gold label's probability. Label modes share queries "
+        "and demonstrations, so differences between them are more precise than the bars (90 %) suggest. "
+        f"{_sizes(metrics, model)}"
     )
     figure = plot_label_modes(metrics, model=model, chance=chance, title=title)
     return Drawn(name="label_modes", title=title, caption=caption, figure=figure)
@@ -154,8 +155,8 @@ def _account(account: Account, model: str) -> Iterator[Drawn]:
         if not apart.all():
             title = f"{model}: signal against noise in the {int(apart.sum())} conditions that tell them apart"
         caption = (
-            "One point per condition (label mode, format, length k), medians with 90 % intervals of the fitted account. "
-            "Hollow: formats other than the main one. Signal is proportional to k and noise belongs to the format, by "
+            "One point per condition (label mode, format, length k), medians with 90 % intervals of the fitted "
+            "account. Hollow: formats other than the main one. Signal is proportional to k and noise belongs to the format, by "
             "assumption of the account, so points of one format share their noise."
         )
         figure = plot_signal_noise(account.summary, model=model, title=title)

@@ -112,8 +112,8 @@ def _sets(metrics: pd.DataFrame) -> list[str]:
     fewest, most = int(rows["num_demonstration_sets"].min()), int(rows["num_demonstration_sets"].max())
     if most == 1:
         return [
-            "All intervals rest on one demonstration set: they generalise to other queries, not to other demonstrations, "
-            "and are too narrow for that."
+            "All intervals rest on one demonstration set: they generalise to other queries, not to other "
+            "demonstrations, and are too narrow for that."
         ]
     span = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     text = f"Each condition was run with {span} demonstration sets and up to {int(rows['num_queries'].max())} queries."

@@ -37,7 +37,8 @@ def draw(material: Material) -> Drawn | None:
     caption = (
         "Left: accuracy as the model answers (hollow) and with each label's probability divided by what content-free "
         "queries give it (filled), with the difference. Middle: change of the gold label's probability. Right: change "
-        "of the expected calibration error, below 0 where confidence has come closer to the share of right answers. Hollow in the middle and "
+        "of the expected calibration error, below 0 where confidence has come closer to the share "
+        "of right answers. Hollow in the middle and "
         f"at the right: no clear effect. Gold labels or none. Intervals: 90 %. {span_words(rows['num_prompts'])} "
         "prompts per condition."
     )

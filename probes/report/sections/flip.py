@@ -50,8 +50,8 @@ def draw(material: Material) -> Drawn | None:
     caption = (
         f"The last demonstrations of {first['num_shots']} show each label as the next of the label space, those before "
         "them the gold labels; the query's gold label under the new mapping is what an answer that follows it gives. "
-        f"Left: answers; right: probabilities. Bars: 90 %. Format {first['format']}, {first['num_prompts']} prompts per "
-        f"point ({first['num_queries']} queries)."
+        f"Left: answers; right: probabilities. Bars: 90 %. Format {first['format']}, {first['num_prompts']} prompts "
+        f"per point ({first['num_queries']} queries)."
     )
     return Drawn(name="flip", title=title, caption=caption, figure=plot_flip(material, title=title))
 
