@@ -156,8 +156,8 @@ def _account(account: Account, model: str) -> Iterator[Drawn]:
             title = f"{model}: signal against noise in the {int(apart.sum())} conditions that tell them apart"
         caption = (
             "One point per condition (label mode, format, length k), medians with 90 % intervals of the fitted "
-            "account. Hollow: formats other than the main one. Signal is proportional to k and noise belongs to the format, by "
-            "assumption of the account, so points of one format share their noise."
+            "account. Hollow: formats other than the main one. Signal is proportional to k and noise belongs to the "
+            "format, by assumption of the account, so points of one format share their noise."
         )
         figure = plot_signal_noise(account.summary, model=model, title=title)
         yield Drawn(name="signal_noise", title=title, caption=caption, figure=figure)
