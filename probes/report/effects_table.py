@@ -36,7 +36,7 @@ def verdict_words(one: Finding) -> str:
 
 def _direction(one: Finding) -> str:
     if one.factor == FORMAT:
-        return f"best {one.comparison.split(' − ')[0]}"
+        return f"best {one.compared}"
     if one.metric == "gap":
         return f"{mode_words(one.label_mode)} {'lost' if one.estimate > 0 else 'gained'}"
     return f"{one.factor} {'gained' if one.estimate > 0 else 'lost'}"

@@ -207,7 +207,7 @@ def _format(metrics: pd.DataFrame, model: str, setting: Setting, chance: float |
         f"of accuracy ({interval_words(effect.low, effect.high)})"
     )
     if effect.clear:
-        text += f"; in the run {row['contrast']}."
+        text += f"; in the run {row['compared']} did best and {row['baseline']} worst."
     elif effect.reason:
         text += f": no clear effect, since {effect.reason}."
     else:

@@ -650,7 +650,10 @@ def test_the_page_is_self_contained_and_leads_with_the_answer(run):
     html = path.read_text()
     assert path == run.path / "report.html"
     assert_self_contained(html)
-    order = [html.index(part) for part in ("The answer", "Figures<", "What was missing", "<summary>experiment.toml")]
+    order = [
+        html.index(part)
+        for part in ("The answer", "Figures<", "Missing data and limitations", "<summary>experiment.toml")
+    ]
     assert order == sorted(order)
     assert "fitted: run <code>probe fit</code> on this folder" in html
     assert len(list((run.path / "figures").glob("*.png"))) == html.count("<img")
