@@ -465,8 +465,8 @@ def test_calibration_is_a_dumbbell_a_condition():
     known = material(the_calibration(), probes=("calibration",))
     found = drawn("calibration", known)
     assert labels(found.figure) == ["qa, 0 shots", "qa, 4 shots"]
-    said = "accuracy by −2.0 to +10.0 points in 2 conditions, clearly in 1"
-    assert found.title == f"small: contextual calibration changes {said}"
+    changes = "accuracy by −2.0 to +10.0 points in 2 conditions, clearly in 1"
+    assert found.title == f"small: contextual calibration changes {changes}"
     bars = [line.get_xdata() for line in found.figure.axes[0].get_lines() if len(line.get_xdata()) == 2]
     np.testing.assert_allclose(bars, [[60.0, 58.0], [60.0, 70.0]])
     assert "+10.0 points of accuracy (90 % interval 5.0 to 15.0) and +5.0 points of" in said("calibration", known)
