@@ -17,6 +17,9 @@ __all__ = ["pages"]
 _SETTINGS = Path(__file__).parents[2] / "pyproject.toml"
 
 FRONT_DOORS = (
+    "icl.notebook",
+    "icl.register",
+    "icl.factors",
     "icl.tasks.task",
     "icl.tasks.catalogue",
     "icl.prompts.build",
@@ -33,6 +36,8 @@ FRONT_DOORS = (
     "icl.concept.diagnose",
     "icl.concept.summary",
     "icl.concept.compare",
+    "probes.models",
+    "probes.register",
     "probes.designs.design",
     "probes.runs.experiment",
     "probes.runs.execute",
