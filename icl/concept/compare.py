@@ -9,10 +9,10 @@ import pandas as pd
 
 from icl.concept.accounts import ACCOUNTS, Account, account_named
 from icl.concept.compiled import Compiled, compiled_once
+from icl.concept.curves import CURVE_EFFORT
 from icl.concept.design import Design, design_of
 from icl.concept.loo import MAX_REFITS, REFIT_RHAT, LeaveOneOut, leave_one_out
 from icl.concept.marginal import Units, units_of
-from icl.concept.sampler import Effort
 from icl.concept.scoring import stacking_weights
 from icl.errors import UserError
 
@@ -54,9 +54,9 @@ def compare(
     accounts: Sequence[str] | None = None,
     *,
     observe: str = "counts",
-    draws: int = 2000,
-    tune: int = 1000,
-    chains: int = 4,
+    draws: int | None = None,
+    tune: int | None = None,
+    chains: int | None = None,
     seed: int,
     max_refits: int = MAX_REFITS,
     compiled: dict[str, Compiled] | None = None,
@@ -73,7 +73,7 @@ def compare(
     observe
         ``counts`` or ``logprob``; elpds of the two cannot be compared with each other.
     draws, tune, chains, seed
-        Of each fit.
+        Of each fit; None: as for any law (`icl.concept.curves.CURVE_EFFORT`).
     max_refits
         Refits of one account at most, where importance sampling cannot be trusted.
     compiled
@@ -86,11 +86,11 @@ def compare(
     UserError
         If an account is not known, or none can be fitted to this table.
     """
-    effort = Effort(draws=draws, tune=tune, chains=chains)
-    if draws * chains < _MIN_DRAWS:
+    effort = CURVE_EFFORT.but(draws=draws, tune=tune, chains=chains)
+    if effort.draws * effort.chains < _MIN_DRAWS:
         raise UserError(
             f"leaving units out weighs draws by the tail of their likelihood and needs at least {_MIN_DRAWS}, got "
-            f"{chains} chains of {draws}; raise draws."
+            f"{effort.chains} chains of {effort.draws}; raise draws."
         )
     if max_refits < 0:
         raise UserError(f"max_refits cannot be negative, got {max_refits}; 0 refits nothing.")

@@ -103,15 +103,15 @@ class Curves:
         }
 
     def tables(self, tree: xr.DataTree) -> dict[str, pd.DataFrame]:
-        """Sum up signal, noise and drift of each condition where the law knows them, and every parameter."""
-        conditions = {"conditions": summarise(tree)} if has_drift(tree) else {}
-        return conditions | {"parameters": parameter_table(tree)}
+        """Sum up signal, noise and drift of each condition where the law knows them, otherwise every parameter."""
+        return {"conditions": summarise(tree)} if has_drift(tree) else {"parameters": parameter_table(tree)}
 
     def sentences(self, tree: xr.DataTree) -> list[str]:
         """Say what was not asked, how much leans on the priors, and whether the law could have produced the data."""
-        checks = (prior_predictive_check, posterior_predictive_check)
+        checks = {"prior_predictive": prior_predictive_check, "posterior_predictive": posterior_predictive_check}
         leans = [leaning(tree)] if "log_prior" in tree.children else []
-        return [*_unseen(tree), *leans, *(check(tree).attrs["sentence"] for check in checks)]
+        checked = [check(tree).attrs["sentence"] for group, check in checks.items() if group in tree.children]
+        return [*_unseen(tree), *leans, *checked]
 
 
 def _unseen(tree: xr.DataTree) -> list[str]:

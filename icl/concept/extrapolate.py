@@ -12,6 +12,7 @@ from numpy import ndarray
 from icl.concept.accounts import ACCOUNTS
 from icl.concept.compare import designs_of
 from icl.concept.compiled import Compiled, compiled_once
+from icl.concept.curves import CURVE_EFFORT
 from icl.concept.design import Design
 from icl.concept.diagnose import Diagnosis
 from icl.concept.forecast import LEVEL, carried_forward, scored, scores_of
@@ -73,9 +74,9 @@ def extrapolate(
     accounts: Sequence[str] | None = None,
     *,
     observe: str = "counts",
-    draws: int = 2000,
-    tune: int = 1000,
-    chains: int = 4,
+    draws: int | None = None,
+    tune: int | None = None,
+    chains: int | None = None,
     seed: int,
     compiled: dict[str, Compiled] | None = None,
     progress: Callable[[str], None] | None = None,
@@ -104,7 +105,7 @@ def extrapolate(
     UserError
         If an account is not known, none can be fitted to this table, or the cells cannot be held out.
     """
-    effort = Effort(draws=draws, tune=tune, chains=chains)
+    effort = CURVE_EFFORT.but(draws=draws, tune=tune, chains=chains)
     designs, refused = designs_of(counts, accounts, observe)
     first = next(iter(designs.values()))
     seen = seen_cells(first, shots)

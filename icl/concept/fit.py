@@ -1,8 +1,9 @@
 """Fit an account, whichever it is: lay out, compile, sample, judge, and write down what was asked and answered."""
 
+import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from typing import Any
@@ -29,8 +30,9 @@ from icl.concept.sampler import (
 )
 from icl.concept.variance import VARIANCE_ACCOUNT
 from icl.errors import unknown_name
+from icl.metrics.normalise import DEFAULT_NORMALISATION
 
-__all__ = ["FITTABLE", "Fit", "effort_of", "fit", "fit_design", "fittable_named"]
+__all__ = ["FITTABLE", "Fit", "fit", "fit_design", "fittable_named"]
 
 FITTABLE: dict[str, Fittable] = {
     **{name: Curves(law=law) for name, law in ACCOUNTS.items()},
@@ -105,7 +107,20 @@ class Fit:
     @property
     def title(self) -> str:
         """What was fitted to what, for people."""
-        return f"{self.account.title} of {self.observe.replace('_', ' ')}"
+        how = str(self.tree.attrs.get("normalisation", DEFAULT_NORMALISATION))
+        compared = "" if how == DEFAULT_NORMALISATION else f", labels compared by '{how}'"
+        model = f", {self.tree.attrs['asked_model']}" if self.tree.attrs.get("asked_model") else ""
+        return f"{self.account.title} of {self.observe.replace('_', ' ')}{compared}{model}"
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Models whose answers it was fitted to."""
+        return tuple(json.loads(self.tree.attrs["models"]))
+
+    @property
+    def order(self) -> int:
+        """Where its account stands among all that can be fitted."""
+        return list(FITTABLE).index(self.account.name)
 
     def __repr__(self) -> str:
         name, table = next(iter(self.tables.items()))
@@ -120,14 +135,6 @@ class Fit:
         )
         said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences)
         return f"<h3>{escape(self.title)}</h3>{warning}{tables}{said}"
-
-
-def effort_of(
-    account: Fittable, *, draws: int | None = None, tune: int | None = None, chains: int | None = None
-) -> Effort:
-    """Take the account's own sampling effort where none is asked; raise `UserError` if it is too little."""
-    asked = {"draws": draws, "tune": tune, "chains": chains}
-    return replace(account.effort, **{name: value for name, value in asked.items() if value is not None})
 
 
 def fit(
@@ -180,7 +187,7 @@ def fit(
         asked: Fittable = Curves(law=account)
     else:
         asked = fittable_named(account) if isinstance(account, str) else account
-    effort = effort_of(asked, draws=draws, tune=tune, chains=chains)
+    effort = asked.effort.but(draws=draws, tune=tune, chains=chains)
     observe = observe or asked.observations[0]
     design = asked.design(table, observe=observe, **options)
     return fit_design(asked, design, observe=observe, effort=effort, seed=seed, progress=progress).tree

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from icl.concept.sampler import Adaptation, Effort
+from icl.errors import UserError
 
 if TYPE_CHECKING:
     import pymc
@@ -31,7 +32,9 @@ class Seeds(NamedTuple):
 
 
 def seeds_of(seed: int) -> Seeds:
-    """Derive the streams of a fit from its seed."""
+    """Derive the streams of a fit from its seed; raise `UserError` if that is negative."""
+    if seed < 0:
+        raise UserError(f"--seed cannot be negative, got {seed}; use 0 or more.")
     return Seeds(*(int(state) for state in np.random.SeedSequence(seed).generate_state(3)))
 
 

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
@@ -83,6 +83,11 @@ class Effort:
                 "a fit needs at least 2 chains, 4 draws and 1 tuning draw, got "
                 f"{self.chains}, {self.draws} and {self.tune}; raise them."
             )
+
+    def but(self, *, draws: int | None = None, tune: int | None = None, chains: int | None = None) -> "Effort":
+        """Take what is asked in place of one's own; None is not asked."""
+        asked = {"draws": draws, "tune": tune, "chains": chains}
+        return replace(self, **{name: value for name, value in asked.items() if value is not None})
 
 
 def sample(

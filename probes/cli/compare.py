@@ -3,18 +3,13 @@
 import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from icl.errors import UserError
-from probes import disk
 from probes.cli import values
 from probes.cli.command import NOT_CONVERGED, Command, Group
 from probes.cli.flags import add_json, add_normalisation, add_sampler
 from probes.terminal.layout import next_lines, print_lines
 from probes.terminal.progress import phase
-
-if TYPE_CHECKING:
-    from icl.concept.compiled import Compiled
 
 __all__ = ["COMMAND", "add", "run"]
 
@@ -53,39 +48,26 @@ def add(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Compare accounts, write tables and figures, and print what came of it; returns the exit status."""
     with phase("importing libraries"):
-        from icl.concept.compare import compare, designs_of
-        from icl.concept.extrapolate import extrapolate, seen_cells
         from probes.comparison.figures import write_comparison_figures
         from probes.comparison.source import counts_and_folder
-        from probes.comparison.stored import records, store_comparison
         from probes.comparison.words import comparison_lines, extrapolation_lines, unconverged, unconverged_words
-        from probes.runs.versions import versions
+        from probes.runs.comparisons import compare_counts, records
 
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
-    counts, fingerprint, folder = counts_and_folder(options.source, options.out, options.normalisation)
-    shots = options.extrapolate_from
-    if shots is not None:  # what cannot be held out is said before anything is compiled
-        designs, _ = designs_of(counts, options.accounts, options.observe)
-        seen_cells(next(iter(designs.values())), shots)
-    asked = {name: getattr(options, name) for name in ("accounts", "observe", "draws", "tune", "chains", "seed")}
-    compiled: dict[str, Compiled] = {}
-    with disk.locked(folder.path, "make it writable, or name another folder with --out"):
-        with phase("comparing accounts") as told:
-            shared = asked | {"compiled": compiled, "progress": told.note}
-            compared = compare(counts, max_refits=options.max_refits, **shared)
-            extended = None if shots is None else extrapolate(counts, shots, **shared)
-        record = {"source": str(options.source), **asked, "max_refits": options.max_refits, "extrapolate_from": shots}
-        record |= {"normalisation": options.normalisation, "versions": versions()}
-        with disk.rescued():
-            record = store_comparison(folder, compared, extended, fingerprint=fingerprint, asked=record)
-        with phase("drawing figures"):
-            write_comparison_figures(compared.table, compared.unit, extended, folder.path)
+    counts, stamp, folder = counts_and_folder(options.source, options.out, options.normalisation)
+    names = ("accounts", "observe", "extrapolate_from", "draws", "tune", "chains", "seed", "max_refits")
+    asked = {name: getattr(options, name) for name in names}
+    with phase("comparing accounts") as told:
+        compared = compare_counts(folder, counts, source=stamp, origin=str(options.source), progress=told.note, **asked)
+    with phase("drawing figures"):
+        write_comparison_figures(compared.table, compared.unit, compared.extended, folder.path)
+    extended = compared.extended
     astray = unconverged(compared.table, *([] if extended is None else [extended.table]))
     status = NOT_CONVERGED if astray else 0
     if options.json:
         as_data = {"converged": not astray, "comparison": records(compared.table)}
-        print(json.dumps(as_data | record, indent=1, ensure_ascii=False))
+        print(json.dumps(as_data | compared.record, indent=1, ensure_ascii=False))
         return status
     if astray:
         print_lines([unconverged_words(astray, anyway=options.anyway), ""])

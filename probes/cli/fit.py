@@ -22,14 +22,19 @@ def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
     add_run_folder(parser)
     parser.add_argument(
-        "--account", default="drift-diffusion", help="see `probe list accounts`, or evidence (default: %(default)s)"
+        "--account",
+        default="drift-diffusion",
+        help="see `probe list accounts`, or evidence, or variance (default: %(default)s)",
     )
     parser.add_argument(
         "--concepts", type=int, default=None, help="evidence: 2, or 3 with a permuted task (default: by label modes)"
     )
-    parser.add_argument("--model", default=None, help="evidence: which of the run's models (default: all)")
+    parser.add_argument("--model", default=None, help="which of the run's models (default: all, if the account can)")
     parser.add_argument(
-        "--observe", default="counts", help="counts of right answers, or logprob of the gold label (default: counts)"
+        "--observe",
+        default=None,
+        help="counts of right answers, or logprob of the gold label; variance: gold_log_odds or accuracy (default: the "
+        "first)",
     )
     parser.add_argument(
         "--with", dest="others", type=Path, action="append", default=[], metavar="RUN", help="fit this run as well"
@@ -49,28 +54,14 @@ def add(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Fit an account to one run folder, or to several at once; returns the exit status."""
     with phase("importing libraries"):
-        from icl.concept.evidence import EVIDENCE
-        from probes.fits.fitting import decompose_run, fit_run
+        from probes.fits.fitting import fit_run
         from probes.runs.folder import open_run
 
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
     if options.others and not options.out:
         raise UserError("--with RUN needs --out FILE.nc: a fit of several runs belongs to none of them.")
-    for name in ("concepts", "model"):
-        if getattr(options, name) is not None and options.account != EVIDENCE:
-            raise UserError(f"--{name} goes with --account {EVIDENCE} only, got --account {options.account}.")
     folders = [open_run(path) for path in (options.run, *options.others)]
-    for folder in folders:
-        folder.check_finished()
-    names = ("out", "draws", "tune", "chains", "seed", "normalisation", "anyway")
-    asked = {name: getattr(options, name) for name in names}
-    if options.account == EVIDENCE:
-        if options.observe != "counts":
-            raise UserError(f"--account {EVIDENCE} is fitted to counts, got --observe {options.observe}.")
-        converged = decompose_run(
-            folders, model=options.model, concepts=options.concepts, as_json=options.json, **asked
-        )
-    else:
-        converged = fit_run(folders, account=options.account, observe=options.observe, as_json=options.json, **asked)
-    return 0 if converged else NOT_CONVERGED
+    names = ("account", "observe", "model", "concepts", "out", "draws", "tune", "chains", "seed", "normalisation")
+    asked = {name: getattr(options, name) for name in (*names, "anyway")}
+    return 0 if fit_run(folders, as_json=options.json, **asked) else NOT_CONVERGED

@@ -42,9 +42,9 @@ def add_normalisation(parser: ArgumentParser, default: str) -> None:
 
 def add_sampler(parser: ArgumentParser) -> None:
     """Give a parser the flags that say how long a fit samples."""
-    parser.add_argument("--draws", type=int, default=2000, help="draws per chain (default: %(default)s)")
-    parser.add_argument("--tune", type=int, default=1000, help="warm-up steps per chain (default: %(default)s)")
-    parser.add_argument("--chains", type=int, default=4, help="chains (default: %(default)s)")
+    parser.add_argument("--draws", type=int, default=None, help="draws per chain (default: the account's own)")
+    parser.add_argument("--tune", type=int, default=None, help="warm-up steps per chain (default: the account's own)")
+    parser.add_argument("--chains", type=int, default=None, help="chains (default: the account's own)")
     parser.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
 
 

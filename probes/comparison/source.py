@@ -4,18 +4,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from icl.concept.counts import COUNT_COLUMNS, counts_from_scores, validate_counts
+from icl.concept.counts import COUNT_COLUMNS, counts_from_answers, validate_counts
 from icl.errors import UserError
 from icl.metrics.normalise import normalisation_of
 from probes import disk
-from probes.comparison.stored import fingerprint_of
+from probes.runs.artefacts import stamp_of_file, stamp_of_run
 from probes.runs.folder import RunFolder, open_run
 
 __all__ = ["counts_and_folder"]
 
 
-def counts_and_folder(source: Path, out: Path | None, normalisation: str | None) -> tuple[pd.DataFrame, str, RunFolder]:
-    """Read counts, with the fingerprint of what was read, and say in which folder what is made of them belongs.
+def counts_and_folder(
+    source: Path, out: Path | None, normalisation: str | None
+) -> tuple[pd.DataFrame, dict[str, str], RunFolder]:
+    """Read counts, with the stamp of what was read, and say in which folder what is made of them belongs.
 
     Parameters
     ----------
@@ -37,12 +39,13 @@ def counts_and_folder(source: Path, out: Path | None, normalisation: str | None)
         if normalisation is not None:
             raise UserError("counts are counted already; --normalisation belongs to a run folder.")
         counts = _read(source)
-        return counts, fingerprint_of(counts), RunFolder(disk.make_folder(out))
+        return counts, stamp_of_file(source), RunFolder(disk.make_folder(out))
     folder = open_run(source)
     folder.check_finished()
-    scores, normalisation = folder.scores(), normalisation or normalisation_of(folder.metrics())
-    counts = counts_from_scores(scores, normalisation)
-    return counts, fingerprint_of(scores, normalisation), folder if out is None else RunFolder(disk.make_folder(out))
+    how = normalisation or normalisation_of(folder.metrics())
+    stamp = stamp_of_run(folder.path, how)
+    counts = counts_from_answers(folder.answers(how))
+    return counts, stamp, folder if out is None else RunFolder(disk.make_folder(out))
 
 
 def _read(source: Path) -> pd.DataFrame:

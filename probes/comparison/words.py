@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from icl.concept.compare import Comparison
 from icl.concept.extrapolate import CARRIED, Extrapolation
 from probes.figures.words import listed, number
+from probes.runs.comparisons import StoredComparison
 from probes.terminal.layout import paragraphs, table_lines
 
 __all__ = [
@@ -38,7 +38,7 @@ def unconverged_words(titles: Sequence[str], *, anyway: bool) -> str:
     return f"Did not converge: {', '.join(titles)}; {kept}. Raise --draws and --tune."
 
 
-def comparison_lines(compared: Comparison, *, anyway: bool = False) -> Iterator[str]:
+def comparison_lines(compared: StoredComparison, *, anyway: bool = False) -> Iterator[str]:
     """Spell out the order of accounts, and what it rests on.
 
     Parameters

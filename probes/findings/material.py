@@ -1,13 +1,13 @@
 """All that a run holds of its models, as tables: what findings, sections and figures read."""
 
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 if TYPE_CHECKING:
-    import xarray
+    from icl.concept.fit import Fit
 
 __all__ = ["Material"]
 
@@ -33,10 +33,8 @@ class Material:
     probes : tuple of str
         The probes that were asked for. Nearly every run feeds biases, calibration and agreement between demonstration
         sets; they are shown where a probe asked for them.
-    variance : DataTree or None
-        The fitted split of the variance of its answers.
-    evidence : DataTree or None
-        The fitted evidence decomposition of the answers of all models.
+    fits : tuple of Fit
+        All fits that the run holds of its answers, those that may not be quoted included.
     """
 
     model: str
@@ -46,17 +44,23 @@ class Material:
     scores: pd.DataFrame | None = None
     chance: float | None = None
     probes: tuple[str, ...] = ()
-    variance: "xarray.DataTree | None" = None
-    evidence: "xarray.DataTree | None" = None
+    fits: "tuple[Fit, ...]" = ()
 
     def of(self, model: str) -> "Material":
         """Keep what is known of one model."""
         mine = {name: getattr(self, name) for name in ("metrics", "outcomes", "answers", "scores")}
         mine = {name: None if table is None else table[table["model"] == model] for name, table in mine.items()}
-        tree = self.variance
-        if tree is not None and model not in json.loads(tree.attrs["models"]):
-            tree = None
-        return replace(self, model=model, variance=tree, **mine)
+        return replace(self, model=model, fits=tuple(fit for fit in self.fits if model in fit.models), **mine)
+
+    def of_each_fit(self, account: str) -> Iterator["Material"]:
+        """Keep one fit of an account at a time; nothing where there is none."""
+        for fit in self.fits:
+            if fit.account.name == account:
+                yield replace(self, fits=(fit,))
+
+    def fit(self, account: str) -> "Fit | None":
+        """Take the first fit of an account."""
+        return next((each.fits[0] for each in self.of_each_fit(account)), None)
 
     def rows(self, metric: str, score: str | None = None) -> pd.DataFrame:
         """Rows of one metric, of one score where it has several."""

@@ -1,19 +1,21 @@
 """What a fit says when it ends: whether it may be read, then its table, what it wrote and what to do next."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from icl.concept.diagnose import Diagnosis
+from icl.concept.fit import Fit
+from probes.fits.evidence_words import evidence_lines
 from probes.terminal.layout import next_lines, paragraphs, table_lines
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["account_lines", "share_lines", "spans", "unread_lines", "written_lines"]
+__all__ = ["account_lines", "fit_lines", "share_lines", "spans", "unread_lines", "written_lines"]
 
 
 def unread_lines(diagnosis: Diagnosis, written: Path, again: Sequence[object], *, anyway: bool) -> list[str]:
@@ -27,6 +29,12 @@ def unread_lines(diagnosis: Diagnosis, written: Path, again: Sequence[object], *
 def written_lines(written: Path, *after: Sequence[object]) -> list[str]:
     """Say what a fit wrote, and which commands come next."""
     return ["", f"Written: {written}", *(line for words in after for line in next_lines(*words))]
+
+
+def fit_lines(fit: Fit) -> Iterable[str]:
+    """Write what a fit says: by the writer of its account's tables, and those of a law of curves for all others."""
+    writer = _WRITERS.get(fit.account.name)
+    return account_lines(fit.tree, next(iter(fit.tables.values()))) if writer is None else writer(fit)
 
 
 def account_lines(tree: "xarray.DataTree", table: pd.DataFrame) -> Iterator[str]:
@@ -57,6 +65,13 @@ def share_lines(shares: pd.DataFrame, *, model: str, score: str) -> list[str]:
     title = f"{model}: shares of the variance of {score.replace('_', ' ')}, with 90 % intervals"
     table = pd.DataFrame({"part": shares["factor"], "share": values, "": shares["note"]})
     return [*paragraphs([title]), *table_lines(table, indent=2)]
+
+
+_WRITERS: dict[str, Callable[[Fit], Iterable[str]]] = {
+    "evidence": lambda fit: evidence_lines(**fit.tables),
+    "variance": lambda fit: share_lines(fit.tables["shares"], model=fit.models[0], score=fit.observe),
+}
+"""Account → what writes its tables for people."""
 
 
 def spans(table: pd.DataFrame, name: str, prefix: str | None = None) -> list[str]:

@@ -1,24 +1,17 @@
 """The fitted account in plain words; where it did not converge that is said, and none of its numbers is quoted."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from icl.concept.accounts import account_named
-from icl.concept.counts import counts_from_scores
-from icl.concept.diagnose import diagnose, posterior_predictive_check
+from icl.concept.diagnose import posterior_predictive_check
+from icl.concept.fit import Fit
 from icl.concept.sensitivity import leaning
 from icl.concept.summary import demonstrations_needed, has_drift, summarise
-from icl.errors import UserError
-from icl.metrics.normalise import DEFAULT_NORMALISATION
 from probes.figures.words import number
 from probes.findings.selection import Setting, length_words, of_length
 from probes.report.section import Sentence
-
-if TYPE_CHECKING:
-    import xarray
 
 __all__ = ["Account", "concept_sentence", "read_account"]
 
@@ -40,6 +33,8 @@ class Account:
         Sentences on convergence.
     title, observe : str
         What the account is called, and what of the answers it was fitted to: counts or logprob.
+    fitted : str
+        Both in words, which tells fits of one run apart.
     has_drift : bool
         Whether it speaks of signal, noise and drift; otherwise `summary` and `needed` are empty.
     leaning : str
@@ -52,6 +47,7 @@ class Account:
     trouble: str
     convergence: tuple[str, ...]
     title: str
+    fitted: str
     observe: str
     has_drift: bool
     leaning: str
@@ -60,26 +56,16 @@ class Account:
     needed: pd.DataFrame
 
 
-def read_account(tree: "xarray.DataTree", scores: pd.DataFrame | None = None) -> Account:
-    """Judge a fit and sum it up.
-
-    Parameters
-    ----------
-    tree
-        What `icl.concept.fit.fit` returned.
-    scores
-        The score table, to see whether the fit is of these scores.
-    """
-    diagnosis = diagnose(tree)
-    trouble = "" if diagnosis.converged else " ".join(diagnosis.sentences)
-    if not trouble and scores is not None and not _same_cells(tree, scores):
-        trouble = "The fit was made from other scores than the run holds now; run `probe fit` again."
+def read_account(fit: Fit) -> Account:
+    """Sum up the fit of a law of learning curves."""
+    tree = fit.tree
     return Account(
-        usable=not trouble,
-        trouble=trouble,
-        convergence=diagnosis.sentences,
-        title=account_named(tree.attrs["account"]).title,
-        observe=str(tree.attrs["observe"]),
+        usable=not fit.trouble,
+        trouble=fit.trouble,
+        convergence=fit.diagnosis.sentences,
+        title=fit.account.title,
+        fitted=fit.title,
+        observe=fit.observe,
         has_drift=has_drift(tree),
         leaning=leaning(tree) if "log_prior" in tree.children else "",
         summary=summarise(tree) if has_drift(tree) else pd.DataFrame({"model": []}),
@@ -168,18 +154,3 @@ def _span(row: pd.Series, name: str) -> str:
 
 def _probability(value: float) -> str:
     return "> 0.99" if value > 0.99 else "< 0.01" if value < 0.01 else f"= {number(value)}"
-
-
-def _same_cells(tree: "xarray.DataTree", scores: pd.DataFrame) -> bool:
-    """Whether the fit's counts are those of the score table."""
-    try:
-        now = counts_from_scores(scores, tree.attrs.get("normalisation", DEFAULT_NORMALISATION))
-    except UserError:
-        return False
-    fitted = tree["constant_data"].to_dataset()
-    names = ("num_shots", "num_correct", "num_prompts")
-    before = sorted(
-        zip(fitted["cell_model"].to_numpy().tolist(), *(fitted[name].to_numpy().tolist() for name in names))
-    )
-    after = sorted(zip(now["model"], *(now[name].tolist() for name in names)))
-    return before == after

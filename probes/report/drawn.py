@@ -1,6 +1,7 @@
 """Which figures a run feeds, each with the title that says what is seen and a caption that says what it rests on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ def draw_all(
     *,
     model: str,
     outcomes: pd.DataFrame | None = None,
-    account: Account | None = None,
+    accounts: Sequence[Account] = (),
     chance: float | None = None,
     material: Material | None = None,
 ) -> Iterator[Drawn]:
@@ -38,8 +39,8 @@ def draw_all(
         The model that is drawn.
     outcomes
         Prompt outcomes; without them there is no reliability.
-    account
-        The fit; its figures are drawn only where it may be quoted.
+    accounts
+        Fitted laws of learning curves; figures are drawn of those that may be quoted.
     chance
         1 ÷ number of candidates.
     material
@@ -74,9 +75,10 @@ def draw_all(
         levels[levels["format"] == setting.format].groupby("example_length", dropna=False)["num_shots"].nunique().max()
         > 2
     ):
-        yield _curves(metrics, model, account, chance)
-    if account is not None and account.usable and account.has_drift:
-        yield from _account(account, model)
+        yield _curves(metrics, model, accounts, chance)
+    for place, account in enumerate(account for account in accounts if account.usable and account.has_drift):
+        for drawn in _account(account, model):
+            yield replace(drawn, name=f"{drawn.name}_{place + 1}") if place else drawn
     yield from drawn_of(material, "evidence", "variance")
     if outcomes is not None and len(rows := reliable_rows(outcomes, model)) >= 50:
         over = 100 * float(rows["confidence"].mean() - rows["accuracy"].mean())
@@ -119,10 +121,10 @@ def _formats(metrics: pd.DataFrame, model: str, setting: Setting, chance: float 
     return Drawn(name="formats", title=title, caption=caption, figure=figure)
 
 
-def _curves(metrics: pd.DataFrame, model: str, account: Account | None, chance: float | None) -> Drawn:
+def _curves(metrics: pd.DataFrame, model: str, accounts: Sequence[Account], chance: float | None) -> Drawn:
     setting = main_setting(metrics, model)
-    is_of_counts = account is not None and account.usable and account.observe == "counts"
-    predicted = account.predicted if account is not None and is_of_counts else None
+    account = next((each for each in accounts if each.usable and each.observe == "counts"), None)
+    predicted = None if account is None else account.predicted
     title = f"{model}: learning curves with gold labels"
     effect = None if setting is None else shots_effect(metrics, model, setting, setting.num_shots)
     if setting is not None and effect is not None and effect.known:
@@ -131,10 +133,10 @@ def _curves(metrics: pd.DataFrame, model: str, account: Account | None, chance: 
         fewest = int(gold_levels(metrics, model)["num_shots"].min())
         title = f"{model}: {at_length}{setting.num_shots} shots against {fewest or 'none'} is {_signed(effect)}"
     caption = f"Bars are 90 % intervals. {_sizes(metrics, model)}"
-    if predicted is not None:
+    if account is not None:
         caption += (
-            " The band holds 90 % of what the fitted account predicts for these very cells, sampling noise included: "
-            "about one dot in ten should lie outside."
+            f" The band holds 90 % of what the fitted account ({account.title}) predicts for these very cells, "
+            "sampling noise included: about one dot in ten should lie outside."
         )
     figure = plot_learning_curves(metrics, model=model, predicted=predicted, chance=chance, title=title)
     return Drawn(name="learning_curves", title=title, caption=caption, figure=figure)

@@ -1,5 +1,6 @@
 """What was missing, and what limits a run: counted and said, never left out."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,7 +20,7 @@ __all__ = ["limits"]
 
 
 def limits(
-    scores: pd.DataFrame, metrics: pd.DataFrame, account: "Account | None", manifest: dict | None = None
+    scores: pd.DataFrame, metrics: pd.DataFrame, accounts: "Sequence[Account]", manifest: dict | None = None
 ) -> list[str]:
     """Say in one sentence each what a reader has to know before trusting the numbers.
 
@@ -29,8 +30,8 @@ def limits(
         The score table.
     metrics
         The metrics table.
-    account
-        The fit; None where there is none.
+    accounts
+        Fitted laws of learning curves.
     manifest
         The run's manifest.
     """
@@ -48,7 +49,7 @@ def limits(
     ]
     if not split_models(metrics)[0]:
         said.insert(0, "The run holds reference models only; it says nothing about a language model.")
-    return said + _fit(account)
+    return said + _fit(accounts)
 
 
 def _unfinished(scores: pd.DataFrame, manifest: dict | None) -> list[str]:
@@ -158,9 +159,14 @@ def _many(metrics: pd.DataFrame) -> list[str]:
     return said
 
 
-def _fit(account: "Account | None") -> list[str]:
-    if account is None:
+def _fit(accounts: "Sequence[Account]") -> list[str]:
+    if not accounts:
         return ["No law of learning curves was fitted: run `probe fit` on this folder."]
-    if account.trouble:
-        return [account.trouble]
-    return [f"The fit: {' '.join(account.convergence)}", str(account.predicted.attrs["sentence"])]
+    said = []
+    for account in accounts:
+        which = f"The fit of {account.fitted}" if len(accounts) > 1 else "The fit"
+        if account.trouble:
+            said.append(account.trouble if len(accounts) == 1 else f"{which}: {account.trouble}")
+        else:
+            said += [f"{which}: {' '.join(account.convergence)}", str(account.predicted.attrs["sentence"])]
+    return said

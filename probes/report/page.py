@@ -2,17 +2,16 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from icl.answers import answer_table
-from icl.metrics.normalise import normalisation_of, normalise
+from icl.concept.curves import Curves
+from icl.metrics.normalise import normalisation_of
 from icl.metrics.outcomes import known_answers
 from probes import disk
-from probes.comparison.stored import StoredComparison, read_comparison
 from probes.figures.drawn import Drawn
 from probes.figures.picture import png
 from probes.findings.material import Material
@@ -28,6 +27,7 @@ from probes.report.markup import render
 from probes.report.numbers import main_table, table_html
 from probes.report.sections.comparison import contests, introduction
 from probes.report.words import Answer
+from probes.runs.comparisons import StoredComparison
 from probes.runs.folder import RunFolder
 from probes.runs.models import record_in_words
 from probes.terminal.progress import phase
@@ -46,7 +46,8 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
     """
     out = folder.path if out is None else disk.make_folder(out)
     disk.check_writable(out, "make it writable, or name another folder with --out")
-    manifest, material, account = folder.manifest, read_material(folder), _account_of(folder)
+    manifest, material = folder.manifest, read_material(folder)
+    accounts = _accounts_of(material)
     everything, scores = material.metrics, material.scores
     metrics = plain_rows(everything)
     subjects, references = split_models(everything)
@@ -54,19 +55,19 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
     numbers = {model: number for number, model in enumerate(subjects or references)}
     figures = []
     with phase("drawing figures", numbered=False):
-        for model, drawn in draw_run(folder, material=material, account=account):
+        for model, drawn in draw_run(folder, material=material, accounts=accounts):
             picture = _stored(drawn, store / f"{_file_name(model, numbers[model])}_{drawn.name}.png")
             name = f"{drawn.name}-{numbers[model] + 1}"
             figures.append(_figure(drawn, picture, name=name, model=model if len(numbers) > 1 else ""))
     said = told(material)
-    compared = read_comparison(folder, scores, everything)
+    compared = folder.comparison()
     page = render(
         "page.html",
         task=str(manifest.get("task", "")),
         described=str(manifest.get("description", "")),
         facts=_facts(scores, manifest, subjects, references),
-        warnings=_warnings(account, manifest, subjects),
-        answers=[_answer(answer, metrics, account, numbers[answer.model], figures) for answer in said],
+        warnings=folder.former_fits() + _warnings(accounts, manifest, subjects),
+        answers=[_answer(answer, metrics, accounts, numbers[answer.model], figures) for answer in said],
         power=_power(power_of_run(folder, material), folder.path),
         num_notices=len(manifest.get("notices", ())),
         figures=figures,
@@ -76,7 +77,7 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
             for answer in said
             if answer.found
         ],
-        limits=limits(scores, metrics, account, manifest),
+        limits=limits(scores, metrics, accounts, manifest),
         dropped=dropped_html(material.answers),
         numbers=table_html(main_table(asked_rows(metrics, material.probes))),
         num_metrics=len(everything),
@@ -92,7 +93,7 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
 def read_material(folder: RunFolder) -> Material:
     """Read what a run folder holds of all its models."""
     metrics, scores = folder.metrics(), folder.scores()
-    found = answer_table(normalise(scores, normalisation_of(metrics)))
+    found = folder.answers(normalisation_of(metrics))
     outcomes = known_answers(found)
     return Material(
         model="",
@@ -102,32 +103,32 @@ def read_material(folder: RunFolder) -> Material:
         scores=scores,
         chance=_chance(outcomes),
         probes=tuple(folder.experiment.probes),
-        variance=folder.variance() if folder.has_variance else None,
-        evidence=folder.evidence() if folder.has_evidence else None,
+        fits=tuple(folder.fits()),
     )
 
 
 def draw_run(
-    folder: RunFolder, *, material: Material | None = None, account: Account | None = None
+    folder: RunFolder, *, material: Material | None = None, accounts: Sequence[Account] | None = None
 ) -> Iterator[tuple[str, Drawn]]:
     """Draw every figure of a run's subjects, or of its references where there are no others: (model, drawn).
 
     Parameters
     ----------
-    material, account
+    material, accounts
         What was read of the folder already; read anew where they are left out.
     """
     material = material or read_material(folder)
-    account = account or _account_of(folder)
+    accounts = _accounts_of(material) if accounts is None else accounts
     subjects, references = split_models(material.metrics)
     for model in subjects or references:
-        asked: dict[str, Any] = {"outcomes": material.outcomes, "account": account, "chance": material.chance}
+        asked: dict[str, Any] = {"outcomes": material.outcomes, "accounts": accounts, "chance": material.chance}
         for drawn in draw_all(plain_rows(material.metrics), model=model, material=material.of(model), **asked):
             yield model, drawn
 
 
-def _account_of(folder: RunFolder) -> Account | None:
-    return read_account(folder.posterior(), folder.scores()) if folder.is_fitted else None
+def _accounts_of(material: Material) -> list[Account]:
+    """Sum up the fits of laws of learning curves."""
+    return [read_account(fit) for fit in material.fits if isinstance(fit.account, Curves)]
 
 
 def _chance(outcomes: pd.DataFrame) -> float | None:
@@ -148,12 +149,14 @@ def _facts(scores: pd.DataFrame, manifest: dict, subjects: list[str], references
     return [fact for fact in facts if fact]
 
 
-def _warnings(account: Account | None, manifest: dict, subjects: list[str]) -> list[str]:
+def _warnings(accounts: Sequence[Account], manifest: dict, subjects: list[str]) -> list[str]:
     said = []
     if manifest.get("state") != "finished":
         said.append("This run was not finished; what follows may rest on part of it.")
-    if account is not None and account.trouble:
-        said.append(f"{account.trouble} No number of the fit is quoted on this page.")
+    for account in accounts:
+        if account.trouble:
+            which = "the fit" if len(accounts) == 1 else f"the fit of {account.fitted}"
+            said.append(f"{account.trouble} No number of {which} is quoted on this page.")
     if not subjects:
         said.append(
             "This run holds reference models only. Their behaviour is known, so this page checks the lab itself."
@@ -169,13 +172,13 @@ def _power(power: FoundPower | None, path: Path) -> dict | None:
 
 
 def _answer(
-    answer: Answer, metrics: pd.DataFrame, account: Account | None, number: int, figures: Collection[dict]
+    answer: Answer, metrics: pd.DataFrame, accounts: Sequence[Account], number: int, figures: Collection[dict]
 ) -> dict:
     """What is said of one model, and where the effects of all conditions stand on the page."""
     sentences = list(answer.sentences)
     setting = main_setting(metrics, answer.model)
     if setting is not None:
-        sentences.append(concept_sentence(account, answer.model, setting))
+        sentences += [concept_sentence(account, answer.model, setting) for account in accounts or (None,)]
     drawn = f"effects-{number + 1}"
     links = [(drawn, "figure of effects")] if any(figure["name"] == drawn for figure in figures) else []
     links += [(f"all-effects-{number + 1}", f"table of all {len(answer.found)} effects")] if answer.found else []

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,6 @@ from icl.metrics.uncertainty import LEVEL
 from probes.figures.words import interval_words, number, points
 from probes.findings.selection import of_length
 from probes.findings.verdict import effect_of
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "GOLD_PROBABILITY",

@@ -5,28 +5,27 @@ experiment.task.json  the task, where Python made it
 manifest.json     versions, model identities, seeds, machine, wall time, state
 scores/           the score table in Parquet parts, each written whole or not at all
 metrics.parquet   sensitivities with intervals
-posterior.nc      the fitted account, a DataTree
-evidence.nc       the evidence decomposition, a DataTree
-variance.nc       the split of the variance, a DataTree
+fits/             every fit, a DataTree in a file of its own, see `probes.runs.fits`
 comparison.*      accounts compared by what they predict (Parquet), and how that was asked (JSON)
 extrapolation.parquet  what accounts predicted of cells whose shots were held out
 figures/, report.html
 """
 
-import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from icl.answers import answer_table
 from icl.errors import UserError
 from icl.metrics.measure import measure_scores
-from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of, normalise
 from icl.metrics.table import METRIC_COLUMNS
 from icl.scores import SCORE_COLUMNS, validate_scores
 from icl.tasks.catalogue import load_task, names_code
@@ -35,11 +34,17 @@ from icl.tasks.task import Task
 from probes import disk
 from probes.models import ModelSpec
 from probes.runs import located
+from probes.runs.artefacts import METRICS, former_fits, read_artefact, require_fresh, stamp_of_run
 from probes.runs.experiment import Experiment, entries
 from probes.runs.experiment_file import changed_entries, is_portable, read_experiment, task_file, write_experiment
 from probes.runs.models import model_table
 from probes.scorers.server_address import shown_model
 from probes.terminal.shell import path_argument, shell_word
+
+if TYPE_CHECKING:
+    from icl.concept.sampler import Stages
+    from probes.runs.comparisons import StoredComparison
+    from probes.runs.fits import StoredFit
 
 __all__ = ["RunFolder", "create_run", "open_run"]
 
@@ -111,10 +116,8 @@ class RunFolder:
     @property
     def normalisation(self) -> str:
         """How candidates were compared in the metrics that are stored; the default where none are."""
-        try:
-            return normalisation_of(self.metrics())
-        except UserError:
-            return DEFAULT_NORMALISATION
+        path = self.path / METRICS.place
+        return normalisation_of(read_artefact(METRICS, path, self.path)) if path.exists() else DEFAULT_NORMALISATION
 
     def check_finished(self) -> None:
         """Raise `UserError` if the run has not come to its end, or to no answer."""
@@ -150,6 +153,16 @@ class RunFolder:
         except UserError as error:
             raise UserError(f"{self.path / 'scores'}: {error} Remove the part that does not belong there.") from error
 
+    def answers(self, normalisation: str | None = None) -> pd.DataFrame:
+        """Read the answer table, see `icl.answers.answer_table`.
+
+        Parameters
+        ----------
+        normalisation
+            How candidates are compared; None as in the metrics that are stored.
+        """
+        return answer_table(normalise(self.scores(), normalisation or self.normalisation))
+
     def add_scores(self, rows: pd.DataFrame) -> None:
         """Store checked rows as a new part."""
         folder = disk.make_folder(self.path / "scores")
@@ -158,110 +171,126 @@ class RunFolder:
         disk.write_whole(part, validate_scores(rows).to_parquet())
 
     def metrics(self) -> pd.DataFrame:
-        """Read the metrics table; one of an earlier version, whose columns were others, is computed again."""
-        if (self.path / "manifest.json").exists():
-            self.check_answered()
-        hint = f"run `probe run` with --out {self.quoted} to its end"
-        metrics = self._read("metrics.parquet", disk.read_table, hint)
-        if list(metrics.columns) != list(METRIC_COLUMNS):
-            metrics = measure_scores(self.scores(), normalisation_of(metrics))
-        return metrics
-
-    def write_metrics(self, metrics: pd.DataFrame) -> None:
-        """Replace the metrics table."""
-        disk.write_whole(self.path / "metrics.parquet", metrics.to_parquet())
-
-    @property
-    def is_fitted(self) -> bool:
-        """Whether there is a posterior."""
-        return (self.path / "posterior.nc").exists()
-
-    def posterior(self):
-        """Read the fitted account into memory, an `xarray.DataTree`."""
-        return self._read("posterior.nc", disk.read_tree, f"run `probe fit {self.quoted}`")
-
-    @property
-    def has_evidence(self) -> bool:
-        """Whether the evidence was decomposed."""
-        return (self.path / "evidence.nc").exists()
-
-    def evidence(self):
-        """Read the evidence decomposition into memory, an `xarray.DataTree`."""
-        return self._read("evidence.nc", disk.read_tree, f"run `probe fit {self.quoted} --account evidence`")
-
-    @property
-    def has_variance(self) -> bool:
-        """Whether the variance of the answers was split."""
-        return (self.path / "variance.nc").exists()
-
-    def variance(self):
-        """Read the split of the variance into memory, an `xarray.DataTree`."""
-        return self._read("variance.nc", disk.read_tree, f"run `probe variance {self.quoted}`")
-
-    def write_variance(self, tree) -> None:
-        """Replace the split of the variance."""
-        disk.write_tree(self.path / "variance.nc", tree)
-
-    @property
-    def has_comparison(self) -> bool:
-        """Whether accounts were compared."""
-        return (self.path / "comparison.json").exists()
-
-    def comparison(self) -> pd.DataFrame:
-        """Read the comparison of accounts."""
-        return self._read("comparison.parquet", disk.read_table, f"run `probe compare {self.quoted}`")
-
-    def comparison_record(self) -> dict:
-        """Read how accounts were compared, and what that says."""
-        return self._read("comparison.json", _read_record, f"run `probe compare {self.quoted}`")
-
-    def extrapolation(self) -> pd.DataFrame:
-        """Read what accounts predicted of each cell, shots held out."""
-        remedy = f"run `probe compare {self.quoted} --extrapolate-from N`"
-        return self._read("extrapolation.parquet", disk.read_table, remedy)
-
-    def write_comparison(self, record: dict, comparison: pd.DataFrame, extrapolation: pd.DataFrame | None) -> None:
-        """Replace the comparison of accounts, and what they predicted of held-out shots; None: there is none.
-
-        The record holds a checksum of each table, so that files of two comparisons are not taken for one.
-        """
-        tables = {"comparison.parquet": comparison.to_parquet()}
-        if extrapolation is not None:
-            tables["extrapolation.parquet"] = extrapolation.to_parquet()
-        record = record | {"checksums": {name: _checksum(table) for name, table in tables.items()}}
-        disk.write_json(self.path / "comparison.json", record)
-        for name, table in tables.items():
-            disk.write_whole(self.path / name, table)
-        if extrapolation is None:
-            disk.remove(self.path / "extrapolation.parquet")
-
-    def check_comparison(self, record: dict) -> None:
-        """Refuse tables that are not those of the record.
+        """Read the metrics table; one of an earlier version, with other columns or no stamp, is computed again.
 
         Raises
         ------
         UserError
-            If a table is missing, or of another comparison.
+            If there is none, no prompt has an answer, or it was made from other scores than the run holds now.
         """
-        for name, checksum in record.get("checksums", {}).items():
-            path = self.path / name
-            if not path.exists() or _checksum(path.read_bytes()) != checksum:
-                raise UserError(
-                    f"{path} is not the table that comparison.json speaks of; run `probe compare {self.quoted}` again."
-                )
+        if (self.path / "manifest.json").exists():
+            self.check_answered()
+        path = self.path / METRICS.place
+        metrics = read_artefact(METRICS, path, self.path)
+        if list(metrics.columns) != list(METRIC_COLUMNS) or "digest" not in metrics.attrs:
+            return measure_scores(self.scores(), normalisation_of(metrics))
+        require_fresh(METRICS, path, metrics, self.path)
+        return metrics
 
-    def _read(self, name: str, reader, remedy: str):
-        path = self.path / name
-        if not path.exists():
-            raise UserError(f"{self.path} holds no {name} yet; {remedy}.")
-        try:
-            return reader(path)
-        except (OSError, ValueError, KeyError) as error:
-            raise disk.read_error(path, error, f"delete it and {remedy}") from error
+    def write_metrics(self, metrics: pd.DataFrame) -> None:
+        """Replace the metrics table, stamped as one of the scores that are stored now."""
+        stamped = metrics.copy(deep=False)
+        stamped.attrs = stamp_of_run(self.path, normalisation_of(metrics))
+        METRICS.write(self.path / METRICS.place, stamped)
 
+    def fits(self) -> "list[StoredFit]":
+        """Read every fit of the run; one that is out of date or did not converge says so when it is shown."""
+        from probes.runs.fits import read_fits
 
-def _checksum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+        return list(read_fits(self))
+
+    def fit(
+        self,
+        account: str = "drift-diffusion",
+        *,
+        observe: str | None = None,
+        model: str | None = None,
+        normalisation: str | None = None,
+        draws: int | None = None,
+        tune: int | None = None,
+        chains: int | None = None,
+        seed: int = 0,
+        progress: "Stages | None" = None,
+        **options: Any,
+    ) -> "StoredFit":
+        """Fit an account to the run's answers and store the fit beside the others.
+
+        Parameters
+        ----------
+        account, observe, draws, tune, chains, seed, progress, options
+            As of `icl.concept.fit.fit`.
+        model, normalisation
+            As of `probes.runs.fits.lay_out`.
+
+        Raises
+        ------
+        UserError
+            If a name is not known, the answers cannot inform the account, or the fit cannot be stored.
+        """
+        from probes.runs.fits import lay_out
+
+        asked = lay_out([self], account, observe=observe, model=model, normalisation=normalisation, **options)
+        effort = asked.account.effort.but(draws=draws, tune=tune, chains=chains)
+        return asked.fit(effort, seed=seed, progress=progress)
+
+    def compare(
+        self,
+        accounts: Sequence[str] | None = None,
+        *,
+        observe: str = "counts",
+        extrapolate_from: int | None = None,
+        normalisation: str | None = None,
+        draws: int | None = None,
+        tune: int | None = None,
+        chains: int | None = None,
+        seed: int = 0,
+        progress: Callable[[str], None] | None = None,
+    ) -> "StoredComparison":
+        """Compare accounts by what they predict of answers held out, and store the comparison.
+
+        Parameters
+        ----------
+        accounts, observe, draws, tune, chains, seed, progress
+            As of `icl.concept.compare.compare`.
+        extrapolate_from
+            Fit as well to at most so many shots, and predict the cells with more.
+        normalisation
+            How candidates are compared; None: as in the metrics.
+
+        Raises
+        ------
+        UserError
+            If an account is not known, none can be fitted, or the folder cannot be written to.
+        """
+        from icl.concept.counts import counts_from_answers
+        from probes.runs.comparisons import compare_counts
+
+        self.check_finished()
+        how = normalisation or normalisation_of(self.metrics())
+        return compare_counts(
+            self,
+            counts_from_answers(self.answers(how)),
+            source=stamp_of_run(self.path, how),
+            origin=self.argument,
+            accounts=accounts,
+            observe=observe,
+            extrapolate_from=extrapolate_from,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            seed=seed,
+            progress=progress,
+        )
+
+    def former_fits(self) -> list[str]:
+        """Name the fits that a version before left in the folder, which are not read."""
+        return former_fits(self.path)
+
+    def comparison(self) -> "StoredComparison | None":
+        """Read the comparison of accounts; None where there is none."""
+        from probes.runs.comparisons import read_comparison
+
+        return read_comparison(self)
 
 
 def create_run(path: Path, experiment: Experiment, made: Task | None = None) -> RunFolder:
@@ -338,13 +367,6 @@ def open_run(path: Path) -> RunFolder:
             f"{RunFolder(path).quoted}` or `probe demo`."
         )
     return RunFolder(path)
-
-
-def _read_record(path: Path) -> dict:
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if not {"unit", "sentences", "observe", "draws", "chains"} <= set(record):
-        raise ValueError("it lacks entries")
-    return record
 
 
 def _in_order(scores: pd.DataFrame) -> pd.DataFrame:

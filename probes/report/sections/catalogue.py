@@ -1,7 +1,7 @@
 """All sections by name, and where each has its place."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probes.figures.drawn import Drawn
 from probes.findings.material import Material
@@ -54,14 +54,20 @@ SECTIONS: dict[str, Section] = {
 
 
 def drawn_of(material: Material, *names: str) -> Iterator[Drawn]:
-    """Draw the sections of these names that the run holds."""
+    """Draw the sections of these names that the run holds; those of fits once for each fit."""
     for name in names:
-        if (drawn := SECTIONS[name].draw(material)) is not None:
-            yield drawn
+        for place, each in enumerate(_each(material, name)):
+            if (drawn := SECTIONS[name].draw(each)) is not None:
+                yield replace(drawn, name=f"{drawn.name}_{place + 1}") if place else drawn
 
 
 def sentences_of(material: Material, *names: str) -> Iterator[Sentence]:
-    """Say the sections of these names that the run holds."""
+    """Say the sections of these names that the run holds; those of fits once for each fit."""
     for name in names:
-        if (sentence := SECTIONS[name].say(material)) is not None:
-            yield sentence
+        for each in _each(material, name):
+            if (sentence := SECTIONS[name].say(each)) is not None:
+                yield sentence
+
+
+def _each(material: Material, name: str) -> list[Material]:
+    return list(material.of_each_fit(name)) or [material]

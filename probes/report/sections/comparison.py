@@ -8,10 +8,10 @@ import pandas as pd
 
 from icl.concept.extrapolate import Extrapolation
 from probes.comparison.figures import draw_comparison, draw_extrapolation
-from probes.comparison.stored import StoredComparison
 from probes.comparison.words import closest_words, crps_gaps, forecast_table, ranking_table
 from probes.figures.drawn import Drawn
 from probes.figures.words import MINUS, listed
+from probes.runs.comparisons import StoredComparison
 
 __all__ = ["Contest", "contests", "introduction"]
 

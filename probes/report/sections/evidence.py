@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from icl.answers import answer_table
 from icl.concept.diagnose import diagnose
-from icl.concept.evidence.design import count_cells
+from icl.concept.evidence import EVIDENCE
 from icl.concept.evidence.identified import DATA, PRIOR
 from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
-from icl.errors import UserError
-from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
-from icl.scores import validate_scores
 from probes.figures.drawn import Drawn
 from probes.figures.style import INK, error_bars, finish, new_figure, plain
 from probes.figures.words import (
@@ -57,9 +53,10 @@ class _Row:
 
 def draw(material: Material) -> Drawn | None:
     """Draw the decomposition where there is one of this model and it may be read."""
-    tree = _tree_of(material)
-    if tree is None or _trouble(material, tree):
+    fit = material.fit(EVIDENCE)
+    if fit is None or fit.trouble:
         return None
+    tree = fit.tree
     share = _of(label_share(tree), material.model).iloc[0]
     title = f"{material.model}: what each part of a demonstration adds to the evidence for the task"
     if share["told_by"] != PRIOR:
@@ -72,12 +69,12 @@ def draw(material: Material) -> Drawn | None:
 
 def say(material: Material) -> Sentence | None:
     """Say what a demonstration brings and what of it is the labels; where the fit did not converge, say that alone."""
-    tree = _tree_of(material)
-    if tree is None:
+    fit = material.fit(EVIDENCE)
+    if fit is None:
         return None
-    topic = "Evidence"
-    if trouble := _trouble(material, tree):
-        return Sentence(topic=topic, text=f"{trouble} Its numbers are not quoted here.")
+    topic, tree = "Evidence", fit.tree
+    if fit.trouble:
+        return Sentence(topic=topic, text=f"{fit.trouble} Its numbers are not quoted here.")
     texts = [_task_words(tree, material.model, task) for task in _tasks(tree, material.model)]
     return Sentence(topic=topic, text=" ".join(texts))
 
@@ -252,13 +249,6 @@ def _share_words(row: pd.Series) -> str:
     return f"{points(row['median'])} % ({interval_words(row['lower'], row['upper'])})"
 
 
-def _tree_of(material: Material) -> "xarray.DataTree | None":
-    tree = material.evidence
-    if tree is None or material.model not in set(tree["constant_data"]["series_model"].to_numpy().tolist()):
-        return None
-    return tree
-
-
 def _tasks(tree: "xarray.DataTree", model: str) -> list[str]:
     return list(dict.fromkeys(_of(label_share(tree), model)["task"]))
 
@@ -266,28 +256,3 @@ def _tasks(tree: "xarray.DataTree", model: str) -> list[str]:
 def _of(table: pd.DataFrame, model: str, task: str | None = None) -> pd.DataFrame:
     table = table[table["model"] == model]
     return table if task is None else table[table["task"] == task]
-
-
-def _trouble(material: Material, tree: "xarray.DataTree") -> str:
-    """Why the fit may not be quoted; empty where it may: it converged, and is one of these answers."""
-    diagnosis = diagnose(tree)
-    if not diagnosis.converged:
-        return " ".join(diagnosis.sentences)
-    if material.scores is None or _same_counts(tree, material.scores, material.model):
-        return ""
-    return "The evidence was decomposed from other scores than the run holds now; fit it again."
-
-
-def _same_counts(tree: "xarray.DataTree", scores: pd.DataFrame, model: str) -> bool:
-    try:
-        now = count_cells(
-            answer_table(normalise(validate_scores(scores), tree.attrs.get("normalisation") or DEFAULT_NORMALISATION))
-        )
-    except UserError:
-        return False
-    fixed = tree["constant_data"].to_dataset()
-    mine = fixed["cell_model"].to_numpy() == model
-    names = ("num_shots", "num_correct", "num_prompts")
-    before = sorted(zip(*(fixed[name].to_numpy()[mine].tolist() for name in names)))
-    now = now[now["model"] == model]
-    return before == sorted(zip(*(now[name].tolist() for name in names)))

@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from icl.concept.diagnose import diagnose
 from icl.concept.variance import variance_shares
-from icl.concept.variance_design import design_of
-from icl.errors import UserError
 from probes.figures.drawn import Drawn
 from probes.figures.style import INK, error_bars, finish, new_figure
 from probes.figures.words import interval_words, listed, points
@@ -28,11 +25,12 @@ _COLOURS = {"query": "#555555", "prompt": "#0072B2", "residual": "#bbbbbb"}
 
 def draw(material: Material) -> Drawn | None:
     """Draw the shares where the variance was split and the fit may be read."""
-    if material.variance is None or _trouble(material):
+    fit = material.fit("variance")
+    if fit is None or fit.trouble:
         return None
-    rows = variance_shares(material.variance)
+    rows = fit.tables["shares"]
     prompt = _row(rows, "prompt")
-    title = f"{material.model}: {_share(prompt)} of the variance of {_score(material.variance)} is the prompt's"
+    title = f"{material.model}: {_share(prompt)} of the variance of {_score(fit.tree)} is the prompt's"
     notes = [
         f"{row['factor']}: {row['note']}" for _, row in rows.iterrows() if row["note"] and row["factor"] != "prompt"
     ]
@@ -42,25 +40,26 @@ def draw(material: Material) -> Drawn | None:
     )
     if notes:
         caption += f" {'; '.join(notes)}."
-    figure = plot_variance(material.variance, title=title)
+    figure = plot_variance(fit.tree, title=title)
     return Drawn(name="variance", title=title, caption=caption, figure=figure)
 
 
 def say(material: Material) -> Sentence | None:
     """Say the prompt's share and its parts; where the fit did not converge, say that alone."""
-    if material.variance is None:
+    fit = material.fit("variance")
+    if fit is None:
         unasked = "prompt-variance" not in material.probes
         return (
             None
             if unasked
             else Sentence(topic="Variance", text="Not split: `probe variance` was not run on this model.")
         )
-    if trouble := _trouble(material):
-        return Sentence(topic="Variance", text=f"{trouble} Its shares are not quoted here.")
-    rows = variance_shares(material.variance)
+    if fit.trouble:
+        return Sentence(topic="Variance", text=f"{fit.trouble} Its shares are not quoted here.")
+    rows = fit.tables["shares"]
     known = rows[rows["share"].notna()]
     parts = known[~known["factor"].isin(["query", "prompt", "residual"])].sort_values("share", ascending=False)
-    text = f"Of the variance of {_score(material.variance)} {_share(_row(rows, 'prompt'))} is the prompt's"
+    text = f"Of the variance of {_score(fit.tree)} {_share(_row(rows, 'prompt'))} is the prompt's"
     if len(parts) > 1:
         text += f" ({listed(f'{row.factor} {_share(row._asdict())}' for row in parts.itertuples())})"
     query = _row(rows, "query")
@@ -97,29 +96,6 @@ def plot_variance(tree: "xarray.DataTree", *, title: str = "") -> "Figure":
     finish(figure, title)
     axes.grid(visible=False, axis="y")
     return figure
-
-
-def _trouble(material: Material) -> str:
-    """Why the split may not be quoted; empty where it may: it converged, and is one of these answers."""
-    tree = material.variance
-    if tree is None:
-        return ""
-    diagnosis = diagnose(tree)
-    if not diagnosis.converged:
-        return " ".join(diagnosis.sentences)
-    if material.outcomes is None or _same_answers(tree, material.outcomes):
-        return ""
-    return "The split was made from other answers than the run holds now; run `probe variance` again."
-
-
-def _same_answers(tree: "xarray.DataTree", outcomes: pd.DataFrame) -> bool:
-    score = tree.attrs["observe"]
-    try:
-        now = design_of(outcomes, score).values
-    except UserError:
-        return False
-    then = tree["observed_data"][score].to_numpy()
-    return len(now) == len(then) and bool(np.allclose(now, then))
 
 
 def _label(name: str, num_levels: Any) -> str:

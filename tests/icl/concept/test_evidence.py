@@ -18,7 +18,7 @@ from icl.concept.evidence.model import build_evidence_model
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS
 from icl.concept.evidence.simulate import draw_prior, expected_accuracy, simulate_evidence
 from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
-from icl.concept.fit import fit
+from icl.concept.fit import Fit, fit
 from icl.errors import UserError
 from probes.figures.picture import png
 from probes.findings.material import Material
@@ -97,7 +97,7 @@ def made_tree(cells: pd.DataFrame, rng, *, agree: bool = True, **changed) -> xr.
     groups["sample_stats"] = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((2, 500), dtype=bool))})
     groups["constant_data"] = constant_data(design)
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs = {"account": "evidence", "concepts": concepts}
+    tree.attrs = {"account": "evidence", "observe": "counts", "concepts": concepts, "models": '["small"]'}
     return tree
 
 
@@ -420,8 +420,8 @@ def test_break_even_is_where_signal_equals_noise(rng, noise, exists):
 # ---------------------------------------------------------------- the report
 
 
-def section(tree: xr.DataTree, **known) -> Material:
-    return Material(model="small", metrics=pd.DataFrame(), evidence=tree, **known)
+def section(tree: xr.DataTree, stale: str = "") -> Material:
+    return Material(model="small", metrics=pd.DataFrame(), fits=(Fit(tree, stale),))
 
 
 def test_the_report_draws_the_parts_and_tells_sums_as_sums(rng):
@@ -452,11 +452,10 @@ def test_a_fit_that_did_not_converge_or_is_of_other_scores_is_not_quoted(rng):
     material = section(made_tree(ladder(rng), rng, agree=False))
     assert SECTIONS["evidence"].draw(material) is None
     assert "did not converge" in SECTIONS["evidence"].say(material).text
-    other = scores_of([{"logprobs": [-0.1, -1.0]}, {"logprobs": [-2.0, -1.0], "num_shots": 0}])
-    material = section(made_tree(ladder(rng), rng), scores=other)
+    material = section(made_tree(ladder(rng), rng), stale="It was made from other scores.")
     assert SECTIONS["evidence"].draw(material) is None
-    assert "from other scores than the run holds now" in SECTIONS["evidence"].say(material).text
-    assert SECTIONS["evidence"].say(replace(material, model="large")) is None
+    assert SECTIONS["evidence"].say(material).text.startswith("It was made from other scores. Its numbers are not")
+    assert not section(made_tree(ladder(rng), rng)).of("large").fits
 
 
 # ---------------------------------------------------------------- fits

@@ -228,8 +228,11 @@ def test_variance_splits_a_run_and_keeps_the_split(capsys, tmp_path):
     shares = {row["factor"]: row for row in json.loads(capsys.readouterr().out)}
     assert shares["format"]["share"] < 0.05  # it reads labels, not formats
     assert shares["prompt"]["share"] > 0.05
-    assert folder.has_variance
-    assert folder.variance().attrs["models"] == '["copy-last-label"]'
+    [fit] = folder.fits()
+    assert fit.models == ("copy-last-label",)
+    assert fit.path == folder.path / "fits" / "variance.gold_log_odds.copy-last-label.nc"
+    assert run(["variance", str(folder.path), "--model", "mapping-learner", "--draws", "100", "--json"]) in (0, 3)
+    assert [fit.models for fit in folder.fits()] == [("copy-last-label",), ("mapping-learner",)]
     assert run(["variance", str(folder.path), "--model", "nobody"]) == 2
 
 

@@ -20,7 +20,7 @@ def test_run_fit_and_report_on_sentences(tmp_path, capsys):
     page = (tmp_path / "run" / "report.html").read_text()
     assert not re.search(r"https?://|<script|@import", page)
     assert list((tmp_path / "run" / "figures").glob("*.png"))
-    with xr.open_datatree(tmp_path / "run" / "posterior.nc") as tree:
+    with xr.open_datatree(tmp_path / "run" / "fits" / "drift-diffusion.counts.nc") as tree:
         assert {"signal", "noise", "drift"} <= set(tree["posterior"].data_vars)
         groups = {"prior", "posterior", "posterior_predictive", "log_likelihood", "observed_data"}
         assert groups <= {name.strip("/") for name in tree.groups}
@@ -32,6 +32,6 @@ def test_the_demo_leads_with_an_answer(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "ginc-small" in said
     assert "The whole lab took" in said
-    assert {"experiment.toml", "manifest.json", "scores", "metrics.parquet", "posterior.nc", "report.html"} <= {
+    assert {"experiment.toml", "manifest.json", "scores", "metrics.parquet", "fits", "report.html"} <= {
         path.name for path in (tmp_path / "demo").iterdir()
     }

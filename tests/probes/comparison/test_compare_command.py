@@ -14,7 +14,6 @@ from icl.concept.counts import validate_counts
 from icl.concept.extrapolate import CARRIED, Extrapolation
 from icl.errors import UserError
 from probes.cli import compare
-from probes.comparison.stored import fingerprint_of
 from probes.comparison.words import (
     closest_words,
     crps_gaps,
@@ -23,7 +22,7 @@ from probes.comparison.words import (
     unconverged,
     unconverged_words,
 )
-from probes.runs.folder import RunFolder
+from probes.runs.artefacts import stamp_of_file
 
 
 @pytest.fixture
@@ -50,13 +49,12 @@ def test_tables_words_and_figures_of_a_comparison(counts_file: Path, capsys: pyt
     assert "line is ahead" in said or "line predicts best" in said
     assert "tempered Bayes is left out" in said
     assert "Fitted to at most 4 shots, scored on the cells with more (points)" in said
-    folder = RunFolder(out)
-    assert folder.comparison()["account"].tolist() == ["line", "flat", "tempered-bayes"]
-    cells = folder.extrapolation()
+    assert pd.read_parquet(out / "comparison.parquet")["account"].tolist() == ["line", "flat", "tempered-bayes"]
+    cells = pd.read_parquet(out / "extrapolation.parquet")
     assert cells.groupby("account").size().to_dict() == {"carried-forward": 3, "flat": 7, "line": 7}
     record = json.loads((out / "comparison.json").read_text())
     assert (record["unit"], record["extrapolate_from"], record["draws"]) == ("cell", 4, 2000)
-    assert record["fingerprint"] == fingerprint_of(validate_counts(pd.read_csv(counts_file)))
+    assert record["digest"] == stamp_of_file(counts_file)["digest"]
     for name in ("comparison", "extrapolation"):
         assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -145,12 +143,16 @@ def test_the_smallest_crps_is_called_best_only_where_it_can_be_told() -> None:
     assert closest_words(extended({CARRIED: [1.0, 2.0], "a": [0.5, 0.5]}, {"a": False})) == ""
 
 
-def test_counts_are_told_apart_by_any_cell_and_not_by_their_order() -> None:
-    counts = validate_counts(curve(*RISING))
-    name = fingerprint_of(counts)
-    assert fingerprint_of(counts.sample(frac=1, random_state=1)) == name
-    assert fingerprint_of(counts, "per-byte") != name
+def test_counts_are_told_apart_by_any_cell(tmp_path: Path) -> None:
+    counts, path = validate_counts(curve(*RISING)), tmp_path / "counts.csv"
+
+    def digest(table: pd.DataFrame) -> str:
+        table.to_csv(path, index=False)
+        return stamp_of_file(path)["digest"]
+
+    name = digest(counts)
+    assert digest(counts.copy()) == name
     for column, value in {"num_correct": 1, "num_prompts": 101, "mean_logprob": -0.5, "format": "qa"}.items():
         other = counts.copy()
         other.loc[0, column] = value
-        assert fingerprint_of(other) != name, column
+        assert digest(other) != name, column

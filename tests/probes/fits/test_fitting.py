@@ -37,7 +37,7 @@ def test_a_rival_is_fitted_and_reported_without_signal(runs, capsys, monkeypatch
     assert said[0].startswith("This fit did not converge")
     assert not any("end_logit  " in line for line in said)
     assert said[-1] == f"Next: probe fit {runs[0]} --account power --draws 80 --tune 120 --chains 2"
-    with xr.open_datatree(Path(runs[0], "posterior.nc")) as tree:  # what was computed is kept, and marked
+    with xr.open_datatree(Path(runs[0], "fits", "power.counts.nc")) as tree:  # what was computed is kept, and marked
         assert tree.attrs["converged"] == 0
     assert main(["report", runs[0]]) == 0
     assert "No number of the fit is quoted" in Path(runs[0], "report.html").read_text()
@@ -58,11 +58,11 @@ def test_a_fit_that_converged_ends_with_what_it_wrote_and_the_next_command(runs,
     assert main(["fit", str(folder), "--account", "power", *FEW]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[-3:] == [
-        f"Written: {folder / 'posterior.nc'}",
+        f"Written: {folder / 'fits' / 'power.counts.nc'}",
         f"Next: probe report '{folder}'",
         f"Next: probe compare '{folder}'",
     ]
-    with xr.open_datatree(folder / "posterior.nc") as tree:
+    with xr.open_datatree(folder / "fits" / "power.counts.nc") as tree:
         assert tree.attrs["converged"] == 1
 
 
@@ -91,7 +91,7 @@ def test_log_probabilities_can_be_fitted(runs, capsys):
         (["--account", "tempered-bayes"], "needs the exact evidence of every cell"),
         (["--observe", "bits"], "observation"),
         (["--with", "RUN"], "--with RUN needs --out FILE.nc"),
-        (["--concepts", "3"], "--concepts goes with --account evidence only"),
+        (["--concepts", "3"], "--concepts does not go with --account drift-diffusion"),
         (["--account", "evidence", "--observe", "logprob"], "is fitted to counts"),
         (["--account", "evidence", "--model", "gpt"], "mapping-learner"),
         (["--chains", "1"], "at least 2 chains"),
@@ -126,4 +126,4 @@ def test_evidence_is_decomposed_and_drawn(runs, capsys):
     assert "what one demonstration adds to the log-odds of the task" in said
     assert "break-even share" in said
     assert main(["report", runs[0]]) == 0
-    assert Path(runs[0], "evidence.nc").exists()
+    assert Path(runs[0], "fits", "evidence.counts.nc").exists()

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 from metric_rows import with_sides
 
+from icl.concept.fit import Fit
 from icl.metrics.assemble import metrics_table
 from icl.metrics.outcomes import prompt_outcomes
 from icl.metrics.spread import posterior_spread
@@ -500,7 +501,7 @@ def the_variance(*, agree: bool = True) -> xr.DataTree:
 
 
 def test_shares_of_the_variance_are_bars_with_intervals():
-    known = material(the_flips(), variance=the_variance())
+    known = material(the_flips(), fits=(Fit(the_variance()),))
     found = drawn("variance", known)
     widths = [patch.get_width() for patch in found.figure.axes[0].patches]
     np.testing.assert_allclose(widths, [37.5, 12.5, 12.5, 50.0], atol=0.2)
@@ -511,24 +512,22 @@ def test_shares_of_the_variance_are_bars_with_intervals():
 
 
 def test_a_split_that_did_not_converge_is_not_quoted():
-    known = material(the_flips(), variance=the_variance(agree=False))
+    known = material(the_flips(), fits=(Fit(the_variance(agree=False)),))
     assert SECTIONS["variance"].draw(known) is None
     assert "not converge" in said("variance", known)
     assert "is the prompt's" not in said("variance", known)
 
 
 def test_a_split_of_other_answers_is_not_quoted():
-    tree = the_variance()
-    tree["observed_data"] = xr.DataTree(xr.Dataset({"gold_log_odds": ("outcome", np.arange(12.0))}))
-    known = material(the_flips(), variance=tree, outcomes=the_orders(10))
+    known = material(the_flips(), fits=(Fit(the_variance(), stale="It was made from other scores."),))
     assert SECTIONS["variance"].draw(known) is None
-    assert "made from other answers than the run holds now" in said("variance", known)
+    assert said("variance", known).startswith("It was made from other scores. Its shares are not quoted")
 
 
 def test_a_split_of_another_model_is_not_shown():
-    known = Material(model="", metrics=metrics_table(the_flips()), variance=the_variance())
-    assert known.of("small").variance is not None
-    assert known.of("large").variance is None
+    known = Material(model="", metrics=metrics_table(the_flips()), fits=(Fit(the_variance()),))
+    assert known.of("small").fit("variance") is not None
+    assert known.of("large").fit("variance") is None
 
 
 # --- all together ---

@@ -1,5 +1,6 @@
 """The report: words follow the numbers, figures leak nothing, the page needs nothing and trusts no text."""
 
+import json
 import re
 from dataclasses import replace
 from html import unescape
@@ -14,12 +15,12 @@ from metric_rows import with_sides
 
 from icl.concept.compare import Comparison
 from icl.concept.extrapolate import CARRIED, Extrapolation
+from icl.concept.fit import Fit
 from icl.errors import UserError
 from icl.metrics.assemble import metrics_table
 from icl.metrics.measure import measure_scores
 from icl.metrics.outcomes import prompt_outcomes
 from probes.comparison.figures import draw_comparison, draw_extrapolation
-from probes.comparison.stored import fingerprint_of, read_comparison, store_comparison
 from probes.figures import words
 from probes.figures.picture import png
 from probes.figures.style import label_mode_style
@@ -32,6 +33,8 @@ from probes.report.headlines import told
 from probes.report.limits import limits
 from probes.report.sections.comparison import contests
 from probes.report.words import answers
+from probes.runs.artefacts import COMPARISON, FIT, stamp_of_run
+from probes.runs.comparisons import read_comparison, store_comparison
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
@@ -106,6 +109,13 @@ def copy_of(
     return folder
 
 
+def with_fit(folder: RunFolder, tree: xr.DataTree, name: str = "drift-diffusion.counts") -> None:
+    """Put a fit of the scores that a folder holds into it."""
+    tree.attrs |= stamp_of_run(folder.path, "sum")
+    (folder.path / "fits").mkdir(exist_ok=True)
+    FIT.write(folder.path / "fits" / f"{name}.nc", tree)
+
+
 def fitted(model: str, *, lengths: tuple = (None,), agree: bool = True, noise: float = 0.3) -> xr.DataTree:
     """A hand-made fit in the layout of `icl.concept.fit.fit`: gold labels, format qa, 0 and 4 shots."""
     rng = np.random.default_rng(1)
@@ -154,7 +164,7 @@ def fitted(model: str, *, lengths: tuple = (None,), agree: bool = True, noise: f
             "constant_data": xr.Dataset(cells, coords={"model": [model], "condition": conditions}),
         }
     )
-    tree.attrs = {"account": "drift-diffusion", "observe": "counts"}
+    tree.attrs = {"account": "drift-diffusion", "observe": "counts", "models": json.dumps([model])}
     return tree
 
 
@@ -341,7 +351,7 @@ def test_points_have_one_decimal_and_a_proper_minus(share, text):
 
 
 def test_signal_and_noise_are_quoted_where_they_can_be_told_apart():
-    account = concept_words.read_account(fitted("small", lengths=(5, 10)))
+    account = concept_words.read_account(Fit(fitted("small", lengths=(5, 10))))
     text = concept_words.concept_sentence(account, "small", replace(SETTING, example_length=10)).text
     assert "Each demonstration of length k = 10 with gold labels brings 1.30" in text
     assert "nats of signal and 0.30" in text
@@ -349,7 +359,7 @@ def test_signal_and_noise_are_quoted_where_they_can_be_told_apart():
 
 
 def test_only_the_drift_is_quoted_where_they_cannot():
-    account = concept_words.read_account(fitted("small"))
+    account = concept_words.read_account(Fit(fitted("small")))
     text = concept_words.concept_sentence(account, "small", SETTING).text
     assert "moves the log-odds of the right concept by 1.00" in text
     assert "not separately identified" in text
@@ -357,18 +367,76 @@ def test_only_the_drift_is_quoted_where_they_cannot():
 
 
 def test_a_fit_that_did_not_converge_is_not_quoted():
-    account = concept_words.read_account(fitted("small", agree=False))
+    account = concept_words.read_account(Fit(fitted("small", agree=False)))
     text = concept_words.concept_sentence(account, "small", SETTING).text
     assert text.startswith("This fit did not converge")
     assert "nats" not in text
-    names = [figure.name for figure in drawn.draw_all(made((0.1, 0.0, 0.2)), model="small", account=account)]
+    names = [figure.name for figure in drawn.draw_all(made((0.1, 0.0, 0.2)), model="small", accounts=[account])]
     assert not {"signal_noise", "drift"} & set(names)
 
 
-def test_a_fit_of_other_scores_is_not_quoted(run):
-    account = concept_words.read_account(fitted("follower"), run.scores())
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("a part more", r"was made from other scores than the run holds now; run `probe fit .* to renew it\."),
+        ("an earlier version", r"written by an earlier version, .*; run `probe fit .* --account drift-diffusion"),
+    ],
+)
+def test_a_fit_of_other_scores_is_not_quoted(run, tmp_path, change, said):
+    folder = copy_of(run, tmp_path / "run", scores=run.scores(), metrics=run.metrics())
+    with_fit(folder, fitted("follower"))
+    [fit] = folder.fits()
+    assert concept_words.read_account(fit).usable
+    if change == "a part more":
+        folder.add_scores(run.scores().iloc[:2].assign(query_id="another"))
+    else:
+        tree = fitted("follower")
+        FIT.write(fit.path, tree)
+    [fit] = folder.fits()
+    account = concept_words.read_account(fit)
     assert not account.usable
-    assert "other scores" in account.trouble
+    assert re.search(said, account.trouble)
+    assert "Warning" in repr(fit)
+    assert "Warning" in fit._repr_html_()
+
+
+def test_a_fit_does_not_hang_on_how_scores_lie_in_parts_or_what_these_are_called(run, tmp_path):
+    """What is renamed or copied is the same; what differs in a single number, or is read otherwise, is not."""
+    folder = copy_of(run, tmp_path / "run", scores=run.scores(), metrics=run.metrics())
+    stamp = stamp_of_run(folder.path, "sum")
+    [part] = (folder.path / "scores").glob("*.parquet")
+    part.rename(part.with_name("part-zzz.parquet"))
+    assert stamp_of_run(folder.path, "sum") == stamp
+    assert stamp_of_run(folder.path, "per-byte") != stamp
+    scores = run.scores()
+    moved = scores["logprob"].where(scores.index != scores["logprob"].first_valid_index(), -0.123)
+    for name, change in {"logprob": moved, "format": scores["format"].replace("qa", "qb")}.items():
+        elsewhere = copy_of(run, tmp_path / name, scores=scores.assign(**{name: change}), metrics=run.metrics())
+        assert stamp_of_run(elsewhere.path, "sum")["digest"] != stamp["digest"], name
+
+
+def test_fits_of_a_version_before_are_named_and_not_used(run, tmp_path, one_picture):
+    folder = copy_of(run, tmp_path / "run", scores=run.scores(), metrics=run.metrics())
+    for name in ("posterior.nc", "evidence.nc", "variance.nc"):
+        FIT.write(folder.path / name, fitted("follower"))
+    assert folder.fits() == []
+    html = page.write_report(folder).read_text()
+    assert "No law of learning curves was fitted" in html
+    for name, command in {"posterior.nc": "fit", "evidence.nc": "fit", "variance.nc": "variance"}.items():
+        assert f"{name} is a fit by an earlier version" in html
+        assert f"run <code>probe {command}" in html
+
+
+def test_metrics_of_other_scores_are_refused_and_those_of_a_version_before_computed_again(run, tmp_path):
+    folder = copy_of(run, tmp_path / "run", scores=run.scores(), metrics=run.metrics())
+    plain = folder.metrics().assign(estimate=0.123)
+    plain.attrs = {}
+    plain.to_parquet(folder.path / "metrics.parquet")
+    pd.testing.assert_frame_equal(folder.metrics(), run.metrics())
+    folder.write_metrics(run.metrics())
+    folder.add_scores(run.scores().iloc[:2].assign(query_id="another"))
+    with pytest.raises(UserError, match=r"other scores than .*; run `probe measure .* --normalisation sum` to renew"):
+        folder.metrics()
 
 
 # --- figures ---
@@ -378,7 +446,7 @@ def test_every_figure_is_drawn_without_global_state(run):
     import matplotlib
 
     metrics, outcomes = run.metrics(), prompt_outcomes(run.scores())
-    account = concept_words.read_account(fitted("follower", lengths=(5, 10)))
+    account = concept_words.read_account(Fit(fitted("follower", lengths=(5, 10))))
     figures = [
         plot_label_modes(metrics, model="follower", chance=0.5),
         plot_effects(metrics, model="follower"),
@@ -412,7 +480,7 @@ def test_a_figure_that_has_nothing_to_compare_says_so():
 
 
 def test_what_is_missing_is_counted(run):
-    text = " ".join(limits(run.scores(), run.metrics(), None))
+    text = " ".join(limits(run.scores(), run.metrics(), ()))
     bad = (run.scores()["status"] != "ok").sum()
     assert f"{bad:,} of" in text
     assert "(follower: no number)" in text
@@ -487,8 +555,8 @@ def with_comparison(run, tmp_path):
 
     def store(compared: Comparison, extended: Extrapolation | None = None, **asked) -> RunFolder:
         folder = copy_of(run, tmp_path / "run", scores=run.scores(), metrics=run.metrics())
-        asked = {"observe": "counts", "draws": 500, "chains": 4, "normalisation": None} | asked
-        store_comparison(folder, compared, extended, fingerprint=fingerprint_of(run.scores(), "sum"), asked=asked)
+        asked = {"observe": "counts", "draws": 500, "chains": 4} | asked
+        store_comparison(folder, compared, extended, source=stamp_of_run(folder.path, "sum"), asked=asked)
         return folder
 
     return store
@@ -557,19 +625,20 @@ def test_accounts_that_did_not_converge_are_neither_ranked_nor_drawn(with_compar
 @pytest.mark.parametrize("change", ["scores", "normalisation", "record of an earlier version"])
 def test_a_comparison_of_other_scores_is_not_quoted(run, with_comparison, one_picture, change):
     folder = with_comparison(compared_accounts(), extrapolated())
-    record = folder.comparison_record()
+    path = folder.path / COMPARISON.place
+    record = COMPARISON.read(path)
     if change == "scores":
-        scores = run.scores()
-        before = scores[scores["query_id"] != scores["query_id"].iloc[-1]]  # the run has a query more by now
-        extended = extrapolated()
-        store_comparison(folder, compared_accounts(), extended, fingerprint=fingerprint_of(before, "sum"), asked=record)
+        folder.add_scores(run.scores().iloc[:2].assign(query_id="another"))  # the run has a query more by now
+        folder.write_metrics(run.metrics())
     elif change == "normalisation":
-        folder.write_comparison(record | {"normalisation": "per-byte"}, folder.comparison(), folder.extrapolation())
+        COMPARISON.write(path, record | {"normalisation": "per-byte"})
     else:
-        del record["fingerprint"]
-        folder.write_comparison(record, folder.comparison(), folder.extrapolation())
+        del record["digest"]
+        COMPARISON.write(path, record)
     text = chapter(page.write_report(folder).read_text())
-    assert "compared on other scores than the run holds now; run <code>probe compare</code> again" in text
+    said = "written by an earlier version" if "earlier" in change else "made from other scores than the run holds now"
+    assert said in text
+    assert "run <code>probe compare" in text
     assert 'class="warning"' in text
     assert "<h3>" not in text
     assert not rows_of(text)
@@ -578,7 +647,7 @@ def test_a_comparison_of_other_scores_is_not_quoted(run, with_comparison, one_pi
 def test_what_is_stored_of_a_comparison_is_read_back(run, with_comparison):
     compared, extended = compared_accounts(), extrapolated()
     folder = with_comparison(compared, extended)
-    stored = read_comparison(folder, run.scores(), run.metrics())
+    stored = read_comparison(folder)
     assert stored.trouble == ""
     pd.testing.assert_frame_equal(stored.table, compared.table)
     pd.testing.assert_frame_equal(stored.extended.table, extended.table)
@@ -600,16 +669,16 @@ def test_a_damaged_comparison_is_said(with_comparison):
 def test_files_of_two_comparisons_are_not_taken_for_one(with_comparison):
     folder = with_comparison(compared_accounts(), extrapolated())
     table, whole = folder.path / "comparison.parquet", (folder.path / "comparison.parquet").read_bytes()
-    folder.comparison().assign(elpd=-1.0).to_parquet(table)
+    pd.read_parquet(table).assign(elpd=-1.0).to_parquet(table)
     with pytest.raises(UserError, match=r"comparison\.parquet is not the table that comparison\.json speaks of"):
         page.write_report(folder)
     table.unlink()
     with pytest.raises(UserError, match=r"comparison\.parquet is not the table"):
         page.write_report(folder)
     table.write_bytes(whole)
-    record = folder.comparison_record()
+    record = COMPARISON.read(folder.path / COMPARISON.place)
     record["extrapolation"]["table"][0]["account"] = "nosuch"
-    folder.write_comparison(record, folder.comparison(), folder.extrapolation())
+    COMPARISON.write(folder.path / COMPARISON.place, record)
     with pytest.raises(UserError, match=r"comparison\.json is damaged \(no predictions of nosuch\)"):
         page.write_report(folder)
 
@@ -721,17 +790,25 @@ def test_hostile_names_are_escaped(run, tmp_path):
     assert "&lt;u&gt;no&lt;/u&gt;" in html
 
 
-def test_the_page_quotes_a_fit_and_warns_of_a_bad_one(run, tmp_path, monkeypatch, one_picture):
+def test_the_page_quotes_a_fit_and_warns_of_a_bad_one(run, tmp_path, one_picture):
     folder = copy_of(run, tmp_path / "run", scores=run.scores(), metrics=run.metrics())
-    monkeypatch.setattr(RunFolder, "is_fitted", True)
-    monkeypatch.setattr(concept_words, "_same_cells", lambda tree, scores: True)
-    monkeypatch.setattr(RunFolder, "posterior", lambda self: fitted("follower"))
+    with_fit(folder, fitted("follower"))
     good = page.write_report(folder).read_text()
     assert "moves the log-odds of the right concept by 1.00" in good
-    monkeypatch.setattr(RunFolder, "posterior", lambda self: fitted("follower", agree=False))
+    with_fit(folder, fitted("follower", agree=False))
     bad = page.write_report(folder).read_text()
     assert bad.index("This fit did not converge") < bad.index("The answer")
     assert "log-odds of the right concept" not in bad
+
+
+def test_the_page_shows_every_fit_of_a_run(run, tmp_path, one_picture):
+    folder = copy_of(run, tmp_path / "run", scores=run.scores(), metrics=run.metrics())
+    with_fit(folder, fitted("follower"))
+    with_fit(folder, fitted("follower", agree=False), "drift-diffusion.counts.per-byte")
+    html = page.write_report(folder).read_text()
+    assert "moves the log-odds of the right concept by 1.00" in html
+    assert html.count("This fit did not converge") >= 1
+    assert [fit.trouble == "" for fit in folder.fits()] == [True, False]
 
 
 def test_one_reference_alone_makes_a_page(run, tmp_path, one_picture):
