@@ -9,7 +9,7 @@ from icl.prompts.formats import from_template
 from probes.runs.experiment import Experiment
 from probes.runs.experiment_file import read_experiment
 from probes.runs.option import options_of
-from probes.runs.plan import Resources
+from probes.runs.resources import Resources
 
 __all__ = ["experiment_of", "resources_of"]
 
@@ -40,10 +40,5 @@ def experiment_of(options: Namespace) -> Experiment:
 
 def resources_of(options: Namespace) -> Resources:
     """What the flags allow a run to use."""
-    return Resources(
-        memory=options.memory,
-        batch_tokens=options.batch_tokens,
-        concurrency=options.concurrency,
-        timeout=options.timeout,
-        use_cache=getattr(options, "use_cache", True),
-    )
+    names = options_of(Resources)
+    return Resources(**{name: getattr(options, name) for name in names if getattr(options, name, None) is not None})

@@ -54,7 +54,7 @@ def run(options: Namespace) -> int:
         from probes.cli.steps import report, score
         from probes.fits.fitting import fit_run
         from probes.runs.located import GINC
-        from probes.runs.plan import Resources
+        from probes.runs.resources import Resources
 
     began = time.perf_counter()
     experiment = demo_experiment()

@@ -9,6 +9,7 @@ from probes.cli import values
 from probes.cli.completion import completer
 from probes.runs.experiment import GINC, GROUPS, SEEDS, TASK, Experiment
 from probes.runs.option import Option, options_of
+from probes.runs.resources import MEANS, Resources
 
 __all__ = [
     "add_experiment",
@@ -67,19 +68,7 @@ def add_experiment(parser: ArgumentParser) -> None:
     )
     add_options(parser, Experiment, GROUPS)
     _add_template(parser)
-    means = parser.add_argument_group("means, which change no result")
-    means.add_argument(
-        "--memory", type=float, default=None, metavar="X", help="GB beside the weights (default: half the free)"
-    )
-    means.add_argument(
-        "--batch-tokens", type=int, default=None, metavar="N", help="most tokens per forward pass (default: by device)"
-    )
-    means.add_argument(
-        "--concurrency", type=int, default=8, metavar="N", help="servers: requests under way (default: %(default)s)"
-    )
-    means.add_argument(
-        "--timeout", type=float, default=60.0, metavar="X", help="servers: seconds per request (default: %(default)s)"
-    )
+    add_options(parser, Resources, (MEANS,))
 
 
 def add_options(parser: ArgumentParser, record: type, groups: Sequence[str], *, required: Collection[str] = ()) -> None:

@@ -4,7 +4,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from probes.cli.command import RESUMES, Command, Group
-from probes.cli.flags import add_experiment, add_json
+from probes.cli.flags import add_experiment, add_json, add_options
+from probes.runs.resources import CACHE, Resources
 from probes.terminal.layout import next_lines
 from probes.terminal.progress import phase
 
@@ -23,7 +24,7 @@ def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
     add_experiment(parser)
     parser.add_argument("--out", type=Path, required=True, help="run folder; rerunning the same command resumes it")
-    parser.add_argument("--no-cache", dest="use_cache", action="store_false", help="neither use nor store answers")
+    add_options(parser, Resources, (CACHE,))
     add_json(parser)
 
 

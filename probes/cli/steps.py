@@ -9,7 +9,8 @@ from probes.report.run_words import run_lines
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder, create_run
-from probes.runs.plan import Resources, make_plan
+from probes.runs.plan import make_plan
+from probes.runs.resources import Resources
 from probes.runs.words import account_of_reading
 from probes.terminal.layout import command_lines, print_lines
 from probes.terminal.progress import expect, phase, say

@@ -1,6 +1,5 @@
 """From an experiment to the prompts of each task: the grid, checked before anything is scored."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,44 +25,11 @@ from probes.runs.experiment import Experiment, entries
 from probes.runs.located import check_digests
 from probes.runs.models import open_models
 from probes.runs.pool import shared_rows
+from probes.runs.resources import Resources
 from probes.runs.search import Search, make_search
 from probes.scorers.scorer import Scorer
 
-__all__ = ["Plan", "Resources", "TooLong", "make_plan", "make_seeds", "notices_of"]
-
-_SENSIBLE = {"memory": 4, "batch_tokens": 1024, "concurrency": 8, "timeout": 60}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """What a run may use; it changes no result.
-
-    Attributes
-    ----------
-    memory : float or None
-        Gigabytes beside the weights for reading; None is half of what is free.
-    batch_tokens : int or None
-        Tokens in one forward pass at most; None is a number that suits the device.
-    concurrency, timeout
-        Requests under way at most, and seconds that one may take, at a completions server.
-    use_cache : bool
-        Whether answers are looked up in, and kept for, other runs.
-    """
-
-    memory: float | None = None
-    batch_tokens: int | None = None
-    concurrency: int = 8
-    timeout: float = 60.0
-    use_cache: bool = True
-
-    def __post_init__(self):
-        for name in ("memory", "batch_tokens", "concurrency", "timeout"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise UserError(
-                    f"--{name.replace('_', '-')} must be positive, got {value:g}; give a number such as "
-                    f"{_SENSIBLE[name]}, or leave it out."
-                )
+__all__ = ["Plan", "TooLong", "make_plan", "make_seeds", "notices_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run
 from probes.runs.located import GINC
-from probes.runs.plan import Resources, make_plan
+from probes.runs.plan import make_plan
+from probes.runs.resources import Resources
 from probes.scorers.controls import is_control
 from probes.scorers.scorer import Progress
 from probes.selftest.expectations import EXPECTATIONS

@@ -7,7 +7,8 @@ from pathlib import Path
 from probes.runs import execute as execution
 from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run
-from probes.runs.plan import Resources, make_plan
+from probes.runs.plan import make_plan
+from probes.runs.resources import Resources
 
 
 def main(model: str, out: str, asked: str) -> None:
