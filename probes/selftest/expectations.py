@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from icl.errors import unknown_name
+from icl.metrics.catalogue import METRICS
+
 __all__ = ["CONTROLS_TESTED", "EXPECTATIONS", "RECENCY_STRENGTH", "Expectation"]
 
 RECENCY_STRENGTH = 1.5
@@ -39,6 +42,10 @@ class Expectation:
     high: Callable[[pd.Series], float]
     words: str
     modes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if self.metric not in METRICS:
+            raise unknown_name("metric", self.metric, METRICS)
 
     def rows(self, metrics: pd.DataFrame) -> pd.DataFrame:
         """Rows that it speaks of; a number that is missing with its reason is none."""
@@ -91,28 +98,19 @@ def _chance(row: pd.Series) -> float:
 
 _SMOOTH = "gold_probability"
 
-_DIFFERENCES = (
-    *("gap", "shots_gain", "label_space_effect", "input_distribution_effect", "labels_only_effect"),
-    *("inputs_only_effect", "label_correctness_slope"),
-)
+_PARTS_OF_THE_PROMPT = ("labels", "demonstrations", "format", "order", "sets")
+"""What metrics compare prompts by, see `icl.metrics.metric.Metric.varies`; places of options are told of below."""
 
-_SPREADS = ("format_spread", "order_spread", "order_sd_query")
-
-_AGREEMENTS = ("consistency", "overlap", "order_consistency", "order_overlap")
+_OF_A_FIT = ("recency_bias", "majority_bias")
+"""Slopes of choices: none where the choices follow from what was shown, as those of a control do."""
 
 
 def _unmoved() -> tuple[Expectation, ...]:
-    """Nothing in the prompt but the query moves the answer."""
-    return (
-        *(_is(metric, 0, _SMOOTH) for metric in _DIFFERENCES),
-        *(_is(metric, 0, _SMOOTH) for metric in _SPREADS),
-        _is("format_search_spread", 0, _SMOOTH),
-        *(_is(metric, 1) for metric in (*_AGREEMENTS, "set_consistency", "set_overlap")),
-        _is("flip_rate", 0),
-        _is("prediction_shift", 0),
-        _is("recency_bias_logprob", 0),
-        _is("majority_bias_logprob", 0),
-        _is("global_entropy_gain", 0),
+    """Nothing in the prompt but the query moves the answer: what compares prompts has its null value."""
+    return tuple(
+        _is(name, metric.null, _SMOOTH if metric.scores else "")
+        for name, metric in METRICS.items()
+        if metric.varies in _PARTS_OF_THE_PROMPT and metric.null is not None and name not in _OF_A_FIT
     )
 
 
