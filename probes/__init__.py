@@ -1,6 +1,7 @@
 """The instruments of the lab: scorers, probe designs, runs, pretraining, reports and the command line.
 
-A notebook needs `probes.register`, which adds a scorer of one's own.
+A notebook needs `probes.run` and `probes.open_run`, which return a run that shows itself, and `probes.register` for
+scorers of its own.
 """
 
 from importlib import import_module
@@ -8,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from probes import register
+    from probes.notebook import open_run, run
 
-__all__ = ["register"]
+__all__ = ["open_run", "register", "run"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:  # found when asked for, so that importing the package stays quick
+    if name in ("open_run", "run"):  # found when asked for, so that importing the package stays quick
+        return getattr(import_module("probes.notebook"), name)
+    if name == "register":
         return import_module("probes.register")
     raise AttributeError(f"module 'probes' has no attribute '{name}'")
 

@@ -1,0 +1,185 @@
+"""Runs as a notebook meets them: asked by one call, shown by themselves, completed to what one does next."""
+
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from icl.errors import unknown_name
+from icl.tasks.protocol import AnyTask
+from probes.models import ModelSpec, from_callable
+from probes.runs.execute import execute
+from probes.runs.experiment import Experiment
+from probes.runs.folder import RunFolder, create_run
+from probes.runs.folder import open_run as open_folder
+from probes.runs.plan import Resources, make_plan
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Figures", "Run", "open_run", "run"]
+
+type Model = str | ModelSpec | Callable[..., Any]
+"""A model by its name, as a record, or a function from prompts to log-probabilities."""
+
+_RESOURCES = tuple(one.name for one in fields(Resources))
+
+
+def run(
+    models: Model | Sequence[Model],
+    task: str | AnyTask,
+    *,
+    out: str | Path,
+    probes: str | Sequence[str] = "label-correctness",
+    **options: Any,
+) -> "Run":
+    """Ask models what probes ask, and measure; the same call resumes what was interrupted.
+
+    Parameters
+    ----------
+    models
+        Names, as `probe run --model` takes them; `probes.models.ModelSpec` records, for example of a Transformers model
+        in memory by `probes.models.from_transformers`; or functions from a sequence of prompts to an array
+        (num_prompts, num_candidates) of log-probabilities in nats.
+    task
+        Its name, or the task.
+    out
+        Run folder; made where there is none.
+    probes
+        Names, see `probe list probes`.
+    **options
+        Other entries of `probes.runs.experiment.Experiment`, such as ``shots=(0, 4)`` or ``queries=20``, and of
+        `probes.runs.plan.Resources`, such as ``batch_tokens=4096``.
+
+    Examples
+    --------
+    >>> import probes
+    >>> run = probes.run("gold-follower", "sentiment", label_modes=("gold", "flipped"), shots=2, queries=4, out="first")
+    >>> sorted(run.answers()["label_mode"].unique())
+    ['flipped', 'gold']
+
+    Raises
+    ------
+    UserError
+        If something asked for does not exist or does not fit, or `out` holds another experiment.
+    """
+    given = [models] if isinstance(models, str | ModelSpec) or callable(models) else models
+    named = tuple(from_callable(one, name=one.__name__) if callable(one) else one for one in given)
+    resources = Resources(**{name: options.pop(name) for name in _RESOURCES if name in options})
+    experiment = Experiment(models=named, task=task, probes=probes, **options)
+    plan = make_plan(experiment, resources)
+    folder = create_run(Path(out), experiment, plan.made)
+    execute(folder, plan)
+    return Run(folder.path)
+
+
+def open_run(path: str | Path) -> "Run":
+    """Open a run folder.
+
+    Examples
+    --------
+    >>> import probes
+    >>> made = probes.run("majority", "parity", label_modes="gold", shots=2, queries=4, out="second")
+    >>> probes.open_run("second").answers().equals(made.answers())
+    True
+
+    Raises
+    ------
+    UserError
+        If there is none at `path`.
+    """
+    return Run(open_folder(Path(path)).path)
+
+
+class Run(RunFolder):
+    """A run that shows itself; `scores`, `answers`, `metrics`, `fit`, `compare`, `plot` and `report` come next."""
+
+    __slots__ = ()
+
+    def plot(self, name: str | None = None, *, model: str | None = None) -> "Figure | Figures":
+        """Draw the run's figures, or one of them.
+
+        Parameters
+        ----------
+        name
+            Of one figure, such as ``effects``; None draws all.
+        model
+            Whose figures; None: of all models. Where one figure is asked for and several models have it, the first.
+
+        Raises
+        ------
+        UserError
+            If the run has no such figure.
+        """
+        from probes.report.page import draw_run
+
+        figures = {
+            (whose, drawn.name): drawn.figure for whose, drawn in draw_run(self) if model is None or whose == model
+        }
+        if name is None:
+            return Figures(figures)
+        for (_, drawn), figure in figures.items():
+            if drawn == name:
+                return figure
+        raise unknown_name("figure of this run", name, dict.fromkeys(drawn for _, drawn in figures))
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write the report page and its figures into the run folder, or into `out`; return the page's path."""
+        from probes.report.page import write_report
+
+        return write_report(self, None if out is None else Path(out))
+
+    def __dir__(self) -> list[str]:
+        first = ["answers", "compare", "fit", "fits", "metrics", "models", "plot", "report", "scores"]
+        return [*first, "experiment", "manifest", "path"]
+
+    def __repr__(self) -> str:
+        return "\n".join([self._asked(), *self._found()])
+
+    def _repr_html_(self) -> str:
+        found = "".join(f"<p>{escape(sentence)}</p>" for sentence in self._found())
+        models = self.models().to_html(index=False, na_rep="unknown", max_rows=20)
+        return f"<h3>{escape(self._asked())}</h3>{found}<details><summary>Models</summary>{models}</details>"
+
+    def _asked(self) -> str:
+        asked = self.experiment
+        task = asked.task if isinstance(asked.task, str) else asked.task.name
+        return f"Run {self.path}: probe {', '.join(asked.probes)} on task {task}, {self.manifest['state']}"
+
+    def _found(self) -> list[str]:
+        """What the report leads with; nothing where the run has not come to its metrics."""
+        if self.manifest["state"] != "finished":
+            return []
+        from probes.report.headlines import told
+        from probes.report.page import read_material
+
+        return [sentence for answer in told(read_material(self)) for sentence in answer.leading]
+
+
+class Figures(Mapping[tuple[str, str], "Figure"]):
+    """Figures by model and name; a notebook shows them all."""
+
+    def __init__(self, figures: Mapping[tuple[str, str], "Figure"]):
+        self._figures = dict(figures)
+
+    def __getitem__(self, key: tuple[str, str]) -> "Figure":
+        return self._figures[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._figures)
+
+    def __len__(self) -> int:
+        return len(self._figures)
+
+    def __repr__(self) -> str:
+        return f"{len(self)} figures: " + ", ".join(f"{name} of {model}" for model, name in self)
+
+    def _repr_html_(self) -> str:
+        from probes.figures.picture import png
+
+        return "".join(
+            f'<img alt="{escape(f"{name} of {model}")}" src="data:image/png;base64,{base64.b64encode(drawn).decode()}">'
+            for (model, name), drawn in ((key, png(figure)) for key, figure in self.items())
+        )
