@@ -25,6 +25,7 @@ from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
 from icl.errors import UserError
+from icl.factors import condition_columns
 from icl.scores import PROMPT_KEYS
 
 __all__ = [
@@ -200,7 +201,7 @@ def left_out(answers: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:
         One row for each condition with prompts left out: model, task, format, label_mode, num_shots, example_length;
         num_left_out, num_prompts; reason, the commonest.
     """
-    by = ["model", "task", "format", "label_mode", "input_mode", "num_shots", "example_length"]
+    by = list(condition_columns("balance"))
     why = answers["reason" if need == "accuracy" else "reason_of_probability"].replace("", GOLD_UNTOLD)
     table = answers[by].assign(lacks=answers[need].isna(), why=why)
     rows = []

@@ -10,9 +10,11 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 __all__ = [
+    "BARE_COLUMNS",
     "CONDITION_FACTORS",
     "FACTORS",
     "REPEATED_FACTORS",
+    "SIDE_FACTORS",
     "Factor",
     "FactorOptions",
     "FactorValues",
@@ -58,6 +60,8 @@ class Factor:
         Whether metrics are of one value of it, average over its values, or name the model by it.
     as_drawn_only : bool
         Whether metrics that do not compare its values look at the first one, 0, alone.
+    is_main : bool
+        Whether sentences and tables always tell it; others are told where they vary or are not the usual ones.
     nesting : int
         Place among the loops over conditions; those of smaller numbers change more slowly.
     heading : str
@@ -82,6 +86,7 @@ class Factor:
     of: Literal["prompt", "demonstrations", "task"] = "demonstrations"
     role: Role = "condition"
     as_drawn_only: bool = False
+    is_main: bool = False
     nesting: int
     heading: str
     in_plural: str
@@ -102,6 +107,7 @@ class FactorValues:
     label_mode: str = _factor(
         meaning="how the shown labels were made from the gold ones",
         bare="zero_shot",
+        is_main=True,
         nesting=6,
         heading="label mode",
         in_plural="label modes",
@@ -138,6 +144,7 @@ class FactorValues:
         meaning="how a demonstration is written down",
         matters_bare=True,
         of="prompt",
+        is_main=True,
         nesting=2,
         heading="format",
         in_plural="formats",
@@ -179,6 +186,7 @@ class FactorValues:
     num_shots: int = _factor(
         meaning="demonstrations in the prompt",
         bare=0,
+        is_main=True,
         nesting=3,
         heading="shots",
         in_plural="numbers of demonstrations",
@@ -188,6 +196,7 @@ class FactorValues:
         meaning="tokens in one GINC example, label included; missing for text tasks",
         matters_bare=True,
         of="task",
+        is_main=True,
         nesting=0,
         heading="k",
         in_plural="tokens in an example",
@@ -284,6 +293,12 @@ _BY_NAME = {factor.name: factor for factor in FACTORS}
 
 CONDITION_FACTORS = tuple(factor for factor in FACTORS if factor.role == "condition")
 """Factors that name what metrics are of."""
+
+BARE_COLUMNS = ("model", "task", *(factor.name for factor in CONDITION_FACTORS if factor.matters_bare))
+"""Columns that together name what metrics of prompts without demonstrations are of."""
+
+SIDE_FACTORS = tuple(factor.name for factor in CONDITION_FACTORS if not factor.is_main)
+"""Columns of the factors of a condition that are told where they vary or are not the usual ones."""
 
 REPEATED_FACTORS = tuple(factor.name for factor in FACTORS if factor.role == "repetition")
 """Columns of the factors that metrics average over."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from icl.answers import MOST_UNTOLD, answer_table
+from icl.factors import condition_columns
 from icl.scores import PROMPT_KEYS as _KEYS
 
 PROMPT_KEYS = list(_KEYS)
@@ -22,7 +23,7 @@ __all__ = [
     "total_variation",
 ]
 
-CONDITION = ("model", "task", "label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
+CONDITION = condition_columns()
 """Columns that together name what levels are averaged over."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from icl.factors import condition_columns, get_factor
 from probes.cli.command import Command, Group
 from probes.cli.flags import add_experiment, add_json
 from probes.terminal.layout import print_lines, table_lines
@@ -61,7 +62,7 @@ def run(options: Namespace) -> int:
     too_long = {name: _too_long(planned, reasons) for name, reasons in planned.skipped.items()}
     power = plan_power(planned, experiment, effect=options.effect, pilot=options.pilot)
     if options.json:
-        names = ("method", "label_mode", "input_mode", "balance", "format", "example_length", "shots")
+        names = (*_CELL[:-1], "shots")
         grid = [dict(zip(names, cell)) | {"prompts": count} for cell, count in cells.items()]
         models = {
             name: {"tokens": tokens, "seconds": seconds, "too_long": list(too_long[name].values())}
@@ -90,13 +91,13 @@ def run(options: Namespace) -> int:
     return 0
 
 
-_CELL = ("method", "label mode", "inputs", "balance", "format", "k", "shots")
+_CELL = ("method", *condition_columns("model", "task", "num_shots"), "num_shots")
+"""Factors that a cell of the grid has one value of."""
 
 
 def _cell(prompt: "Prompt") -> tuple:
-    shown = prompt.demonstrations
-    where = (shown.input_mode, shown.balance, prompt.format, prompt.example_length, len(shown))
-    return (prompt.method, shown.label_mode, *where)
+    values = prompt.factors
+    return tuple(values[name] for name in _CELL)
 
 
 def _too_long(planned: "Plan", reasons: "Mapping[str, TooLong]") -> dict[tuple, str]:
@@ -107,21 +108,30 @@ def _too_long(planned: "Plan", reasons: "Mapping[str, TooLong]") -> dict[tuple, 
             found.setdefault(_cell(prompt), []).append(prompt)
     lines = {}
     for cell, prompts in found.items():
-        method, label_mode, inputs, _, format, example_length, shots = cell
         longest = max((reasons[prompt.prompt_id] for prompt in prompts), key=lambda one: one.num_tokens)
-        named = ", ".join([label_mode, *([f"{inputs} inputs"] if inputs != "task" else []), format])
-        named += f", k={example_length}" if example_length else ""
-        named += f", {shots} shots" + (", channel" if method == "channel" else "")
-        lines[cell] = f"{named}: {len(prompts)} prompts, the longest has {longest}"
+        lines[cell] = f"{_cell_words(cell)}: {len(prompts)} prompts, the longest has {longest}"
     return lines
+
+
+def _cell_words(cell: tuple) -> str:
+    """Name a cell: what is always told, and what is not its factor's default."""
+    values = dict(zip(_CELL, cell))
+    named = [values["label_mode"], *([f"{values['input_mode']} inputs"] if values["input_mode"] != "task" else [])]
+    named += [values["format"], *([f"k={values['example_length']}"] if values["example_length"] else [])]
+    told = {"label_mode", "input_mode", "balance", "format", "example_length", "method", "num_shots"}
+    others = [get_factor(name) for name in _CELL if name not in told]
+    named += [f"{one.heading} {values[one.name]!r}" for one in others if values[one.name] != one.default]
+    named += [f"{values['num_shots']} shots", *(["channel"] if values["method"] == "channel" else [])]
+    return ", ".join(named)
 
 
 def _grid(cells: Counter) -> list[str]:
     """Lay the numbers of prompts out by condition and shots; of the rarer factors those that vary."""
     import pandas as pd
 
-    table = pd.Series(cells).rename_axis(list(_CELL)).rename("prompts").reset_index()
-    keys = [name for name in _CELL[:-1] if name in ("label mode", "format") or table[name].nunique() > 1]
+    headings = [get_factor(name).heading for name in _CELL]
+    table = pd.Series(cells).rename_axis(headings).rename("prompts").reset_index()
+    keys = [name for name in headings[:-1] if name in ("label mode", "format") or table[name].nunique() > 1]
     wide = table.pivot_table(index=keys, columns="shots", values="prompts", aggfunc="sum", fill_value=0, sort=False)
     wide = wide.rename(columns=lambda shots: f"{shots} shots").reset_index()
     return table_lines(wide, keys=len(keys))

@@ -3,10 +3,11 @@
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
+from dataclasses import MISSING, asdict
 from typing import TYPE_CHECKING
 
 from icl.errors import UserError, unknown_name
+from icl.factors import FACTORS, Factor
 from probes.cli.command import Command, Group
 from probes.cli.flags import add_json, add_task
 from probes.terminal.progress import phase
@@ -24,17 +25,15 @@ COMMAND = Command(
 
 _COLOURS = {"instruction": 35, "item": 90, "prefix": 90, "input": 0, "option": 36, "separator": 90, "label": 32}
 
+_ASKED = tuple(
+    factor for factor in FACTORS if factor.of != "task" and factor.name not in ("format", "num_shots", "order")
+)
+"""Factors whose one value a flag of their name gives; the others have flags of another kind."""
+
 
 def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
     add_task(parser)
-    parser.add_argument(
-        "--label-mode",
-        "--label-modes",
-        dest="label_mode",
-        default="gold",
-        help="how shown labels are made (default: %(default)s)",
-    )
     parser.add_argument(
         "--format", "--formats", default=None, help="how the prompt is written down (default: the probe's)"
     )
@@ -43,27 +42,30 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--colour", choices=("auto", "always", "never"), default="auto", help="colour the prompt's parts"
     )
-    parser.add_argument(
-        "--input-mode", "--input-modes", default="task", help="task, ood or none (default: %(default)s)"
-    )
     parser.add_argument("--corpus", default=None, help="sentences for input mode ood (default: the built-in corpus)")
-    parser.add_argument(
-        "--balance", "--balances", default="balanced", help="balanced, as-drawn or skewed(p) (default: %(default)s)"
-    )
     parser.add_argument("--order", type=int, default=0, help="number of the order of the demonstrations (default: 0)")
-    parser.add_argument("--option-order", type=int, default=0, help="places by which listed options are rotated")
-    parser.add_argument(
-        "--method", "--methods", default="direct", help="direct, or channel: the input scored behind each label"
-    )
+    for factor in _ASKED:
+        parser.add_argument(
+            *_flags(factor),
+            dest=factor.name,
+            type=str if factor.dtype == "str" else int,
+            default="gold" if factor.default is MISSING else factor.default,
+            help=f"{factor.meaning} (default: %(default)s)",
+        )
     parser.add_argument("--chat", action="store_true", help="with --model: its chat template around the prompt")
     add_json(parser)
+
+
+def _flags(factor: Factor) -> list[str]:
+    """The factor's name, and that of its values, which are one here."""
+    names = [factor.name, *([] if factor.is_counted else [factor.option])]
+    return [f"--{name.replace('_', '-')}" for name in names]
 
 
 def run(options: Namespace) -> int:
     """Print one prompt exactly as a scorer gets it; what surrounds it goes to standard error."""
     with phase("importing libraries"):
         import icl
-        from icl.factors import FACTORS
         from icl.prompts.formats import from_template
         from icl.prompts.render import METHODS
         from icl.tasks.corpus import load_corpus

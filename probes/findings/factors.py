@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from icl.factors import condition_columns
 from probes.findings.selection import Setting, at, headline_mode, of_length
 from probes.findings.verdict import Effect, effect_of, spread_of
 
@@ -62,7 +63,7 @@ def format_spreads(metrics: pd.DataFrame, model: str, setting: Setting) -> pd.Da
 def all_spreads(metrics: pd.DataFrame, model: str) -> pd.DataFrame:
     """Posterior spreads over formats at every shot count, and num_formats, how many were compared."""
     rows = at(metrics, "format_spread_posterior", model=model, score="accuracy").sort_values("num_shots", kind="stable")
-    keys = ["label_mode", "input_mode", "balance", "num_shots", "example_length"]
+    keys = list(condition_columns("model", "task", "format"))
     levels = at(metrics, "accuracy", model=model, score="accuracy")
     counts = levels.groupby(keys, dropna=False)["format"].nunique().rename("num_formats").reset_index()
     return rows.merge(counts, on=keys, how="left").fillna({"num_formats": 0})

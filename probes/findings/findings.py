@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from icl.factors import SIDE_FACTORS, get_factor
 from icl.metrics.catalogue import METRICS, TESTED
 from icl.metrics.multiplicity import holm
 from icl.metrics.uncertainty import LEVEL
@@ -50,8 +51,10 @@ class Finding(Effect):
         Row of the metrics table; the comparison as it stands there, e.g. ``gold − flipped``.
     compared, baseline
         Its two sides.
-    format, example_length, label_mode, input_mode, balance
+    format, example_length, label_mode
         The condition; empty (None for the length) where the effect compares it.
+    aside : tuple of str
+        The other factors of the condition, in the order of `SIDE_FACTORS`.
     where : str
         The condition in words, with all that the run varied.
     p_holm : float
@@ -69,8 +72,7 @@ class Finding(Effect):
     format: str
     example_length: int | None
     label_mode: str
-    input_mode: str
-    balance: str
+    aside: tuple[str, ...]
     where: str
     p_holm: float = float("nan")
     leads: bool = False
@@ -102,7 +104,7 @@ def findings(metrics: pd.DataFrame, model: str) -> list[Finding]:
     mine = metrics[metrics["model"] == model].reset_index(drop=True)
     rows = mine[mine["metric"].isin(PAIRED) & (mine["score"] == "accuracy")]
     spreads = all_spreads(mine, model)
-    varied = {name for name in ("input_mode", "balance") if _varies(mine, name)}
+    varied = {name for name in SIDE_FACTORS if _varies(mine, name)}
     corrected = dict(zip(rows.index, holm(rows["p_value"].to_numpy(dtype=float)).tolist())) if len(rows) else {}
     found = [_finding(row, effect_of(row, ""), varied, corrected[name]) for name, row in rows.iterrows()]
     found += [_finding(row, spread_of(row, ""), varied) for _, row in spreads.iterrows()]
@@ -111,11 +113,12 @@ def findings(metrics: pd.DataFrame, model: str) -> list[Finding]:
 
 def _finding(row: pd.Series, effect: Effect, varied: set[str], p_holm: float = float("nan")) -> Finding:
     length = None if pd.isna(row["example_length"]) else int(row["example_length"])
-    names = ("model", "metric", "compared", "baseline", "format", "label_mode", "input_mode", "balance")
+    names = ("model", "metric", "compared", "baseline", "format", "label_mode")
     about: dict[str, Any] = {name: str(row[name]) for name in names}
     return Finding(
         **{name: getattr(effect, name) for name in ("estimate", "low", "high", "clear", "num_shots", "reason")},
         **about,
+        aside=tuple(str(row[name]) for name in SIDE_FACTORS),
         factor=_FACTORS[about["metric"]],
         comparison=_comparison(row),
         example_length=length,
@@ -143,6 +146,7 @@ def _where(row: pd.Series, varied: set[str]) -> str:
         parts.append({"task": "inputs of the task", "ood": "other inputs", "none": "no inputs"}[row["input_mode"]])
     if "balance" in varied and row["balance"] and shots:
         parts.append(f"demonstrations {row['balance']}")
+    parts += [f"{get_factor(name).heading} {row[name]!r}" for name in sorted(varied - {"input_mode", "balance"})]
     return ", ".join(part for part in parts if part)
 
 
@@ -157,8 +161,8 @@ def _lead(found: list[Finding], metrics: pd.DataFrame, model: str) -> list[Findi
     setting = main_setting(plain, model)
     if setting is None:
         return found
-    balances = {"", *plain["balance"].unique()}
-    usual = [one for one in found if one.input_mode in ("task", "") and one.balance in balances]
+    known = [{"", *plain[name].unique()} for name in SIDE_FACTORS]
+    usual = [one for one in found if all(value in values for value, values in zip(one.aside, known))]
     shots = sorted({one.num_shots for one in usual if one.num_shots > 0}, key=lambda n: (n != setting.num_shots, -n))
     best: list[Finding] = []
     for num_shots in shots:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from icl.factors import SIDE_FACTORS
 from icl.metrics.catalogue import METRICS
 from probes.designs.catalogue import PROBES
 from probes.scorers.catalogue import is_reference
@@ -48,9 +49,12 @@ class Setting:
 
 def plain_rows(metrics: pd.DataFrame) -> pd.DataFrame:
     """Rows of demonstrations whose inputs are the task's and whose labels are drawn in the run's first way."""
-    balance = metrics.loc[metrics["balance"] != "", "balance"]
-    main = balance.iloc[0] if len(balance) else ""
-    return metrics[metrics["input_mode"].isin(["task", ""]) & metrics["balance"].isin([main, ""])]
+    plain = pd.Series(True, index=metrics.index)
+    for name in SIDE_FACTORS:
+        named = metrics.loc[metrics[name] != "", name]
+        usual = "task" if name == "input_mode" else named.iloc[0] if len(named) else ""
+        plain &= metrics[name].isin([usual, ""])
+    return metrics[plain]
 
 
 def asked_rows(metrics: pd.DataFrame, probes: Collection[str]) -> pd.DataFrame:

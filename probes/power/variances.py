@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from icl.factors import condition_columns
 from icl.metrics.power import VarianceComponents, components
 from icl.metrics.table import SETTING, as_drawn, clusters, matched, settings
 
@@ -79,7 +80,7 @@ def _shots(rows: pd.DataFrame) -> Pairs:
 
 
 def _formats(rows: pd.DataFrame) -> Pairs:
-    keys = ("label_mode", "input_mode", "balance", "num_shots", "example_length")
+    keys = condition_columns("model", "task", "format")
     for block in settings(rows[rows["num_shots"] > 0], *keys):
         first, *others = settings(block, "format")
         for other in others:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from icl.factors import SIDE_FACTORS
 from icl.metrics.catalogue import TWINS
 from probes.designs.catalogue import get_probe
 from probes.findings.material import Material
@@ -52,7 +53,7 @@ def headlines(metrics: pd.DataFrame, probes: Sequence[str], *, beside: Collectio
         if rows.empty:
             continue
         yield f"\n{probe.name}: {probe.question}"
-        varied = [name for name in ("model", "label_mode", "input_mode", "balance") if rows[name].nunique() > 1]
+        varied = [name for name in ("model", "label_mode", *SIDE_FACTORS) if rows[name].nunique() > 1]
         row: Any
         for row in rows.head(_MOST_LINES).itertuples():
             yield f"  {row.metric}, {_where(row, varied)}: {_value(row)}"

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from icl.factors import condition_columns
 from icl.metrics.catalogue import METRICS, twin_of
 from probes.figures.words import number
 from probes.findings.selection import main_setting, of_length, split_models
@@ -81,7 +82,7 @@ def _of_model(metrics: pd.DataFrame, model: str) -> pd.DataFrame:
     return rows[across | here]
 
 
-_CONDITION = ("model", "label_mode", "input_mode", "balance", "format", "num_shots", "example_length", "normalisation")
+_CONDITION = (*condition_columns("task"), "normalisation")
 
 
 def _with_twins(table: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:

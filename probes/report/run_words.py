@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from icl.factors import SIDE_FACTORS
 from probes.figures.words import points
 from probes.findings.findings import CORRECTION, ON_ACCURACY, Finding
 from probes.findings.material import Material
@@ -78,7 +79,7 @@ def _accuracies(metrics: pd.DataFrame, model: str, note: str = "") -> Iterator[s
         label_mode=rows["label_mode"].replace("zero_shot", "no demonstrations"),
         cell=(100 * rows["estimate"]).map("{:.1f}".format),
     )
-    keys = ["format", "example_length", "input_mode", "balance"]
+    keys = ["format", "example_length", *SIDE_FACTORS]
     rows = rows.assign(**{name: rows[name].where(rows["num_shots"] > 0) for name in keys[2:]})
     first = {name: rows.groupby(keys[:2])[name].transform("first") for name in keys[2:]}
     rows = rows.assign(**{name: rows[name].fillna(first[name]).fillna("") for name in keys[2:]})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from icl.factors import condition_columns
 from icl.metrics.uncertainty import LEVEL
 from probes.figures.words import interval_words, number, points
 from probes.findings.selection import of_length
@@ -47,8 +48,7 @@ def one_setting(rows: pd.DataFrame, like: pd.Series, *columns: str) -> pd.DataFr
 
 def twin_row(rows: pd.DataFrame, like: pd.Series) -> pd.Series | None:
     """Find the row of the same condition among those of the continuous twin."""
-    names = ("num_shots", "label_mode", "input_mode", "balance")
-    found = one_setting(rows, like, *names)
+    found = one_setting(rows, like, *condition_columns("model", "task", "format", "example_length"))
     return None if found.empty else found.iloc[0]
 
 

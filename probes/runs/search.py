@@ -115,9 +115,7 @@ def make_search(prompts: Sequence[Prompt], probe: str, *, budget: int | None, se
 
 def _kind(prompt: Prompt) -> tuple:
     """All but the format of what may vary."""
-    shown = prompt.demonstrations
-    labels = (shown.label_mode, shown.label_draw, shown.input_mode, shown.balance, shown.order)
-    return (prompt.method, len(shown), *labels, prompt.option_order)
+    return tuple(value for name, value in prompt.factors.items() if name != "format")
 
 
 def _in_turn(sets: list[list[int]]) -> tuple[int, ...]:

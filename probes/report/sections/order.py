@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from icl.factors import condition_columns
 from icl.metrics.table import without_search
 from probes.figures.drawn import Drawn
 from probes.figures.style import CHANCE, INK, finish, new_figure
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "plot_orders", "plot_query_orders", "say"]
 
-_KEYS = ("label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
+_KEYS = condition_columns("model", "task")
 
 _FEWEST_QUERIES = 5
 """A demonstration set whose orders were asked of fewer queries has no accuracy to draw."""
