@@ -8,6 +8,7 @@ from jaxtyping import Float, Integer
 from numpy import ndarray
 
 from icl.errors import UserError, unknown_name
+from icl.factors import condition_columns
 
 __all__ = ["FACTORS", "MAX_LOG_ODDS", "PROMPT_FACTORS", "VARIANCE_SCORES", "VarianceDesign", "design_of"]
 
@@ -33,7 +34,7 @@ VARIANCE_SCORES: dict[str, str] = {"gold_log_odds": "nats", "accuracy": "nats, l
 MAX_LOG_ODDS = 15.0
 """Log-odds are cut here, in nats: beyond one in three million, probabilities are rounding."""
 
-_SETTING = ["num_shots", "input_mode", "balance", "example_length"]
+_SETTING = list(condition_columns("model", "task", "label_mode", "format"))
 _ABSENT = {"label_draw": 0, "option_order": 0, "input_mode": "task", "balance": "", "example_length": pd.NA}
 _NEEDED = ["model", "task", "query_id", "demonstration_set_id", "order", "format", "label_mode", "num_shots"]
 

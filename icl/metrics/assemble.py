@@ -2,13 +2,19 @@
 
 import pandas as pd
 
+from icl.factors import CONDITION_FACTORS
 from icl.metrics.catalogue import METRICS, TESTED
 from icl.metrics.multiplicity import with_p_values
 from icl.metrics.table import METRIC_COLUMNS
 
 __all__ = ["metrics_table"]
 
-_WHOLE = ("num_shots", "example_length", "num_prompts", "num_queries", "num_demonstration_sets")
+_WHOLE = (
+    *(factor.name for factor in CONDITION_FACTORS if factor.dtype == "Int64"),
+    "num_prompts",
+    "num_queries",
+    "num_demonstration_sets",
+)
 _REAL = ("estimate", "standard_error", "low", "high", "degrees", "p_value", "p_holm", "resolution")
 
 

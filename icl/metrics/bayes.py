@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
+from icl.factors import condition_columns
 from icl.metrics.outcomes import PROMPT_KEYS
 from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
 from icl.metrics.uncertainty import clustered_mean, clustered_share_difference
@@ -27,8 +28,7 @@ def bayes_gap(outcomes: pd.DataFrame) -> list[dict]:
         both = both[both["candidates"] == both["candidates_bayes"]]
         both = both.assign(kl=_divergence(both["logprobs_bayes"], both["logprobs"]))
         told = both[both["kl"].notna()]  # else exact Bayes or the model was not told all candidates
-        keys_of_setting = ("task", "label_mode", "input_mode", "format", "num_shots", "example_length")
-        for asked in settings(as_drawn(told), *keys_of_setting):
+        for asked in settings(as_drawn(told), *condition_columns("model", "balance")):
             rows = asked_once(asked)
             names: dict[str, Any] = {
                 "compared": "exact Bayes",

@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
+from icl.factors import condition_columns
 from icl.metrics.crossed import cells_of, residual_variance
 from icl.metrics.labels import NOISE_MODES
 from icl.metrics.table import metric_row, settings
@@ -33,7 +34,7 @@ _TOLD_BY_ONE = "one demonstration set or query alone tells this slope, so no int
 _TOLD = 1e-8
 """A share below this is nought but rounding."""
 
-_KEYS = ("model", "task", "label_mode", "input_mode", "format", "num_shots", "example_length")
+_KEYS = condition_columns("balance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

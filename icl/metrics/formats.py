@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from icl.factors import REPEATED_FACTORS, condition_columns
 from icl.metrics.metric import PAIRED_SCORES
 from icl.metrics.outcomes import total_variation
 from icl.metrics.spread import posterior_sd, posterior_spread, spread_of_means
@@ -17,9 +18,9 @@ from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, j
 
 __all__ = ["agreement", "format_effects", "option_effects", "search_effects", "set_effects", "spreads"]
 
-_KEYS = ("model", "task", "label_mode", "input_mode", "balance", "num_shots", "example_length")
+_KEYS = condition_columns("format")
 
-_PROMPT = ("demonstration_set_id", "query_id", "order", "option_order", "label_draw")
+_PROMPT = ("demonstration_set_id", "query_id", *REPEATED_FACTORS)
 
 
 def format_effects(outcomes: pd.DataFrame) -> list[dict]:

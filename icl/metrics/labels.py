@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from icl.factors import BARE_COLUMNS
 from icl.metrics.metric import PAIRED_SCORES, SHARES
 from icl.metrics.outcomes import total_variation
 from icl.metrics.table import SETTING, as_drawn, clusters, matched, metric_row, resolution, settings
@@ -201,10 +202,10 @@ def _ratios(gold: pd.DataFrame, other: pd.DataFrame, zero: pd.DataFrame, mode: s
 
 def _zero_shot(outcomes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     first = rows.iloc[0]
-    same = (outcomes["num_shots"] == 0) & (outcomes["model"] == first["model"]) & (outcomes["task"] == first["task"])
-    same &= outcomes["format"] == first["format"]
-    if not pd.isna(first["example_length"]):
-        same &= outcomes["example_length"] == first["example_length"]
+    same = outcomes["num_shots"] == 0
+    for name in BARE_COLUMNS:
+        if not pd.isna(first[name]):
+            same &= outcomes[name] == first[name]
     return outcomes[same]
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
+from icl.factors import condition_columns
 from icl.metrics.formats import agreement
 from icl.metrics.metric import PAIRED_SCORES, SHARES
 from icl.metrics.spread import sd_within_sets, spread_within_sets
@@ -16,7 +17,7 @@ from icl.metrics.uncertainty import Estimate, clustered_mean, jackknife
 
 __all__ = ["entropy", "global_entropy", "order_effects"]
 
-_KEYS = ("model", "task", "label_mode", "input_mode", "balance", "format", "num_shots", "example_length")
+_KEYS = condition_columns()
 
 _FEWEST_QUERIES = 5
 """A demonstration set whose orders were asked of fewer queries has no accuracy to compare."""

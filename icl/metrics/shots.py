@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from icl.factors import BARE_COLUMNS, condition_columns
 from icl.metrics.labels import differences
 from icl.metrics.table import as_drawn, matched, settings
 
@@ -11,10 +12,9 @@ __all__ = ["shots_effects"]
 def shots_effects(outcomes: pd.DataFrame) -> list[dict]:
     """Compare each shot count with zero shots (or the fewest that were run) on the same queries."""
     found = []
-    keys = ("model", "task", "format", "example_length")
-    for rows in settings(as_drawn(outcomes), *keys):
+    for rows in settings(as_drawn(outcomes), *BARE_COLUMNS):
         fewest = int(rows["num_shots"].min())
-        kinds = ("label_mode", "input_mode", "balance")
+        kinds = condition_columns(*BARE_COLUMNS, "num_shots")
         for block in settings(rows[rows["num_shots"] > fewest], *kinds, "num_shots"):
             base = rows[rows["num_shots"] == fewest]
             if fewest > 0:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from icl.factors import CONDITION_FACTORS, FACTORS, condition_columns
 from icl.metrics.uncertainty import Estimate
 
 __all__ = [
@@ -32,12 +33,10 @@ METRIC_COLUMNS: dict[str, str] = {
     "compared": "of a difference of two: what it is subtracted from, e.g. 'gold'; of a spread the best; else empty",
     "baseline": "of a difference of two: what is subtracted, e.g. 'random'; of a spread the worst; else empty",
     "normalisation": "how candidates were compared, see icl.metrics.normalise",
-    "label_mode": "condition, empty where the metric compares label modes",
-    "input_mode": "condition, empty where the metric compares input modes",
-    "balance": "condition: how often each label was drawn; empty where a metric rests on several",
-    "format": "condition, empty where the metric compares formats",
-    "num_shots": "condition",
-    "example_length": "condition; missing for text tasks",
+    **{
+        one.name: f"condition: {one.meaning}" + ("; empty where several are compared" if one.dtype == "str" else "")
+        for one in CONDITION_FACTORS
+    },
     "estimate": "in `unit`; NaN with a reason where it is not defined",
     "standard_error": "clustered by demonstration set and query",
     "low": "lower end of the 90 % interval",
@@ -53,7 +52,7 @@ METRIC_COLUMNS: dict[str, str] = {
     "reason": "what limits the number, or why it is missing",
 }
 
-SETTING = ["model", "task", "input_mode", "balance", "format", "num_shots", "example_length"]
+SETTING = list(condition_columns("label_mode"))
 """What stays fixed where label modes are compared."""
 
 
@@ -100,7 +99,7 @@ def asked_once(rows: pd.DataFrame) -> pd.DataFrame:
     """
     if rows["num_shots"].iloc[0] > 0:
         return rows
-    kept = rows.drop_duplicates(["format", "query_id", "option_order"])
+    kept = rows.drop_duplicates([*(factor.name for factor in FACTORS if factor.matters_bare), "query_id"])
     return kept.assign(demonstration_set_id=kept["query_id"])
 
 
@@ -110,16 +109,18 @@ def matched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd
     A prompt without demonstrations goes with every order of its query, and with every set where it was asked beside
     other sets; labels drawn several times on one side alone each go with the one prompt of the other side.
     """
-    keys = ["query_id", "option_order"]
+    repeated = [factor for factor in FACTORS if factor.role == "repetition"]
+    keys = ["query_id", *(factor.name for factor in repeated if factor.matters_bare)]
     bare = len(second) > 0 and second["num_shots"].max() == 0
     if not bare or set(first["demonstration_set_id"]) <= set(second["demonstration_set_id"]):
         keys += ["demonstration_set_id"]
     if bare:
         second = second.drop_duplicates(keys)
-    else:
-        keys += ["order"]
-    if first["label_draw"].nunique() > 1 and second["label_draw"].nunique() > 1:
-        keys += ["label_draw"]
+    for factor in repeated:
+        if factor.matters_bare or (bare and factor.as_drawn_only):
+            continue
+        if factor.as_drawn_only or (first[factor.name].nunique() > 1 and second[factor.name].nunique() > 1):
+            keys.append(factor.name)
     left = first[keys].assign(left=np.arange(len(first)))
     right = second[keys].assign(right=np.arange(len(second)))
     both = left.merge(right, on=keys)
@@ -134,7 +135,8 @@ def as_drawn(outcomes: pd.DataFrame) -> pd.DataFrame:
 
     Other orders, and searches, have metrics of their own.
     """
-    return without_search(outcomes[(outcomes["order"] == 0) & (outcomes["option_order"] == 0)])
+    first = np.logical_and.reduce([outcomes[one.name] == 0 for one in FACTORS if one.as_drawn_only])
+    return without_search(outcomes[first])
 
 
 def without_search(outcomes: pd.DataFrame) -> pd.DataFrame:
