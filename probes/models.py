@@ -3,14 +3,13 @@
 Nothing heavy is imported before a model is opened: what an experiment takes is read for every `--help`.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from icl.errors import UserError, unknown_name
 from icl.tasks.text import unreadable
+from probes.model_names import PYTHON, WrittenModel, split_model
 
 if TYPE_CHECKING:
     from icl.tasks.protocol import AnyTask
@@ -18,39 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OWN_OPTIONS",
-    "PYTHON",
     "ModelSpec",
-    "WrittenModel",
     "as_models",
     "from_callable",
     "from_transformers",
     "read_model",
-    "split_model",
 ]
-
-PYTHON = "python:"
-"""What stands, in the record of a run, before the name of a model that was given in Python."""
-
-_PRECISION = re.compile(r"(.+):(float32|bfloat16|float16)", re.DOTALL)
-_REVISION = re.compile(r"(.+)@([^@:\s]*)", re.DOTALL)
 
 OWN_OPTIONS = ("revision", "dtype", "device", "chat", "trust_remote_code")
 """What a model may have of its own instead of the experiment's."""
-
-
-class WrittenModel(NamedTuple):
-    """The parts of ``vllm:NAME@REVISION:DTYPE``; `prefix` and `suffix` are empty where they were not written."""
-
-    prefix: str
-    name: str
-    revision: str | None
-    dtype: str | None
-
-    @property
-    def suffix(self) -> str:
-        """What was written behind the name."""
-        revision = "" if self.revision is None else f"@{self.revision}"
-        return revision + ("" if self.dtype is None else f":{self.dtype}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,35 +209,6 @@ def as_models(given: Any) -> tuple[str | ModelSpec, ...]:
     return tuple(found)
 
 
-def split_model(text: str, folder: Path = Path()) -> WrittenModel:
-    """Split ``NAME@REVISION:DTYPE``; a path that exists as it is written, seen from `folder`, and an address are whole.
-
-    Raises
-    ------
-    UserError
-        If nothing stands behind the ``@``.
-    """
-    from icl.tasks.catalogue import is_written_as_path
-    from probes.scorers.catalogue import VLLM, is_reference, is_server
-    from probes.scorers.server_address import refuse_misspelt_address
-
-    if is_server(text) or is_reference(text) or text.startswith(PYTHON):
-        return WrittenModel("", text, None, None)
-    prefix = VLLM if text.startswith(VLLM) else ""
-    name, revision, dtype = text.removeprefix(prefix), None, None
-    if not _exists(name, folder):
-        if not prefix:
-            refuse_misspelt_address(name)
-        if found := _PRECISION.fullmatch(name):
-            name, dtype = found.groups()
-    found = None if _exists(name, folder) else _REVISION.fullmatch(name)
-    if found and not is_written_as_path(found[1]):  # what is on this machine has no revisions
-        name, revision = found.groups()
-        if not revision:
-            raise UserError(f"'{text}' names no revision; write one behind the @, or leave the @ out.")
-    return WrittenModel(prefix, name, revision, dtype)
-
-
 def from_transformers(model: Any, tokenizer: Any, *, name: str, **known: Any) -> ModelSpec:
     """Name a Transformers model that is in memory, so that a run can ask it.
 
@@ -330,10 +276,3 @@ def _check_values(values: Mapping[str, Any]) -> None:
             raise UserError(f"{name} of a model is {value!a}; write it with characters that can be read.")
         if kind is int and isinstance(value, int) and value < 1:
             raise UserError(f"{name} of a model must be at least 1, got {value}; leave it out if it is unknown.")
-
-
-def _exists(name: str, folder: Path) -> bool:
-    try:
-        return bool(name) and (folder / Path(name).expanduser()).exists()
-    except (OSError, RuntimeError):  # too long for a path, or the home of nobody
-        return False

@@ -14,7 +14,7 @@ from icl.tasks.catalogue import is_written_as_path, names_code, names_file
 from icl.tasks.files import at_home, digest
 from icl.tasks.stored import task_digest
 from icl.tasks.task import Task
-from probes.models import split_model
+from probes.model_names import split_model
 from probes.scorers.catalogue import VLLM, is_reference
 from probes.scorers.huggingface_source import shipped_models
 

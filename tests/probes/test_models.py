@@ -14,7 +14,8 @@ from icl.errors import UserError
 from icl.ginc.family import default_family
 from icl.ginc.task import GincTask
 from icl.tasks.builtin import BUILTIN_TASKS
-from probes.models import ModelSpec, from_callable, from_transformers, read_model, split_model
+from probes.model_names import split_model
+from probes.models import ModelSpec, from_callable, from_transformers, read_model
 from probes.scorers.huggingface import HuggingFaceScorer
 from probes.scorers.huggingface_given import weights_digest
 from probes.scorers.huggingface_known import count_parameters
