@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from icl.factors import condition_columns
+from icl.factors import BARE_COLUMNS, condition_columns
 from icl.metrics.power import VarianceComponents, components
 from icl.metrics.table import SETTING, as_drawn, clusters, matched, settings
 
@@ -72,7 +72,7 @@ def _labels(rows: pd.DataFrame) -> Pairs:
 
 
 def _shots(rows: pd.DataFrame) -> Pairs:
-    for block in settings(rows, "format", "example_length"):
+    for block in settings(rows, *BARE_COLUMNS):
         few = block[block["num_shots"] == block["num_shots"].min()]
         for more in settings(block[block["num_shots"] > few["num_shots"].iloc[0]], "label_mode", "num_shots"):
             same = few if few["num_shots"].iloc[0] == 0 else few[few["label_mode"] == more["label_mode"].iloc[0]]

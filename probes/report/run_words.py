@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from icl.factors import SIDE_FACTORS
+from icl.factors import SIDE_FACTORS, get_factor
 from probes.figures.words import points
 from probes.findings.findings import CORRECTION, ON_ACCURACY, Finding
 from probes.findings.material import Material
@@ -80,9 +80,10 @@ def _accuracies(metrics: pd.DataFrame, model: str, note: str = "") -> Iterator[s
         cell=(100 * rows["estimate"]).map("{:.1f}".format),
     )
     keys = ["format", "example_length", *SIDE_FACTORS]
-    rows = rows.assign(**{name: rows[name].where(rows["num_shots"] > 0) for name in keys[2:]})
-    first = {name: rows.groupby(keys[:2])[name].transform("first") for name in keys[2:]}
-    rows = rows.assign(**{name: rows[name].fillna(first[name]).fillna("") for name in keys[2:]})
+    shown = [name for name in keys[2:] if not get_factor(name).matters_bare]  # by demonstrations alone
+    rows = rows.assign(**{name: rows[name].where(rows["num_shots"] > 0) for name in shown})
+    first = {name: rows.groupby(keys[:2])[name].transform("first") for name in shown}
+    rows = rows.assign(**{name: rows[name].fillna(first[name]).fillna("") for name in shown})
     same = factored(rows, keys[2:])[1]
     said, rows = factored(same, keys[:2])
     varied = [name for name in keys if name in rows]  # "task" inputs are the usual ones
