@@ -26,7 +26,7 @@ from numpy import ndarray
 
 from icl.errors import UserError
 from icl.factors import condition_columns
-from icl.scores import PROMPT_KEYS
+from icl.scores import PROMPT_KEYS, prompt_numbers
 
 __all__ = [
     "ANSWER_COLUMNS",
@@ -103,9 +103,10 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
     """
     if scores.empty:
         return pd.DataFrame(columns=[*PROMPT_KEYS, *ANSWER_COLUMNS])
-    number = scores.groupby(list(PROMPT_KEYS), dropna=False, sort=False).ngroup().to_numpy()
-    order = np.argsort(number, kind="stable")
-    scores, number = scores.iloc[order], number[order]
+    number = prompt_numbers(scores)
+    if (np.diff(number) < 0).any():
+        order = np.argsort(number, kind="stable")
+        scores, number = scores.iloc[order], number[order]
     starts = np.flatnonzero(np.r_[True, np.diff(number) > 0])
     sizes = np.diff(np.r_[starts, len(scores)])
     told = (scores["status"] == "ok").to_numpy()
@@ -125,7 +126,7 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
         probability = np.where(np.repeat(sure, sizes), weights / np.repeat(total, sizes), np.nan)
 
     is_gold = scores["is_gold"].to_numpy()
-    candidate = scores["candidate"].to_numpy()
+    candidate = scores["candidate"].to_numpy(dtype=object)
     is_mapped = scores["is_mapped"].fillna(False).to_numpy(dtype=bool)
     has_mapping = np.add.reduceat(is_mapped, starts) > 0
     best = starts + _first_true(logprob == np.repeat(top, sizes), starts)
@@ -133,7 +134,7 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
     mapped = starts + np.minimum(_first_true(is_mapped, starts), sizes - 1)
     alphabetical = np.lexsort((pd.factorize(candidate, sort=True)[0], number))
 
-    table = scores.iloc[starts][[*PROMPT_KEYS, "prompt_id", "probe", "num_wrong_shown"]].reset_index(drop=True)
+    table = _as_strings(scores.iloc[starts][[*PROMPT_KEYS, "prompt_id", "probe", "num_wrong_shown"]])
     channel = table["method"] == "channel"
     table["model"] = table["model"].where(~channel, table["model"] + CHANNEL)
     with np.errstate(divide="ignore"):
@@ -244,6 +245,12 @@ def naming_left_out(found: Callable[[], pd.DataFrame]) -> Iterator[None]:
         ) from error
 
 
+def _as_strings(table: pd.DataFrame) -> pd.DataFrame:
+    """Give categorical columns the type of their categories."""
+    coded = [name for name, dtype in table.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+    return table.astype(dict.fromkeys(coded, "str")).reset_index(drop=True)
+
+
 def _reasons(
     scores: pd.DataFrame,
     told: Bool[ndarray, " num_rows"],
@@ -255,7 +262,7 @@ def _reasons(
     if not told.all():
         first = starts + _first_true(~told, starts)
         lacking = first < np.r_[starts[1:], len(told)]
-        found[lacking] = scores["reason"].to_numpy()[first[lacking]]
+        found[lacking] = scores["reason"].to_numpy(dtype=object)[first[lacking]]
         found[lacking & (found == "")] = _NO_REASON
     found[~possible & np.logical_and.reduceat(told, starts)] = _IMPOSSIBLE
     return found
@@ -271,7 +278,9 @@ def _shown(
     known = ~np.isnan(np.add.reduceat(times, starts))
     return {
         "times_shown": _or_none(known, _arrays(times[alphabetical], starts)),
-        "last_shown": _or_none(np.logical_or.reduceat(is_last, starts), scores["candidate"].to_numpy()[last]),
+        "last_shown": _or_none(
+            np.logical_or.reduceat(is_last, starts), scores["candidate"].to_numpy(dtype=object)[last]
+        ),
     }
 
 
@@ -286,7 +295,7 @@ def _boundaries(
     known = scores["boundary_clean"].notna().to_numpy() & told
     unclean = known & ~scores["boundary_clean"].fillna(True).to_numpy(dtype=bool)
     return {
-        "prediction_split": _or_none(np.isfinite(top), scores["candidate"].to_numpy()[best]),
+        "prediction_split": _or_none(np.isfinite(top), scores["candidate"].to_numpy(dtype=object)[best]),
         "num_boundaries": np.add.reduceat(known.astype(int), starts),
         "num_unclean": np.add.reduceat(unclean.astype(int), starts),
     }

@@ -4,11 +4,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Integer
+from numpy import ndarray
 
 from icl.errors import UserError
 from icl.factors import FACTORS
 
-__all__ = ["CONTENT_FREE_COLUMNS", "PROMPT_KEYS", "SCORE_COLUMNS", "STATUSES", "Column", "validate_scores"]
+__all__ = [
+    "CONTENT_FREE_COLUMNS",
+    "PROMPT_KEYS",
+    "SCORE_COLUMNS",
+    "STATUSES",
+    "Column",
+    "first_rows",
+    "prompt_numbers",
+    "validate_scores",
+]
 
 
 _REQUIRED = object()
@@ -87,11 +98,11 @@ STATUSES = ("ok", "truncated", "unscorable")
 PROMPT_KEYS = ("model", "task", *(factor.name for factor in FACTORS), "query_id", "demonstration_set_id")
 """Columns that together name a prompt."""
 
-_KEY = [*PROMPT_KEYS, "candidate"]
-
 
 def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the table with its declared columns in order and dtypes set; columns that may be absent are filled in.
+
+    Columns of strings that are categorical stay so.
 
     Raises
     ------
@@ -100,16 +111,7 @@ def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
         row that is not ok has no reason, one that is ok has a bound, a prompt does not have exactly one gold
         candidate, or a row stands there twice.
     """
-    absent = {c.name: c.absent for c in SCORE_COLUMNS if c.absent is not _REQUIRED and c.name not in scores}
-    scores = scores.assign(**absent)
-    names = [column.name for column in SCORE_COLUMNS]
-    missing, unknown = set(names) - set(scores.columns), set(scores.columns) - set(names)
-    if missing or unknown:
-        raise UserError(
-            f"not a score table: missing columns {sorted(missing)}, unknown columns {sorted(unknown)}; "
-            "icl.scores.SCORE_COLUMNS lists them all."
-        )
-    scores = scores[names].astype({column.name: column.dtype for column in SCORE_COLUMNS})
+    scores = _with_declared_columns(scores)
     if bad := sorted(set(scores["status"].unique()) - set(STATUSES)):
         raise UserError(f"unknown status {bad} in the score table; it must be one of {', '.join(STATUSES)}.")
     logprob = scores["logprob"].to_numpy()
@@ -124,9 +126,58 @@ def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
             f"logprob_below bounds what was not told, in nats of at most 0, got {bound[bad].iloc[0]:g} in a row of "
             f"status {scores.loc[bad, 'status'].iloc[0]}; leave it out where logprob is known."
         )
-    if (twice := scores.duplicated(_KEY)).any():
-        raise UserError(f"{twice.sum()} rows of the score table stand there twice (same prompt, same candidate).")
-    gold = scores.groupby([key for key in _KEY if key != "candidate"], dropna=False, sort=False)["is_gold"].sum()
+    prompt = prompt_numbers(scores)
+    if twice := _num_repeated(prompt, scores["candidate"]):
+        raise UserError(f"{twice} rows of the score table stand there twice (same prompt, same candidate).")
+    gold = np.bincount(prompt, weights=scores["is_gold"].to_numpy())
     if (gold != 1).any():
         raise UserError(f"{(gold != 1).sum()} prompts of the score table do not have exactly one gold candidate.")
     return scores
+
+
+def prompt_numbers(scores: pd.DataFrame) -> Integer[ndarray, " num_rows"]:
+    """Number the prompts of a score table, in the order in which they come: the number of each row's prompt.
+
+    Rows of one prompt mostly stand together, so it is the beginnings of such stretches that are compared.
+    """
+    if not len(scores):
+        return np.empty(0, dtype=int)
+    begins = first_rows(scores)
+    firsts = scores.loc[begins, list(PROMPT_KEYS)]
+    number = firsts.groupby(list(PROMPT_KEYS), dropna=False, sort=False, observed=True).ngroup().to_numpy()
+    return number[np.cumsum(begins) - 1]
+
+
+def first_rows(scores: pd.DataFrame) -> Bool[ndarray, " num_rows"]:
+    """Mark the rows whose prompt is another than that of the row before."""
+    begins = np.zeros(len(scores), dtype=bool)
+    begins[:1] = True
+    for name in PROMPT_KEYS:
+        column = scores[name]
+        coded = isinstance(column.dtype, pd.CategoricalDtype)
+        codes = column.cat.codes.to_numpy() if coded else pd.factorize(column)[0]
+        begins[1:] |= codes[1:] != codes[:-1]
+    return begins
+
+
+def _with_declared_columns(scores: pd.DataFrame) -> pd.DataFrame:
+    absent = {c.name: c.absent for c in SCORE_COLUMNS if c.absent is not _REQUIRED and c.name not in scores}
+    scores = scores.assign(**absent)
+    names = [column.name for column in SCORE_COLUMNS]
+    missing, unknown = set(names) - set(scores.columns), set(scores.columns) - set(names)
+    if missing or unknown:
+        raise UserError(
+            f"not a score table: missing columns {sorted(missing)}, unknown columns {sorted(unknown)}; "
+            "icl.scores.SCORE_COLUMNS lists them all."
+        )
+    coded = [name for name in names if isinstance(scores[name].dtype, pd.CategoricalDtype)]
+    return scores[names].astype(
+        {column.name: column.dtype for column in SCORE_COLUMNS if column.name not in coded or column.dtype != "str"}
+    )
+
+
+def _num_repeated(prompt: Integer[ndarray, " num_rows"], candidate: pd.Series) -> int:
+    """Count rows whose prompt and candidate stood there before."""
+    codes, names = pd.factorize(candidate)
+    together = prompt * max(len(names), 1) + codes
+    return len(together) - len(pd.unique(together))

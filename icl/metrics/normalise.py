@@ -1,17 +1,22 @@
 """Normalisations of a candidate's log-probability, all from the primitives that a score table stores."""
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from icl.answers import CHANNEL
 from icl.errors import UserError, unknown_name
-from icl.scores import CONTENT_FREE_COLUMNS, PROMPT_KEYS
+from icl.scores import CONTENT_FREE_COLUMNS, prompt_numbers
 
 __all__ = [
     "DEFAULT_NORMALISATION",
     "NORMALISATIONS",
+    "Needs",
+    "needs_of",
     "normalisation_of",
     "normalise",
     "possible_normalisations",
@@ -43,7 +48,7 @@ def _pmi(scores: pd.DataFrame) -> pd.Series:
 
 def _calibrated(scores: pd.DataFrame) -> pd.Series:
     """log p − log p̄, p̄ the mean over content-free queries, both normalised over the labels (Zhao §4)."""
-    prompt = scores.groupby(list(PROMPT_KEYS), dropna=False, sort=False).ngroup().to_numpy()
+    prompt = prompt_numbers(scores)
     free = np.mean([np.exp(_normalised(scores[name], prompt)) for name in CONTENT_FREE_COLUMNS], axis=0)
     return pd.Series(_normalised(scores["logprob"], prompt) - np.log(free), index=scores.index)
 
@@ -64,43 +69,93 @@ _NEEDED = {
     "calibrated": CONTENT_FREE_COLUMNS,
 }
 
+_EVER_NEEDED = tuple(dict.fromkeys(name for needed in _NEEDED.values() for name in needed))
 
-def normalise(scores: pd.DataFrame, how: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
+
+@dataclass(slots=True)
+class Needs:
+    """Whether score tables have what normalisations need; of a table in parts, each part is noted.
+
+    Attributes
+    ----------
+    num_rows, num_direct, num_told : int
+        Rows; those of the direct method; those of them that are ok.
+    lacking : Counter
+        Column → rows of the last kind without it.
+    """
+
+    num_rows: int = 0
+    num_direct: int = 0
+    num_told: int = 0
+    lacking: Counter[str] = field(default_factory=Counter)
+
+    COLUMNS: ClassVar[tuple[str, ...]] = ("method", "status", *_EVER_NEEDED)
+    """Those that a part is looked at for."""
+
+    def note(self, scores: pd.DataFrame) -> None:
+        """Count the rows of one part."""
+        direct = (scores["method"] == "direct").to_numpy()
+        told = direct & (scores["status"] == "ok").to_numpy()
+        self.num_rows += len(scores)
+        self.num_direct += int(direct.sum())
+        self.num_told += int(told.sum())
+        for name in _EVER_NEEDED:
+            self.lacking[name] += int(scores[name].isna().to_numpy()[told].sum())
+
+    def possible(self) -> list[str]:
+        """List the normalisations that every direct row allows."""
+        return [how for how in NORMALISATIONS if not any(self.lacking[name] for name in _NEEDED.get(how, ()))]
+
+    def check(self, how: str) -> None:
+        """Raise `UserError` if there is no such normalisation, or all rows lack what it needs."""
+        if how not in NORMALISATIONS:
+            raise unknown_name("normalisation", how, NORMALISATIONS)
+        if how == DEFAULT_NORMALISATION:
+            return
+        if not self.num_direct and self.num_rows:
+            raise UserError(
+                f"normalisation '{how}' compares labels, but this run has the channel method only, whose labels "
+                "compete on one text; choose sum."
+            )
+        missing = [name for name in _NEEDED[how] if self.num_told and self.lacking[name] == self.num_told]
+        if missing:
+            raise UserError(
+                f"normalisation '{how}' needs {', '.join(missing)}, which all {self.num_told:,} rows lack, because it "
+                "was not asked or could not be scored; run without --no-calibration on a task of sentences, or choose "
+                "another."
+            )
+
+
+def normalise(scores: pd.DataFrame, how: str = DEFAULT_NORMALISATION, *, needs: Needs | None = None) -> pd.DataFrame:
     """Replace the score table's logprob by its normalised form, on the rows that are ok; no model is asked.
 
     Rows of prompts scored by the channel method keep the sum, since their candidates compete on one text. Rows that
     lack what it needs, or that it would divide by a probability of 0, become unscorable.
+
+    Parameters
+    ----------
+    needs
+        Of the whole table, where `scores` are a part of it.
 
     Raises
     ------
     UserError
         If there is no such normalisation, or all rows lack what it needs.
     """
-    if how not in NORMALISATIONS:
-        raise unknown_name("normalisation", how, NORMALISATIONS)
+    (needs or needs_of(scores)).check(how)
     if how == DEFAULT_NORMALISATION:
         return scores
     direct = scores["method"] == "direct"
     rows = direct & (scores["status"] == "ok")
     told = scores[rows]
-    if not direct.any() and len(scores):
-        raise UserError(
-            f"normalisation '{how}' compares labels, but this run has the channel method only, whose labels compete on "
-            "one text; choose sum."
-        )
-    if missing := [name for name in _NEEDED[how] if len(told) and told[name].isna().all()]:
-        raise UserError(
-            f"normalisation '{how}' needs {', '.join(missing)}, which all {len(told):,} rows lack, because it was not "
-            "asked or could not be scored; run without --no-calibration on a task of sentences, or choose another."
-        )
     with np.errstate(invalid="ignore", divide="ignore"):
         logprob = scores["logprob"].where(~rows, NORMALISATIONS[how](told))
     lost = rows & (logprob.isna() | np.isposinf(logprob))
     return scores.assign(
         logprob=logprob.mask(lost),
         logprob_below=scores["logprob_below"].where(~direct, _bound(scores, how)).mask(lost),
-        status=scores["status"].mask(lost, "unscorable"),
-        reason=scores["reason"].mask(lost, f"what normalisation '{how}' divides by is not known or 0"),
+        status=scores["status"].astype("str").mask(lost, "unscorable"),
+        reason=scores["reason"].astype("str").mask(lost, f"what normalisation '{how}' divides by is not known or 0"),
     )
 
 
@@ -129,10 +184,16 @@ def used_normalisation(model: str, normalisation: str) -> str:
     return DEFAULT_NORMALISATION if model.endswith(CHANNEL) else normalisation
 
 
+def needs_of(scores: pd.DataFrame) -> Needs:
+    """Count what a score table has of what normalisations need."""
+    needs = Needs()
+    needs.note(scores)
+    return needs
+
+
 def possible_normalisations(scores: pd.DataFrame) -> list[str]:
     """List the normalisations that every direct row allows."""
-    direct = scores[(scores["method"] == "direct") & (scores["status"] == "ok")]
-    return [how for how in NORMALISATIONS if not direct[list(_NEEDED.get(how, ()))].isna().any(axis=None)]
+    return needs_of(scores).possible()
 
 
 def _normalised(values: pd.Series, prompt: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ __all__ = [
     "LABEL_PREFIX_ALONE",
     "METHODS",
     "Candidate",
+    "Candidates",
     "Part",
     "Prompt",
     "content_free",
@@ -97,6 +98,29 @@ class Candidate:
         return len(self.word.strip().encode()) + len(self.end.encode())
 
 
+class Candidates(tuple[Candidate, ...]):
+    """The candidates of a prompt; prompts of one label space and format share them, and what is made of them."""
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Label → position, the first where several have one label."""
+        return {candidate.label: place for place, candidate in reversed(list(enumerate(self)))}
+
+    @cached_property
+    def question(self) -> str:
+        """All texts with what stands before and behind them, as prompts are identified by."""
+        return "\x1f".join(
+            (f"{c.given}\x1e" if c.given else "") + c.text + (f"\x1d{c.behind}" if c.behind else "") for c in self
+        )
+
+    @cached_property
+    def _hash(self) -> int:
+        return tuple.__hash__(self)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
     """What is put before a scorer. A prompt is never edited after it was scored.
@@ -107,7 +131,7 @@ class Prompt:
         Names, for tables.
     parts : tuple of Part
         Joined they are the text; it ends where the query's label would stand, without trailing spaces.
-    candidates : tuple of Candidate
+    candidates : Candidates
         One a label of the label space, in its order (multiple choice: one an option, in the order they are listed); a
         candidate's text carries the space that precedes it.
     gold_label : str
@@ -129,7 +153,7 @@ class Prompt:
     task: str
     format: str
     parts: tuple[Part, ...]
-    candidates: tuple[Candidate, ...]
+    candidates: Candidates
     gold_label: str
     demonstrations: Demonstrations
     query_id: str
@@ -137,6 +161,10 @@ class Prompt:
     method: str = "direct"
     example_length: int | None = None
     probes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if not isinstance(self.candidates, Candidates):
+            object.__setattr__(self, "candidates", Candidates(self.candidates))
 
     @property
     def text(self) -> str:
@@ -162,11 +190,7 @@ class Prompt:
     @cached_property
     def prompt_id(self) -> str:
         """Sixteen hexadecimal digits of text and candidates: equal for equal questions."""
-        candidates = (
-            (f"{c.given}\x1e" if c.given else "") + c.text + (f"\x1d{c.behind}" if c.behind else "")
-            for c in self.candidates
-        )
-        question = "\x1f".join([self.text, *candidates])
+        question = f"{self.text}\x1f{self.candidates.question}" if self.candidates else self.text
         return hashlib.sha256(question.encode()).hexdigest()[:16]
 
     @property
@@ -179,7 +203,12 @@ class Prompt:
     @property
     def gold_index(self) -> int:
         """Position of the gold label among the candidates."""
-        return next(i for i, candidate in enumerate(self.candidates) if candidate.label == self.gold_label)
+        return self.positions[self.gold_label]
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Label → position among the candidates."""
+        return self.candidates.positions
 
     @property
     def shown_indices(self) -> tuple[int, ...]:
@@ -189,7 +218,7 @@ class Prompt:
         """
         if self.demonstrations.label_mode == "random_words":
             return ()
-        position = {candidate.label: i for i, candidate in enumerate(self.candidates)}
+        position = self.positions
         return tuple(position[label] for label in self.demonstrations.shown_labels or () if label in position)
 
     @property
@@ -284,7 +313,7 @@ def render_channel(
         task=task,
         format=format.name,
         parts=finished,
-        candidates=tuple(Candidate(label, text, given=space + word + bare) for label, word in written),
+        candidates=Candidates(Candidate(label, text, given=space + word + bare) for label, word in written),
         gold_label=query.label,
         demonstrations=demonstrations,
         query_id=query_id,
@@ -327,10 +356,10 @@ def _candidates(query: Example, format: Format, words: Mapping[str, str]) -> tup
 
 
 @lru_cache(maxsize=1 << 12)
-def _ended(written: tuple[tuple[str, str], ...], space: str, format: Format, task: str) -> tuple[Candidate, ...]:
+def _ended(written: tuple[tuple[str, str], ...], space: str, format: Format, task: str) -> Candidates:
     """Candidates of a direct prompt, each with the end of its label where one of them begins another."""
     end, behind = ending(format, tuple(word for _, word in written), task)
-    return tuple(Candidate(label, space + word + end, end=end, behind=behind) for label, word in written)
+    return Candidates(Candidate(label, space + word + end, end=end, behind=behind) for label, word in written)
 
 
 def content_free(prompt: Prompt) -> tuple[Prompt, ...]:

@@ -22,7 +22,7 @@ def add(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Measure a run's scores again where a normalisation is named, else show its metrics; no model is asked."""
     with phase("importing libraries"):
-        from icl.metrics.measure import measure_scores
+        from icl.metrics.measure import measure
         from icl.metrics.normalise import normalisation_of
         from probes.cli.steps import print_findings
         from probes.runs.folder import open_run
@@ -31,7 +31,8 @@ def run(options: Namespace) -> int:
     folder.check_finished()
     if options.normalisation is not None:
         with phase("measuring"), folder.locked():
-            folder.write_metrics(measure_scores(folder.scores(), options.normalisation))
+            answers, possible = folder.answers_to_measure(options.normalisation)
+            folder.write_metrics(measure(answers.__getitem__, options.normalisation, possible=possible))
     metrics = folder.metrics()
     if options.json:
         print(metrics.to_json(orient="records", indent=1))

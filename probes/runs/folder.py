@@ -12,7 +12,6 @@ figures/, report.html
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,22 +21,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from icl.answers import answer_table
 from icl.errors import UserError
-from icl.metrics.measure import measure_scores
-from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of, normalise
+from icl.metrics.measure import measure
+from icl.metrics.normalise import DEFAULT_NORMALISATION, Needs, normalisation_of
+from icl.metrics.parts import answers_of_parts, needs_of_parts
 from icl.metrics.table import METRIC_COLUMNS
-from icl.scores import SCORE_COLUMNS, validate_scores
 from icl.tasks.catalogue import load_task, names_code
 from icl.tasks.stored import load_stored, task_digest
 from icl.tasks.task import Task
 from probes import disk
 from probes.models import ModelSpec
 from probes.runs import located
-from probes.runs.artefacts import METRICS, former_fits, read_artefact, require_fresh, stamp_of_run
+from probes.runs.artefacts import METRICS, SCORES, former_fits, read_artefact, require_fresh, stamp_of_run
 from probes.runs.experiment import Experiment, entries
 from probes.runs.experiment_file import changed_entries, is_portable, read_experiment, task_file, write_experiment
 from probes.runs.models import model_table
+from probes.runs.parts import read_parts, read_prompts, read_scores, write_part
 from probes.scorers.server_address import shown_model
 from probes.terminal.shell import path_argument, shell_word
 
@@ -88,6 +87,14 @@ class RunFolder:
         """Read what is known of each model, in the columns of `probes.runs.models.MODEL_COLUMNS`."""
         return model_table(self.manifest["models"])
 
+    @property
+    def has_manifest(self) -> bool:
+        """Whether a run was begun here, and its record can be read."""
+        try:
+            return bool(self.manifest)
+        except UserError:
+            return False
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder against a second writer; the lock goes with the process, however it ends.
@@ -131,44 +138,81 @@ class RunFolder:
         """Replace the manifest."""
         disk.write_json(self.path / "manifest.json", manifest)
 
-    def scores(self) -> pd.DataFrame:
-        """Read every part of the score table; empty (with its columns) before the first part.
+    @property
+    def _parts(self) -> Path:
+        return self.path / SCORES
+
+    def scores(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read the score table in the order of the plan; empty (with its columns) before the first part.
+
+        Parameters
+        ----------
+        columns
+            Those that are wanted beside `probes.runs.parts.PROMPT_COLUMNS`; strings then come as categories, and
+            nothing is checked. None is all columns; of a large run that is much memory, and `answers` may do.
 
         Raises
         ------
         UserError
             If a part is damaged, or the parts together are no valid score table.
         """
-        parts = []
-        for part in sorted((self.path / "scores").glob("*.parquet")):
-            try:
-                parts.append(disk.read_table(part))
-            except (OSError, ValueError) as error:
-                remedy = "delete this file and run the same `probe run` command again, only its prompts are scored anew"
-                raise disk.read_error(part, error, remedy) from error
-        if not parts:
-            return validate_scores(pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in SCORE_COLUMNS}))
-        try:
-            return _in_order(validate_scores(pd.concat(parts, ignore_index=True)))
-        except UserError as error:
-            raise UserError(f"{self.path / 'scores'}: {error} Remove the part that does not belong there.") from error
+        wanted = None if columns is None else tuple(dict.fromkeys((*columns, "number")))
+        return _in_order(read_scores(self._parts, wanted), self._models)
+
+    def score_parts(self) -> Iterator[pd.DataFrame]:
+        """Read the score table part by part, each checked; strings come as categories."""
+        return read_parts(self._parts)
+
+    def stored_prompts(self) -> dict[str, set[tuple]]:
+        """Tell which prompts are answered, see `probes.runs.parts.read_prompts`."""
+        return read_prompts(self._parts)
 
     def answers(self, normalisation: str | None = None) -> pd.DataFrame:
-        """Read the answer table, see `icl.answers.answer_table`.
+        """Read the answer table, see `icl.answers.answer_table`, in the order of the plan.
 
         Parameters
         ----------
         normalisation
             How candidates are compared; None as in the metrics that are stored.
+
+        Raises
+        ------
+        UserError
+            As `scores`, and if all rows lack what the normalisation needs.
         """
-        return answer_table(normalise(self.scores(), normalisation or self.normalisation))
+        how = normalisation or self.normalisation
+        return self._answers_under((how,), self._needs())[how]
+
+    def answers_to_measure(self, normalisation: str) -> tuple[dict[str, pd.DataFrame], list[str]]:
+        """Read what `icl.metrics.measure.measure` takes.
+
+        Returns
+        -------
+        tuple
+            Normalisation → answers, of the one asked for, the default and all that are possible; and the last.
+        """
+        needs = self._needs()
+        possible = needs.possible()
+        wanted = tuple(dict.fromkeys((DEFAULT_NORMALISATION, normalisation, *possible)))
+        return self._answers_under(wanted, needs), possible
+
+    def _answers_under(self, normalisations: Sequence[str], needs: Needs) -> dict[str, pd.DataFrame]:
+        return answers_of_parts(self.score_parts, normalisations, needs=needs, models=self._models)
+
+    def _needs(self) -> Needs:
+        return needs_of_parts(read_parts(self._parts, Needs.COLUMNS))
+
+    @property
+    def _models(self) -> tuple[str, ...]:
+        """Models in the order of the plan; none where there is no record of it."""
+        try:
+            return tuple(self.manifest["models"])
+        except UserError:
+            return ()
 
     def add_scores(self, rows: pd.DataFrame) -> None:
-        """Store checked rows as a new part."""
-        folder = disk.make_folder(self.path / "scores")
-        numbers = [int(found[1]) for part in folder.iterdir() if (found := re.match(r"part-(\d+)\.parquet", part.name))]
-        part = folder / f"part-{max(numbers, default=-1) + 1:05d}.parquet"
-        disk.write_whole(part, validate_scores(rows).to_parquet())
+        """Store checked rows as a part of their own."""
+        write_part(self._parts, rows)
 
     def metrics(self) -> pd.DataFrame:
         """Read the metrics table; one of an earlier version, with other columns or no stamp, is computed again.
@@ -183,7 +227,9 @@ class RunFolder:
         path = self.path / METRICS.place
         metrics = read_artefact(METRICS, path, self.path)
         if list(metrics.columns) != list(METRIC_COLUMNS) or "digest" not in metrics.attrs:
-            return measure_scores(self.scores(), normalisation_of(metrics))
+            how = normalisation_of(metrics)
+            answers, possible = self.answers_to_measure(how)
+            return measure(answers.__getitem__, how, possible=possible)
         require_fresh(METRICS, path, metrics, self.path)
         return metrics
 
@@ -369,9 +415,11 @@ def open_run(path: Path) -> RunFolder:
     return RunFolder(path)
 
 
-def _in_order(scores: pd.DataFrame) -> pd.DataFrame:
+def _in_order(scores: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
     """Put rows into the order of the plan, whatever order they were answered in."""
-    model, _ = pd.factorize(scores["model"])
+    names = dict.fromkeys((*models, *scores["model"].astype("str").unique()))
+    rank = {name: place for place, name in enumerate(names)}
+    model = scores["model"].astype("str").map(rank).to_numpy(dtype=int)
     order = np.lexsort((scores["number"].fillna(0).to_numpy(dtype=int), model))
     return scores.iloc[order].reset_index(drop=True)
 

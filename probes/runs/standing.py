@@ -1,16 +1,13 @@
 """How far a run has come: how many of its answers are stored, and how many are left."""
 
-import pandas as pd
-
 from icl.errors import UserError
 from probes.runs.folder import RunFolder
 from probes.runs.plan import Plan
-from probes.runs.rows import stored_keys
 
 __all__ = ["left_sentence", "stored_sentence"]
 
 
-def left_sentence(stored: pd.DataFrame, plan: Plan) -> str:
+def left_sentence(stored: dict[str, set[tuple]], plan: Plan) -> str:
     """Say what a run that goes on has still to ask; empty where it begins, or only its end is missing."""
     done, total = _count(stored, plan), _total(plan)
     if not done or done >= total:
@@ -23,7 +20,7 @@ def left_sentence(stored: pd.DataFrame, plan: Plan) -> str:
 def stored_sentence(folder: RunFolder, plan: Plan, *, always: bool) -> str:
     """Say what a run that was stopped has stored, and what to do; where there is nothing, only if `always`."""
     try:
-        done = _count(folder.scores(), plan)
+        done = _count(folder.stored_prompts(), plan)
     except UserError:  # why it stopped may be why the scores cannot be read
         done = 0
         if always:
@@ -38,10 +35,9 @@ def _answers(number: int) -> str:
     return "1 answer is" if number == 1 else f"{number:,} answers are"
 
 
-def _count(stored: pd.DataFrame, plan: Plan) -> int:
+def _count(stored: dict[str, set[tuple]], plan: Plan) -> int:
     """Prompts that have an answer, counted once for each model that is asked."""
-    models = {scorer.name for scorer in plan.scorers}
-    return sum(len(stored_keys(rows)) for name, rows in stored.groupby("model", sort=False) if name in models)
+    return sum(len(stored.get(scorer.name, ())) for scorer in plan.scorers)
 
 
 def _total(plan: Plan) -> int:

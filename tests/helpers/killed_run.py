@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from probes.runs import asking
 from probes.runs import execute as execution
 from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run
@@ -28,7 +29,7 @@ def main(model: str, out: str, asked: str) -> None:
         yield from answer(prompts, progress=progress)
 
     scorer.answer = noted
-    execution._WRITTEN_TOGETHER = 8
+    asking._WRITTEN_TOGETHER = 8
     execution.execute(create_run(Path(out), experiment), plan)
 
 

@@ -15,7 +15,7 @@ from icl.errors import UserError
 from probes.cli import run
 from probes.cli.main import main
 from probes.cli.stopping import Stopped, stoppable
-from probes.runs import execute as execution
+from probes.runs import asking
 from probes.runs.execute import execute
 from probes.runs.folder import create_run
 
@@ -49,7 +49,7 @@ def test_an_ignored_signal_stays_ignored():
 
 
 def test_an_interrupted_run_counts_what_is_stored_and_what_is_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 7)
+    monkeypatch.setattr(asking, "_WRITTEN_TOGETHER", 7)
     folder, total = create_run(tmp_path / "run", SMALL), len(plan_with(Recorder()).prompts)
     told: list[str] = []
     with pytest.raises(KeyboardInterrupt) as stopped:
@@ -100,7 +100,7 @@ class Full(Recorder):
 
 def test_a_disk_that_fills_up_loses_no_stored_answer_and_repeats_none(tmp_path, monkeypatch):
     """Parts are whole or not there, what stands in one is not written again, and the command resumes."""
-    monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 7)
+    monkeypatch.setattr(asking, "_WRITTEN_TOGETHER", 7)
     folder = create_run(tmp_path / "run", SMALL)
     fsync = os.fsync
 
@@ -121,7 +121,7 @@ def test_a_disk_that_fills_up_loses_no_stored_answer_and_repeats_none(tmp_path, 
 
 def test_a_write_that_fails_halfway_is_not_written_twice(tmp_path, monkeypatch):
     """Several parts are ready at once and the second fails: the first must not come again."""
-    monkeypatch.setattr(execution, "_WRITTEN_TOGETHER", 5)
+    monkeypatch.setattr(asking, "_WRITTEN_TOGETHER", 5)
     folder = create_run(tmp_path / "run", SMALL)
     calls = 0
     add = type(folder).add_scores
