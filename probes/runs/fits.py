@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LaidOut", "StoredFit", "lay_out", "one_model", "read_fits", "shared_normalisation"]
 
+_ELSEWHERE = (
+    "write the fit elsewhere with --out FILE.nc (of `probe fit`), or copy the run folder to a place where you may write"
+)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StoredFit(Fit):
@@ -129,7 +133,10 @@ def lay_out(
     for folder in folders:
         folder.check_finished()
     if out is None:
-        folders[0].check_writable("write the fit elsewhere with --out FILE.nc")
+        elsewhere = (
+            "write the fit elsewhere with --out FILE.nc (of `probe fit`), or copy the run folder to a place where "
+        )
+        folders[0].check_writable(f"{elsewhere}you may write")
     else:
         disk.check_writable(out.parent)
     how = shared_normalisation(folders, normalisation)
