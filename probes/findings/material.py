@@ -27,7 +27,7 @@ class Material:
     answers : DataFrame or None
         Its answers, prompts without one included, see `icl.answers.answer_table`.
     scores : DataFrame or None
-        Its rows of the score table, the candidates of a prompt in the order in which they were listed.
+        Its rows of the score table: which prompt they belong to, status and reason.
     chance : float or None
         1 ÷ number of candidates.
     probes : tuple of str

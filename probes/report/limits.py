@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from icl.answers import CHANNEL, answer_table
-from icl.metrics.boundaries import boundary_audit
+from icl.answers import CHANNEL
 from icl.metrics.normalise import NORMALISATIONS, normalisation_of
 from probes.findings.findings import PAIRED
 from probes.findings.selection import split_models
@@ -20,26 +19,33 @@ __all__ = ["limits"]
 
 
 def limits(
-    scores: pd.DataFrame, metrics: pd.DataFrame, accounts: "Sequence[Account]", manifest: dict | None = None
+    scores: pd.DataFrame,
+    metrics: pd.DataFrame,
+    accounts: "Sequence[Account]",
+    manifest: dict | None = None,
+    *,
+    boundaries: pd.DataFrame,
 ) -> list[str]:
     """Say in one sentence each what a reader has to know before trusting the numbers.
 
     Parameters
     ----------
     scores
-        The score table.
+        The score table; its columns model, status and reason are read.
     metrics
         The metrics table.
     accounts
         Fitted laws of learning curves.
     manifest
         The run's manifest.
+    boundaries
+        What `icl.metrics.boundaries.boundary_audit` says of the run.
     """
     said = [
-        *_unfinished(scores, manifest),
+        *_unfinished(manifest),
         *_not_ok(scores),
         *(manifest.get("notices", ()) if manifest else ()),
-        *_boundaries(scores),
+        *_boundaries(boundaries),
         *_normalisation(metrics),
         *(precision_sentences(manifest) if manifest else ()),
         *_missing(metrics),
@@ -52,7 +58,7 @@ def limits(
     return said + _fit(accounts)
 
 
-def _unfinished(scores: pd.DataFrame, manifest: dict | None) -> list[str]:
+def _unfinished(manifest: dict | None) -> list[str]:
     if manifest is None or manifest.get("state") == "finished":
         return []
     return ["The run was not finished: the metrics may be older than the scores. Run the same `probe run` again."]
@@ -73,8 +79,7 @@ def _not_ok(scores: pd.DataFrame) -> list[str]:
     ]
 
 
-def _boundaries(scores: pd.DataFrame) -> list[str]:
-    audit = boundary_audit(answer_table(scores))
+def _boundaries(audit: pd.DataFrame) -> list[str]:
     said = [boundary_sentence(str(row["model"]), row) for row in audit.to_dict("records") if row["unclean"]]
     if not said and len(audit):
         said.append("Every candidate of a model that has tokens begins at a token boundary.")

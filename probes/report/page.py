@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from icl.concept.curves import Curves
-from icl.metrics.normalise import normalisation_of
+from icl.metrics.boundaries import boundary_audit
+from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from icl.metrics.outcomes import known_answers
 from probes import disk
 from probes.figures.drawn import Drawn
@@ -77,7 +78,7 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
             for answer in said
             if answer.found
         ],
-        limits=limits(scores, metrics, accounts, manifest),
+        limits=limits(scores, metrics, accounts, manifest, boundaries=_boundaries(folder, material)),
         dropped=dropped_html(material.answers),
         numbers=table_html(main_table(asked_rows(metrics, material.probes))),
         num_metrics=len(everything),
@@ -92,7 +93,7 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
 
 def read_material(folder: RunFolder) -> Material:
     """Read what a run folder holds of all its models."""
-    metrics, scores = folder.metrics(), folder.scores()
+    metrics, scores = folder.metrics(), folder.scores(("status", "reason"))
     found = folder.answers(normalisation_of(metrics))
     outcomes = known_answers(found)
     return Material(
@@ -135,6 +136,12 @@ def _chance(outcomes: pd.DataFrame) -> float | None:
     """1 ÷ number of candidates; None where prompts differ in it."""
     counts = outcomes["num_candidates"].unique()
     return 1 / float(counts[0]) if len(counts) == 1 else None
+
+
+def _boundaries(folder: RunFolder, material: Material) -> pd.DataFrame:
+    """Audit the token boundaries, of sums whatever the metrics compare."""
+    is_sum = normalisation_of(material.metrics) == DEFAULT_NORMALISATION and material.answers is not None
+    return boundary_audit(material.answers if is_sum else folder.answers(DEFAULT_NORMALISATION))
 
 
 def _facts(scores: pd.DataFrame, manifest: dict, subjects: list[str], references: list[str]) -> list[str]:

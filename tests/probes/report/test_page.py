@@ -10,6 +10,7 @@ from report_runs import HOSTILE, assert_self_contained, copy_of, fitted, row, wi
 
 from icl.concept.fit import Fit
 from icl.metrics.assemble import metrics_table
+from icl.metrics.boundaries import boundary_audit
 from icl.metrics.measure import measure_scores
 from icl.metrics.outcomes import prompt_outcomes
 from probes.figures.picture import png
@@ -58,7 +59,7 @@ def test_a_figure_that_has_nothing_to_compare_says_so():
 
 
 def test_what_is_missing_is_counted(run):
-    text = " ".join(limits(run.scores(), run.metrics(), ()))
+    text = " ".join(limits(run.scores(), run.metrics(), (), boundaries=boundary_audit(run.answers("sum"))))
     bad = (run.scores()["status"] != "ok").sum()
     assert f"{bad:,} of" in text
     assert "(follower: no number)" in text
