@@ -45,7 +45,6 @@ def test_a_run_leads_with_the_report_s_sentences_and_ends_with_the_next_command(
 
 
 def finding(estimate: float, half: float, p_holm: float, *, leads: bool = False) -> Finding:
-    about = dict.fromkeys(("format", "label_mode", "input_mode", "balance"), "")
     return Finding(
         model="m",
         metric="gap",
@@ -62,7 +61,9 @@ def finding(estimate: float, half: float, p_holm: float, *, leads: bool = False)
         num_shots=4,
         p_holm=p_holm,
         leads=leads,
-        **about,
+        format="",
+        label_mode="",
+        aside=(),
     )
 
 
