@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
@@ -293,12 +293,19 @@ def locked(folder: Path, remedy: str = "") -> Iterator[None]:
     UserError
         If another process holds it, or the folder cannot be written to; the latter ends with `remedy`.
     """
+    from filelock import FileLock, Timeout  # here, since it imports asyncio
+
+    lock = FileLock(folder / _LOCK, timeout=0)  # a soft one where the file system knows no others
     with _told(folder, "written to", remedy):
-        lock = (folder / _LOCK).open("ab")
-    with lock:
-        if not _try_to_lock(lock.fileno()):
-            raise UserError(f"another process is writing to {folder}; wait for it, or stop it first.")
+        (folder / _LOCK).open("ab").close()  # the lock itself would make a folder that is missing
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UserError(f"another process is writing to {folder}; wait for it, or stop it first.") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def read_error(path: Path, error: Exception, remedy: str) -> UserError:
@@ -308,28 +315,6 @@ def read_error(path: Path, error: Exception, remedy: str) -> UserError:
         return DiskError(f"{path} cannot be read ({_SAID[number][0]}); make it readable and repeat the command.")
     lines = str(error).splitlines() or [type(error).__name__]
     return UserError(f"{path} is damaged ({lines[0]}); {remedy}.")
-
-
-def _try_to_lock(descriptor: int) -> bool:
-    """Whether the lock was free; where the file system knows no locks it counts as free."""
-    attempt: Callable[[], None]
-    if os.name == "nt":
-        import msvcrt
-
-        def attempt() -> None:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        import fcntl
-
-        def attempt() -> None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    try:
-        attempt()
-    except OSError as error:
-        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
-    return True
 
 
 @contextmanager

@@ -5,6 +5,8 @@ import warnings
 from functools import cache
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from probes import disk
 
 __all__ = ["cache_folder", "folders_in_place_of_home", "lasting_cache", "some_cache"]
@@ -18,7 +20,9 @@ def cache_folder() -> Path | None:
     if given and Path(given).is_absolute():  # others are to be ignored, says the XDG specification
         return Path(given) / _NAME
     home = _home()
-    return None if home is None else home / ".cache" / _NAME
+    if home is None:
+        return None
+    return home / ".cache" / _NAME if given else user_cache_path(_NAME, appauthor=False)
 
 
 def lasting_cache() -> Path | None:
