@@ -141,7 +141,7 @@ class FactorValues:
         needs="labels that are drawn",
     )
     format: str = _factor(
-        meaning="how a demonstration is written down",
+        meaning="how a demonstration is written",
         matters_bare=True,
         of="prompt",
         is_main=True,
@@ -162,7 +162,7 @@ class FactorValues:
     )
     option_order: int = _factor(
         0,
-        meaning="places by which the listed options are rotated; 0 as they are",
+        meaning="number of places by which the listed options are rotated; 0 keeps their order",
         is_optional=True,
         matters_bare=True,
         of="prompt",

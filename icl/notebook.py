@@ -65,7 +65,7 @@ def show(
     task
         The task, or its name.
     label_mode, format, num_shots
-        How shown labels are made, how the prompt is written down (None: the first format of the task's world), and how
+        How shown labels are made, how the prompt is written (None: the first format of the task's world), and how
         many demonstrations it has.
     order
         Number of the order of the demonstrations; 0 as drawn.

@@ -83,5 +83,5 @@ class Registry[Thing]:
             package = offered.dist.name if offered.dist else offered.value
             raise UserError(
                 f"{self.kind} '{offered.name}' of the installed package '{package}' cannot be imported "
-                f"({type(error).__name__}: {error}); mend or uninstall the package."
+                f"({type(error).__name__}: {error}); fix or uninstall the package."
             ) from error

@@ -128,7 +128,7 @@ def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
         )
     prompt = prompt_numbers(scores)
     if twice := _num_repeated(prompt, scores["candidate"]):
-        raise UserError(f"{twice} rows of the score table stand there twice (same prompt, same candidate).")
+        raise UserError(f"{twice} rows of the score table occur twice (same prompt, same candidate).")
     gold = np.bincount(prompt, weights=scores["is_gold"].to_numpy())
     if (gold != 1).any():
         raise UserError(f"{(gold != 1).sum()} prompts of the score table do not have exactly one gold candidate.")

@@ -55,7 +55,7 @@ def split_model(text: str, folder: Path = Path()) -> WrittenModel:
     if found and not is_written_as_path(found[1]):  # what is on this machine has no revisions
         name, revision = found.groups()
         if not revision:
-            raise UserError(f"'{text}' names no revision; write one behind the @, or leave the @ out.")
+            raise UserError(f"'{text}' names no revision; write one after the @, or leave the @ out.")
     return WrittenModel(prefix, name, revision, dtype)
 
 

@@ -229,7 +229,7 @@ def from_transformers(model: Any, tokenizer: Any, *, name: str, **known: Any) ->
     Raises
     ------
     UserError
-        When it is asked, if it is no causal language model or its tokenizer is not a fast one.
+        When it is asked, if it is not a causal language model or its tokenizer is not a fast one.
 
     Examples
     --------

@@ -31,7 +31,7 @@ COUNT_COLUMNS: tuple[Column, ...] = (
     Column("model", "str", "scorer's name"),
     Column("task", "str", "task's name"),
     Column("label_mode", "str", "how the shown labels were made; zero_shot where num_shots is 0"),
-    Column("format", "str", "how a demonstration is written down"),
+    Column("format", "str", "how a demonstration is written"),
     Column("example_length", "Int64", "tokens in one GINC example, label included; missing for text tasks"),
     Column("num_shots", "int64", "demonstrations in the prompt"),
     Column("num_correct", "int64", "prompts whose gold label had the highest log-probability"),
@@ -107,7 +107,7 @@ def _check_values(counts: pd.DataFrame) -> None:
         )
     if (twice := counts.duplicated(["model", *_CELL, "demonstration_set"])).any():
         raise UserError(
-            f"{twice.sum()} cells of the counts table stand there twice; give each cell one row "
+            f"{twice.sum()} cells of the counts table occur twice; give each cell one row "
             "(zero-shot cells are shared by all label modes)."
         )
     if counts["num_shots"].nunique() == 1:

@@ -49,7 +49,7 @@ def summarise_ranks(ranks: pd.DataFrame, *, band: float = BAND) -> pd.DataFrame:
         If there are no ranks.
     """
     if ranks.empty:
-        raise UserError("there are no ranks to sum up; run one simulation or more.")
+        raise UserError("there are no ranks to summarise; run one simulation or more.")
     first_with: dict[bytes, object] = {}
     rows = []
     for name, found in ranks.groupby("quantity", sort=False):

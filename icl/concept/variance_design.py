@@ -15,7 +15,7 @@ __all__ = ["FACTORS", "MAX_LOG_ODDS", "PROMPT_FACTORS", "VARIANCE_SCORES", "Vari
 PROMPT_FACTORS: dict[str, str] = {
     "demonstrations": "which demonstrations are shown",
     "order": "in which order, within a demonstration set",
-    "format": "how they are written down, the order of listed options included",
+    "format": "how they are written, the order of listed options included",
     "labels": "which labels they carry, label mode and draw within a demonstration set",
     "combination": "what the four above do only together",
 }

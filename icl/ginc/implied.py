@@ -137,7 +137,7 @@ def fit_temperature(
         If a model gives no probability to the tokens that concepts can emit, or none was asked for a prediction.
     """
     if not log_lm.size:
-        raise UserError(f"a temperature cannot be fitted to no predictions; log_lm has shape {log_lm.shape}.")
+        raise UserError(f"a temperature cannot be fitted without predictions; log_lm has shape {log_lm.shape}.")
     by_concept = np.exp(inference.log_predictive_by_concept)
     target, _ = _within_reach(log_lm, by_concept)
 

@@ -64,7 +64,7 @@ def fit_success(log_odds: Float[ndarray, " num_prompts"], correct: Bool[ndarray,
     wrong. That keeps a forecast for other prompts off 0 and 1, where one surprise would cost infinitely many nats.
     """
     if not len(correct):
-        raise UserError("hit and miss cannot be fitted to no prompts; give at least one.")
+        raise UserError("hit and miss cannot be fitted without prompts; give at least one.")
     share = np.concatenate([expit(log_odds), [1.0, 0.0]])
     successes = np.concatenate([correct.astype(float), [0.5, 0.5]])
     failures = np.concatenate([1 - correct.astype(float), [0.5, 0.5]])
@@ -86,7 +86,7 @@ def score_forecast(
 ) -> ForecastScore:
     """Score probabilities of success against what happened."""
     if not len(correct):
-        raise UserError("a forecast of no prompts cannot be scored; give at least one.")
+        raise UserError("a forecast cannot be scored without prompts; give at least one.")
     with np.errstate(divide="ignore"):
         log_score = np.log(np.where(correct, probability, 1 - probability)).mean()
     return ForecastScore(

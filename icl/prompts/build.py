@@ -23,7 +23,7 @@ ZERO_SHOT = LabelMode(name="zero_shot")
 
 INPUT_MODES: dict[str, str] = {
     "task": "the task's own inputs",
-    "ood": "sentences of another corpus, of like lengths (Min §5.1); on GINC tokens drawn uniformly",
+    "ood": "sentences of similar length from another corpus (Min §5.1); on GINC, tokens drawn uniformly",
     "none": "no inputs: the labels alone",
 }
 """Where the inputs of demonstrations come from; the query is always the task's."""

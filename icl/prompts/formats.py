@@ -1,4 +1,4 @@
-"""Formats: how a demonstration is written down, as data (after Sclar's grammar of descriptors and separators)."""
+"""Formats: how a demonstration is written, as data (after Sclar's grammar of descriptors and separators)."""
 
 import re
 from collections.abc import Callable

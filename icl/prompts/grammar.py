@@ -114,7 +114,7 @@ class Grammar:
             if written == wanted and replace(format, name=f"g{number}") == self.format(number):
                 return number
         raise UserError(
-            f"format '{format.name}' is none that the grammar writes; choose one of g0 to g{self.size - 1}."
+            f"format '{format.name}' is not one of the grammar's formats; choose one of g0 to g{self.size - 1}."
         )
 
     def enumerate(self) -> Iterator[Format]:

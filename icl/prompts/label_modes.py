@@ -110,7 +110,7 @@ def _permutation(space: Labels, argument: Argument, rng: np.random.Generator) ->
         if len(argument) != len(space):
             raise UserError(
                 f"permuted({'-'.join(map(str, argument))}) permutes {len(argument)} labels, but the task has "
-                f"{len(space)}; give one position a label, counted from 0, or write just 'permuted'."
+                f"{len(space)}; give one position per label, counted from 0, or write just 'permuted'."
             )
         return {label: space[i] for label, i in zip(space, argument)}
     while True:
@@ -147,7 +147,7 @@ LABEL_MODE_MEANINGS: dict[str, str] = {
     "permuted": _permutation.__doc__ or "",
     "flip_after": "The first j labels gold, each later one replaced by the next of the label space (Kossen).",
     "symbols": "The gold labels, written as unrelated words (foo, bar, …) in demonstrations and candidates.",
-    "random_words": "Drawn words that are no labels, one a label at random, in the demonstrations only (Min §5.2).",
+    "random_words": "Random words that are not labels, one per label, in the demonstrations only (Min §5.2).",
     "none": "No labels: the inputs alone.",
     "zero_shot": "No demonstrations at all.",
 }
@@ -303,7 +303,7 @@ def _registered(name: str, gold: Labels, spaces: tuple[Labels, ...], rng: np.ran
     try:
         shown = tuple(make(gold, spaces, rng))
     except Exception as error:
-        raise UserError(f"label mode '{name}' raised {type(error).__name__} ({error}); mend its function.") from error
+        raise UserError(f"label mode '{name}' raised {type(error).__name__} ({error}); fix its function.") from error
     if len(shown) != len(gold):
         raise UserError(f"label mode '{name}' made {len(shown)} labels of {len(gold)} gold ones; return as many.")
     if strange := [label for label, space in zip(shown, spaces) if label not in space]:

@@ -208,7 +208,7 @@ def _check_labels(task: Task, examples: Sequence[Example]) -> None:
     if twin := _look_alike(labels):
         raise UserError(
             f"labels {twin[0]!a} and {twin[1]!a} of task '{task.name}' look the same on a screen, since they "
-            "differ in invisible characters or in how accents are stored; write them alike."
+            "differ in invisible characters or in how accents are stored; write them the same way."
         )
     if strangers := {example.label for example in examples} - set(labels):
         raise UserError(f"task '{task.name}' has examples labelled {sorted(strangers)}, not in its label space.")

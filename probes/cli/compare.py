@@ -35,12 +35,15 @@ def add(parser: ArgumentParser) -> None:
     )
     add_sampler(parser)
     parser.add_argument(
-        "--max-refits", type=int, default=20, help="fits without a unit, an account at most (default: %(default)s)"
+        "--max-refits",
+        type=int,
+        default=20,
+        help="maximum number of refits per account, each without one unit (default: %(default)s)",
     )
     add_normalisation(parser, default="as in the run's metrics")
     parser.add_argument("--out", type=Path, default=None, help="folder of the results (default: the run folder)")
     parser.add_argument(
-        "--anyway", action="store_true", help="print the numbers of accounts that did not converge as well"
+        "--anyway", action="store_true", help="also print the numbers of accounts that did not converge"
     )
     add_json(parser)
 

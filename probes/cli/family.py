@@ -29,7 +29,10 @@ def add(parser: ArgumentParser) -> None:
     ):
         parser.add_argument(name, type=kind, default=None, help=meaning)
     parser.add_argument(
-        "--entity-transition-per-concept", action="store_true", default=None, help="entities move by concept, too"
+        "--entity-transition-per-concept",
+        action="store_true",
+        default=None,
+        help="draw the transitions of entities for each concept separately",
     )
 
 

@@ -13,7 +13,7 @@ __all__ = ["COMMAND", "add", "run"]
 COMMAND = Command(
     name="fit",
     group=Group.READ,
-    help="fit the signal-versus-noise account, or a rival, to a run folder",
+    help="fit the signal-versus-noise account, or another one, to a run folder",
     phases=lambda options: 5,
 )
 
@@ -27,9 +27,14 @@ def add(parser: ArgumentParser) -> None:
         help="see `probe list accounts`, or evidence, or variance (default: %(default)s)",
     )
     parser.add_argument(
-        "--concepts", type=int, default=None, help="evidence: 2, or 3 with a permuted task (default: by label modes)"
+        "--concepts",
+        type=int,
+        default=None,
+        help="evidence: 2, or 3 with a permuted task (default: by the run's label modes)",
     )
-    parser.add_argument("--model", default=None, help="which of the run's models (default: all, if the account can)")
+    parser.add_argument(
+        "--model", default=None, help="one of the run's models (default: all, if the account allows it)"
+    )
     parser.add_argument(
         "--observe",
         default=None,
@@ -40,11 +45,11 @@ def add(parser: ArgumentParser) -> None:
         "--with", dest="others", type=Path, action="append", default=[], metavar="RUN", help="fit this run as well"
     )
     parser.add_argument("--out", type=Path, default=None, help="file.nc for the fit of several runs")
+    parser.add_argument("--anyway", action="store_true", help="also print the numbers of a fit that did not converge")
     parser.add_argument(
-        "--anyway", action="store_true", help="print the numbers of a fit that did not converge as well"
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="kept for older scripts: status 3 says what did not converge in any case"
+        "--strict",
+        action="store_true",
+        help="no effect, kept for older scripts: a fit that did not converge always ends with status 3",
     )
     add_sampler(parser)
     add_normalisation(parser, default="as in the run's metrics")

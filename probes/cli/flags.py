@@ -63,9 +63,7 @@ def add_task(parser: ArgumentParser, *, required: bool = True) -> None:
 
 def add_experiment(parser: ArgumentParser) -> None:
     """Give a parser the flags that say what is asked of which models, and with which means."""
-    parser.add_argument(
-        "experiment", nargs="?", type=Path, help="experiment file (.toml); flags take the place of its entries"
-    )
+    parser.add_argument("experiment", nargs="?", type=Path, help="experiment file (.toml); flags override its entries")
     add_options(parser, Experiment, GROUPS)
     _add_template(parser)
     add_options(parser, Resources, (MEANS,))

@@ -42,8 +42,8 @@ __all__ = ["COMMANDS", "EXIT_STATUSES", "main", "make_parser"]
 _DESCRIPTION = "Probe why in-context learning works in a language model: labels, formats, shots, signal and noise."
 
 EXIT_STATUSES = (
-    "exit status: 0 done; 1 the self-test found a wrong number; 2 the command, a file or a server is at fault, as one "
-    "sentence says; 3 a fit did not converge (what it computed is stored); 130 interrupted."
+    "exit status: 0 done; 1 the self-test found a wrong number; 2 an error in the command, a file or a server, "
+    "explained in one sentence; 3 a fit did not converge (what it computed is stored); 130 interrupted."
 )
 """What the status says; the end of every help text."""
 

@@ -34,9 +34,7 @@ _ASKED = tuple(
 def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
     add_task(parser)
-    parser.add_argument(
-        "--format", "--formats", default=None, help="how the prompt is written down (default: the probe's)"
-    )
+    parser.add_argument("--format", "--formats", default=None, help="how the prompt is written (default: the probe's)")
     parser.add_argument("--shots", type=int, default=4, help="demonstrations (default: %(default)s)")
     parser.add_argument("--model", default=None, help="also show this model's tokens")
     parser.add_argument(
@@ -52,7 +50,7 @@ def add(parser: ArgumentParser) -> None:
             default="gold" if factor.default is MISSING else factor.default,
             help=f"{factor.meaning} (default: %(default)s)",
         )
-    parser.add_argument("--chat", action="store_true", help="with --model: its chat template around the prompt")
+    parser.add_argument("--chat", action="store_true", help="with --model: put the prompt into its chat template")
     add_json(parser)
 
 

@@ -11,7 +11,7 @@ def names(text: str) -> tuple[str, ...]:
     """Names with commas between."""
     found = tuple(name.strip() for name in text.split(",") if name.strip())
     if not found:
-        raise argparse.ArgumentTypeError(f"takes at least one name, several with commas between, got {text!r}")
+        raise argparse.ArgumentTypeError(f"takes one or more names, separated by commas, got {text!r}")
     return found
 
 

@@ -35,7 +35,7 @@ def counts_and_folder(
     """
     if source.suffix == ".csv":
         if out is None:
-            raise UserError(f"{source} holds counts and is no run folder; name a folder for the results with --out.")
+            raise UserError(f"{source} holds counts and is not a run folder; name a folder for the results with --out.")
         if normalisation is not None:
             raise UserError("counts are counted already; --normalisation belongs to a run folder.")
         counts = _read(source)

@@ -1,10 +1,10 @@
-"""Does the model answer what was shown last, or most often? (Zhao §3)"""
+"""Does the model favour the label that was shown last, or most often? (Zhao §3)"""
 
 from probes.designs.design import Grid, Probe
 
 PROBE = Probe(
     name="bias",
-    question="Does the model answer what was shown last, or most often?",
+    question="Does the model favour the label that was shown last, or most often?",
     metrics=("recency_bias", "majority_bias"),
     text=(
         Grid(

@@ -1,4 +1,4 @@
-"""How much does the way the prompt is written down matter? Every format on every prompt (Sclar)."""
+"""How much does the format of the prompt matter? Every format on every prompt (Sclar)."""
 
 from icl.prompts.formats import FORMATS
 from probes.designs.design import Grid, Probe
@@ -8,7 +8,7 @@ _GINC = tuple(format.name for format in FORMATS.values() if format.world == "gin
 
 PROBE = Probe(
     name="format",
-    question="How much does the way the prompt is written down matter?",
+    question="How much does the format of the prompt matter?",
     metrics=("format_spread_posterior", "format_sd_posterior", "consistency"),
     text=(Grid(label_modes=("gold",), formats=_TEXT, shots=(4,)),),
     ginc=(Grid(label_modes=("gold",), formats=_GINC, shots=(0, 4, 16), example_lengths=(5,)),),

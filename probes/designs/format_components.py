@@ -9,7 +9,7 @@ _ON_GINC = replace(_ALL, formats=("ginc",), example_lengths=(5,))
 
 PROBE = Probe(
     name="format-components",
-    question="What is left of the demonstrations when labels or inputs are taken away?",
+    question="How much do demonstrations still help without their labels or inputs?",
     metrics=("labels_only_effect", "inputs_only_effect"),
     text=(
         _ALL,

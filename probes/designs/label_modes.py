@@ -6,7 +6,7 @@ _ANYWHERE = ("gold", "random", "random_marginal", "shuffled", "permuted")
 
 PROBE = Probe(
     name="label-modes",
-    question="Which way of making the labels moves the model: noise, another mapping, other words?",
+    question="Which change to the labels affects the model: noise, another mapping, other words?",
     metrics=("gap", "flip_rate", "follow_rate"),
     text=(Grid(label_modes=(*_ANYWHERE, "symbols", "random_words"), formats=("input-output",), shots=(0, 16)),),
     ginc=(Grid(label_modes=_ANYWHERE, formats=("ginc",), shots=(0, 16), example_lengths=(5,)),),

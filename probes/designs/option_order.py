@@ -1,10 +1,10 @@
-"""Does it matter where in the list the right option stands? Every rotation of the options of multiple choice."""
+"""Does the position of the right option in the list matter? Every rotation of the options of multiple choice."""
 
 from probes.designs.design import Grid, Probe
 
 PROBE = Probe(
     name="option-order",
-    question="Does it matter where in the list the right option stands?",
+    question="Does the position of the right option in the list matter?",
     metrics=("option_spread_posterior", "option_consistency"),
     choices=(Grid(label_modes=("gold",), formats=("options", "options-letters"), shots=(0, 4), option_orders=0),),
 )

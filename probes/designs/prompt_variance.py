@@ -4,7 +4,7 @@ from probes.designs.design import Grid, Probe
 
 PROBE = Probe(
     name="prompt-variance",
-    question="How much of the variance of the answers is the prompt's: demonstrations, order, format, labels?",
+    question="How much of the variance of the answers does the prompt explain: demonstrations, order, format, labels?",
     metrics=("accuracy", "gold_probability"),
     text=(Grid(label_modes=("random",), formats=("sampled(4)",), shots=(4,), orders=3, label_draws=3),),
     ginc=(

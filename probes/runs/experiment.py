@@ -42,7 +42,7 @@ class Experiment(FactorOptions):
     models: Models = option(
         written=Names,
         help="shipped name, Hub id, folder, .gguf file, URL#name of a completions server, vllm:NAME, oracle or a "
-        "control; NAME@REVISION and NAME:DTYPE for one of its own; may be given several times",
+        "control; NAME@REVISION and NAME:DTYPE choose a revision or precision; may be repeated",
         group=MODELS,
         flag="--model",
         repeated=True,
@@ -56,7 +56,7 @@ class Experiment(FactorOptions):
     )
     probes: Names = option(
         ("label-correctness",),
-        help="probes, with commas between",
+        help="probes, separated by commas",
         group=VARIED,
         flag=("--probe", "--probes"),
         listed="probes",
@@ -68,7 +68,7 @@ class Experiment(FactorOptions):
         None,
         help="what a label of multiple choice is: text, key, letter, index0 or index1",
         group=TASK,
-        unset="found out from the rows",
+        unset="inferred from the rows",
     )
     label_words: Names | None = option(
         None, help="what labels are called in prompts and tables, e.g. 1=bad,5=good", group=TASK, unset="their names"
@@ -86,31 +86,29 @@ class Experiment(FactorOptions):
     queries: int = option(32, help="queries per demonstration set", group=SIZE, least=1)
     demonstration_sets: int = option(6, help="number of demonstration sets", group=SIZE, least=1)
     curve: bool = option(
-        False, help="ask each demonstration behind those before it, at every number of shots; no --queries", group=SIZE
+        False,
+        help="use each demonstration as the query after those before it, at every number of shots; no --queries",
+        group=SIZE,
     )
     calibrate: bool = option(
         True,
-        help="ask the prompts that normalisations pmi and calibrated compare with",
-        flag_help="do not ask the prompts that normalisations pmi and calibrated compare with",
+        help="score the extra prompts that normalisations pmi and calibrated need",
+        flag_help="do not score the extra prompts that normalisations pmi and calibrated need",
         group=SIZE,
         flag="--no-calibration",
     )
     skip_too_long: bool = option(
         False, help="leave out prompts that do not fit a model's context, instead of refusing the run", group=SIZE
     )
-    seed: int = option(0, help="seed of every source without its own", group=SEEDS, least=0)
+    seed: int = option(0, help="seed of every random source without one of its own", group=SEEDS, least=0)
     seed_selection: int | None = option(
         None, help="seed of the choice of queries and demonstrations", group=SEEDS, unset="--seed", least=0
     )
-    seed_labels: int | None = option(
-        None, help="seed of the labels that are drawn", group=SEEDS, unset="--seed", least=0
-    )
+    seed_labels: int | None = option(None, help="seed of randomly drawn labels", group=SEEDS, unset="--seed", least=0)
     seed_order: int | None = option(
         None, help="seed of the order of demonstrations", group=SEEDS, unset="--seed", least=0
     )
-    seed_format: int | None = option(
-        None, help="seed of the formats that are drawn", group=SEEDS, unset="--seed", least=0
-    )
+    seed_format: int | None = option(None, help="seed of randomly drawn formats", group=SEEDS, unset="--seed", least=0)
     family: str | None = option(None, help=".npz file of a family", group=GINC, unset="the lab's own")
     smoothing: float = option(1e-2, help="oracle: ε of exact Bayes", group=MODELS)
     dtype: str = option("float32", help="float32, bfloat16 or float16", group=MODELS)

@@ -79,8 +79,8 @@ class RunFolder:
             return manifest
         except (OSError, ValueError, TypeError) as error:
             raise UserError(
-                f"{self.path / 'manifest.json'} is missing or damaged ({error}); run the same `probe run` command "
-                "again, it keeps what was scored."
+                f"{self.path / 'manifest.json'} is missing or damaged ({error}); rerun the same `probe run` "
+                "command; it keeps what was scored."
             ) from error
 
     def models(self) -> pd.DataFrame:
@@ -130,9 +130,7 @@ class RunFolder:
         """Raise `UserError` if the run has not come to its end, or to no answer."""
         self.check_answered()
         if self.manifest["state"] != "finished":
-            raise UserError(
-                f"{self.path} is not finished; run the same `probe run` command again, it goes on from there."
-            )
+            raise UserError(f"{self.path} is not finished; rerun the same `probe run` command to resume it.")
 
     def write_manifest(self, manifest: dict) -> None:
         """Replace the manifest."""
@@ -367,7 +365,7 @@ def create_run(path: Path, experiment: Experiment, made: Task | None = None) -> 
             write_experiment(experiment, record, made)
         return RunFolder(path)
     if path.exists() and not disk.holds_nothing(path, besides=task_file(record).name):
-        raise UserError(f"{path} is not empty and is no run folder (no experiment.toml); choose another --out.")
+        raise UserError(f"{path} is not empty and is not a run folder (no experiment.toml); choose another --out.")
     disk.make_folder(path)
     write_experiment(experiment, record, made)
     return RunFolder(path)
@@ -409,7 +407,7 @@ def open_run(path: Path) -> RunFolder:
     path = Path(path)
     if not (path / "experiment.toml").exists():
         raise UserError(
-            f"{path} is no run folder (no experiment.toml); make one with `probe run … --out "
+            f"{path} is not a run folder (no experiment.toml); make one with `probe run … --out "
             f"{RunFolder(path).quoted}` or `probe demo`."
         )
     return RunFolder(path)

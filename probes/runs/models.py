@@ -105,7 +105,7 @@ def model_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
             columns[column.name] = pd.Series(values, dtype=column.dtype)
         except (TypeError, ValueError) as error:
             raise UserError(
-                f"{column.name} of models in a manifest must be {column.dtype}, got {values} ({error}); run the same "
-                "`probe run` command again, it keeps what was scored."
+                f"{column.name} of models in a manifest must be {column.dtype}, got {values} ({error}); rerun the same "
+                "`probe run` command; it keeps what was scored."
             ) from error
     return pd.DataFrame(columns)

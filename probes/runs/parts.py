@@ -100,7 +100,7 @@ def read_scores(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFr
 
 def _twice(folder: Path, path: Path, is_same_question: bool) -> UserError:
     what = (
-        "prompts that stand there twice (another part holds them)"
+        "prompts that occur twice (another part holds them)"
         if is_same_question
         else "other questions than another part for its prompts"
     )

@@ -43,12 +43,12 @@ def open_client(url: str, *, timeout: float, connections: int) -> httpx2.Client:
         )
     except httpx2.InvalidURL as error:
         raise UserError(
-            f"{without_credentials(url)} is no URL of a server; write http://HOST:PORT/v1#MODEL."
+            f"{without_credentials(url)} is not the URL of a server; write http://HOST:PORT/v1#MODEL."
         ) from error
     except ImportError as error:
         raise _unusable_proxy(url, "is a SOCKS proxy, which needs the package socksio; install it") from error
     except (ValueError, TypeError) as error:
-        raise _unusable_proxy(url, "is no URL of a proxy; write http://HOST:PORT into it") from error
+        raise _unusable_proxy(url, "is not the URL of a proxy; write http://HOST:PORT into it") from error
 
 
 def proxy_of(url: str) -> str:

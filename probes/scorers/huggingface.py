@@ -74,7 +74,7 @@ class HuggingFaceScorer(Scorer):
     Raises
     ------
     UserError
-        If there is no such model, it is no causal language model, or it has no fast tokenizer.
+        If there is no such model, it is not a causal language model, or it has no fast tokenizer.
     """
 
     unit = "token"
@@ -321,7 +321,7 @@ class HuggingFaceScorer(Scorer):
             raise loading_error(self.source, what, error) from error
 
     def _check_causal(self) -> None:
-        """Refuse what the configuration says is no causal language model; `why_read_whole` looks at what it does."""
+        """Refuse what the configuration says is not a causal language model; `why_read_whole` looks at what it does."""
         config = self._config
         if getattr(config, "is_encoder_decoder", False):
             raise UserError(f"model '{self.name}' is an encoder-decoder; --model takes causal language models only.")
@@ -331,8 +331,8 @@ class HuggingFaceScorer(Scorer):
         remote = self._options["trust_remote_code"]
         if encoder or (known is None and not remote and config.model_type != "ginc-lstm"):
             raise UserError(
-                f"model '{self.name}' is no causal language model ({', '.join(named) or config.model_type}); --model "
-                "takes models that continue a text."
+                f"model '{self.name}' is not a causal language model ({', '.join(named) or config.model_type}); "
+                "--model takes models that continue a text."
             )
 
     def _tokenised(self, prompts: Sequence[Prompt]) -> Iterator[list[list[TokenisedCandidate]]]:

@@ -44,7 +44,7 @@ def why_read_whole(model: Any, name: str, tokens: Int[ndarray, " num_tokens"], l
     Raises
     ------
     UserError
-        If later tokens change what the model says of earlier ones: it is no causal language model.
+        If later tokens change what the model says of earlier ones: it is not a causal language model.
     """
     config = model.config.get_text_config()
     size = checked_length(config, longest)
@@ -98,6 +98,6 @@ def _check_causal(model: Any, name: str, ids: Int[ndarray, " length"], half: int
         said.append(answers.logprob[:asked])
     if np.abs(said[0] - said[1]).max() > _TOLERANCE[model.dtype]:  # never for NaN
         raise UserError(
-            f"model '{name}' lets later tokens change what it says of earlier ones, so it is no causal language "
-            "model; --model takes models that continue a text."
+            f"model '{name}' lets later tokens change its predictions for earlier ones, so it is not a causal "
+            "language model; --model takes models that continue a text."
         )

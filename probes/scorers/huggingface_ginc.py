@@ -41,7 +41,7 @@ class HuggingFacePredictor(GincPredictor):
     Raises
     ------
     UserError
-        If there is no such model, or it is no GINC checkpoint.
+        If there is no such model, or it is not a GINC checkpoint.
     """
 
     def __init__(self, model: str, *, device: str = "auto", batch_tokens: int = 8192):
@@ -54,8 +54,8 @@ class HuggingFacePredictor(GincPredictor):
         self._folder = Path(self._source.location)
         if not (self._source.is_local and (self._folder / FAMILY_FILE).exists()):
             raise UserError(
-                f"model '{model}' is no GINC checkpoint ({FAMILY_FILE} is missing beside its weights); name a shipped "
-                "model, or a folder that `probe pretrain` wrote."
+                f"model '{model}' is not a GINC checkpoint ({FAMILY_FILE} is missing beside its weights); name a "
+                "shipped model, or a folder that `probe pretrain` wrote."
             )
         self.family = load_family(self._folder / FAMILY_FILE)
         self._config = AutoConfig.from_pretrained(self._folder)

@@ -29,7 +29,7 @@ class GivenScorer(HuggingFaceScorer):
     Raises
     ------
     UserError
-        If it is no causal language model in memory, or its tokenizer is not a fast one.
+        If it is not a causal language model in memory, or its tokenizer is not a fast one.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ class PassLimits:
         """
         if self.tokens == 1:
             raise UserError(
-                "memory ran out even at one token a pass; use a smaller model, --dtype bfloat16 or another --device."
+                "memory ran out even at one token per pass; use a smaller model, --dtype bfloat16 or another --device."
             )
         return replace(self, tokens=max(1, self.tokens // 2), rows=max(1, self.rows // 2))
 

@@ -43,7 +43,7 @@ def read_address(text: str) -> ServerAddress:
     Raises
     ------
     UserError
-        If it is no URL of a server.
+        If it is not the URL of a server.
     """
     root, _, model = text.strip().partition("#")
     root = _ENDPOINTS.sub("", root.rstrip("/")).rstrip("/")
@@ -89,7 +89,7 @@ def refuse_misspelt_address(name: str) -> None:
     if "/" not in address:
         address += "/v1"
     raise UserError(
-        f"'{without_credentials(name)}' is no URL of a server; write {scheme}://{address}{hash_sign}{model}."
+        f"'{without_credentials(name)}' is not the URL of a server; write {scheme}://{address}{hash_sign}{model}."
     )
 
 
@@ -133,4 +133,4 @@ def _has_host(address: str) -> bool:
 
 
 def _no_url(text: str, why: str) -> UserError:
-    return UserError(f"{without_credentials(text)} is no URL of a server{why}; write http://HOST:PORT/v1#MODEL.")
+    return UserError(f"{without_credentials(text)} is not the URL of a server{why}; write http://HOST:PORT/v1#MODEL.")

@@ -77,7 +77,7 @@ def test_a_path_that_exists_as_written_wins(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("gpt2@", r"'gpt2@' names no revision; write one behind the @, or leave the @ out"),
+        ("gpt2@", r"'gpt2@' names no revision; write one after the @, or leave the @ out"),
         ({"revision": "v1"}, r"a model has no name, got .*; add name"),
         ({"name": "gpt2", "revison": "v1"}, r"no key of a model 'revison'.*Did you mean 'revision'"),
         ({"name": "gpt2", "parameters": "124M"}, r"parameters of a model must be a whole number, got '124M'"),
@@ -88,7 +88,7 @@ def test_a_path_that_exists_as_written_wins(tmp_path, monkeypatch):
             {"name": "gpt2", "label": "oracle"},
             r"label 'oracle' is the name of a reference; label model 'gpt2' otherwise",
         ),
-        ("localhost:8000", r"no URL of a server; write http://localhost:8000/v1"),
+        ("localhost:8000", r"not the URL of a server; write http://localhost:8000/v1"),
     ],
 )
 def test_bad_models_are_one_sentence(entry, message):

@@ -81,7 +81,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match="no probe 'formats'"):
         probes.run("majority", "sentiment", probes="formats", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    with pytest.raises(UserError, match="is no run folder"):
+    with pytest.raises(UserError, match="is not a run folder"):
         probes.open_run(tmp_path)
     with pytest.raises(UserError, match="no task 'sentimen'"):
         icl.load_task("sentimen")

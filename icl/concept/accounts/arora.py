@@ -31,7 +31,7 @@ def _right(name: str = "right_logit") -> Parameter:
         location=1.5,
         spread=2.0,
         scatter=0.7,
-        reason="14 % to 99 % (90 %), alike in all rows",
+        reason="14 % to 99 % (90 %), similar in all rows",
     )
 
 
@@ -45,7 +45,7 @@ def _gap(name: str, by: tuple[str, ...], location: float) -> Parameter:
         spread=1.3,
         scatter=0.7 if by else None,
         link="softplus",
-        reason="from hardly different to a tenth of the probability",
+        reason="from almost equal to a tenth of the probability",
     )
 
 
@@ -97,7 +97,7 @@ _SOURCE = "Arora et al. 2024 §3"
 ARORA = Account(
     name="arora",
     title="Arora's Bayesian law",
-    says="concepts are reweighed by how probable each makes the demonstrations; every row of P is free",
+    says="concepts are reweighted by how probable each makes the demonstrations; every row of P is free",
     source=f"{_SOURCE}, original form",
     parameters=(
         _right(),
@@ -113,7 +113,7 @@ ARORA = Account(
 ARORA_SAMPLING = Account(
     name="arora-sampling",
     title="Arora's law, sampling form",
-    says="as Arora's law, with the other concepts' P at the same distance below the right one's in every row",
+    says="Arora's law with the other concepts' P at the same distance below the right one's in every row",
     source=f"{_SOURCE}, sampling-wise form",
     parameters=(
         _right(),
@@ -129,7 +129,7 @@ ARORA_SAMPLING = Account(
 ARORA_SCORING = Account(
     name="arora-scoring",
     title="Arora's law, scoring form",
-    says="as Arora's law, with all other concepts alike in each row: two P a row",
+    says="Arora's law with all other concepts equal in each row: two values of P per row",
     source=f"{_SOURCE}, scoring-wise form",
     parameters=(_right(), _gap("gap", _ROW, 0.5), _prior("others_prior"), _EFFICIENCY),
     accuracy=_two,

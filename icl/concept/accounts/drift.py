@@ -65,17 +65,17 @@ _SIGNAL = Parameter(
     spread=1.3,
     link="softplus",
     reason="0.1 to 2.3 nats per demonstration (90 %), one nat would settle most queries within five shots; the same "
-    "as the noise's, so that before the data a curve is as likely to fall as to rise",
+    "prior as the noise's, so that a priori a curve is as likely to fall as to rise",
 )
 _NOISE = Parameter(
     name="noise_of_format",
     unit="nats per demonstration",
-    meaning="what a demonstration written in this format takes off the log-odds",
+    meaning="what a demonstration written in this format subtracts from the log-odds",
     by=("format",),
     location=0.0,
     spread=1.3,
     link="softplus",
-    reason="the same as the signal's",
+    reason="the same prior as the signal's",
 )
 _START = Parameter(
     name="start_log_odds",
@@ -95,7 +95,7 @@ _MISS = Parameter(
     spread=0.7,
     scatter=0.5,
     anchor="chance",
-    reason="with few candidates near chance, with room for a biased model; with many, 10–70 % of GINC prompts are "
+    reason="near chance with few candidates, with room for a biased model; with many, 10–70 % of GINC prompts are "
     "right under the wrong concept",
 )
 _SKILL = Parameter(
@@ -106,7 +106,7 @@ _SKILL = Parameter(
     location=2.0,
     spread=1.5,
     scatter=0.5,
-    reason="most of the way up, anything from 36 % to 99 % plausible: well-trained models reach the ceiling",
+    reason="most of the way up; anything from 36 % to 99 % is plausible: well-trained models reach the ceiling",
 )
 _START_DEVIATION = Parameter(
     name="start_deviation",
@@ -115,7 +115,7 @@ _START_DEVIATION = Parameter(
     location=0.0,
     spread=1.3,
     link="softplus",
-    reason="0.1 to 2.3 nats (90 %): from hardly to as much as two demonstrations",
+    reason="0.1 to 2.3 nats (90 %): from almost nothing to as much as two demonstrations",
 )
 _STEP_DEVIATION = Parameter(
     name="step_deviation",
@@ -134,7 +134,7 @@ _DRIFT_DEVIATION = Parameter(
     spread=1.3,
     link="softplus",
     scale=0.3,
-    reason="prompts differ in drift by less than drift itself",
+    reason="prompts differ in drift by less than the drift itself",
 )
 _TEMPERATURE = Parameter(
     name="temperature",
@@ -144,7 +144,8 @@ _TEMPERATURE = Parameter(
     location=-0.7,
     spread=1.0,
     link="exp",
-    reason="one half, within a factor of five (90 %): models lag the exact posterior, none is expected far beyond it",
+    reason="one half, within a factor of five (90 %): models lag behind the exact posterior, and none is expected far "
+    "beyond it",
 )
 
 
@@ -226,7 +227,7 @@ DRIFT_DIFFUSION = Account(
 PURE_DRIFT = Account(
     name="pure-drift",
     title="pure drift",
-    says="every prompt's log-odds of the right concept move by signal − noise at each demonstration, without chance",
+    says="every prompt's log-odds of the right concept move by signal − noise per demonstration, without randomness",
     source="Xie et al. 2022 §3: exp(n·r_n) with r_n at its limit",
     parameters=(_SIGNAL, _NOISE, _START, _MISS, _SKILL),
     accuracy=_pure_drift,

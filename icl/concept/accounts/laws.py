@@ -31,7 +31,7 @@ _END = Parameter(
     location=1.5,
     spread=2.0,
     scatter=0.7,
-    reason="14 % to 99 % (90 %), alike in all conditions",
+    reason="14 % to 99 % (90 %), similar in all conditions",
 )
 
 
@@ -39,7 +39,7 @@ def _exponent(name: str, reason: str) -> Parameter:
     return Parameter(
         name=name,
         unit="",
-        meaning="how steeply the curve runs",
+        meaning="how steep the curve is",
         by=("condition",),
         location=-0.3,
         spread=0.8,
@@ -59,7 +59,7 @@ def _turn(name: str) -> Parameter:
         spread=1.2,
         scatter=0.5,
         link="exp",
-        reason="between 0.4 and 20 demonstrations (90 %), where curves are looked at",
+        reason="between 0.4 and 20 demonstrations (90 %), the range in which curves are measured",
     )
 
 
@@ -103,7 +103,7 @@ POWER = Account(
 BOUNDED_POWER = Account(
     name="bounded-power",
     title="bounded power law",
-    says="as a power law, which starts to fall only from n_c demonstrations on",
+    says="a power law that starts to fall only from n_c demonstrations on",
     source="−log p = K + C·(1 + n/n_c)^−α; Arora et al. 2024 §4",
     parameters=(_START, _END, _exponent("exponent", "0.2 to 2.8 (90 %), as the power law's"), _turn("turn")),
     accuracy=_bounded_power,

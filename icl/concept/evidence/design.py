@@ -34,7 +34,7 @@ EVIDENCE_COLUMNS: tuple[Column, ...] = (
     Column("label_draw", "Int64", "which draw of the shown labels"),
     Column("order", "Int64", "order of the demonstrations"),
     Column("option_order", "Int64", "places by which listed options are rotated"),
-    Column("format", "str", "how a demonstration is written down"),
+    Column("format", "str", "how a demonstration is written"),
     Column("num_shots", "int64", "demonstrations in the prompt"),
     Column("num_correct", "int64", "prompts whose gold label had the highest log-probability"),
     Column("num_prompts", "int64", "prompts of the cell"),
@@ -199,11 +199,11 @@ def _check_values(cells: pd.DataFrame) -> None:
     if ((shares < 0) | (shares > 1)).any(axis=None):
         raise UserError("share_correct and share_permuted are shares in [0, 1]; correct the cells.")
     if (twice := cells.duplicated(_CELL)).any():
-        raise UserError(f"{twice.sum()} evidence cells stand there twice; give each cell one row, and each run once.")
+        raise UserError(f"{twice.sum()} evidence cells occur twice; give each cell one row, and each run once.")
     if (cells.groupby(_SERIES)["num_labels"].nunique() > 1).any():
         raise UserError(
-            "the prompts of one task have different numbers of labels, but the decomposition takes one number a task; "
-            "fit the prompts of each number as a task of their own."
+            "the prompts of one task have different numbers of labels, but the decomposition takes one number "
+            "per task; fit the prompts of each number as a task of their own."
         )
     if cells["num_shots"].nunique() == 1:
         raise UserError(

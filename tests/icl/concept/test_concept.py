@@ -181,7 +181,7 @@ def test_other_inputs_are_a_label_mode_of_their_own() -> None:
         (table(cell(), cell(num_shots=4, num_correct=101)), "got 101 of 100"),
         (table(cell(), cell(num_shots=-1)), "cannot be negative"),
         (table(cell(), cell(num_shots=4, chance=1.5)), "chance is a share"),
-        (table(cell(), cell(label_mode="random"), cell(num_shots=4)), "stand there twice"),
+        (table(cell(), cell(label_mode="random"), cell(num_shots=4)), "occur twice"),
         (table(cell(num_shots=4)), "two or more shot counts, got only 4 shots"),
         (table(cell(), cell(num_shots=4)).assign(mean_logprob=0.1), "mean_logprob must be at most 0"),
     ],

@@ -211,7 +211,7 @@ def test_symbols_are_left_out():
         (lambda c: c.drop(columns="share_correct"), r"columns \['share_correct'\] are missing"),
         (lambda c: c.assign(num_correct=0.5), r"\['num_correct'\] of the evidence cells must be whole numbers"),
         (lambda c: c.assign(share_correct=1.5), "are shares in"),
-        (lambda c: pd.concat([c, c]), "stand there twice"),
+        (lambda c: pd.concat([c, c]), "occur twice"),
         (lambda c: c.assign(num_labels=np.arange(len(c)) % 2 + 2), "have different numbers of labels"),
         (lambda c: c.assign(num_labels=1), "fewer than 2 labels"),
         (lambda c: c.iloc[:0], "has no rows"),

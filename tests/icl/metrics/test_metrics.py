@@ -362,7 +362,7 @@ def test_intervals_of_levels_stay_among_the_values_that_a_score_takes(rng):
         (lambda t: t.assign(status="fine"), "unknown status"),
         (lambda t: t.assign(logprob=0.5), "cannot be positive"),
         (lambda t: t.assign(logprob=np.nan), "needs a status other than ok"),
-        (lambda t: pd.concat([t, t]), "stand there twice"),
+        (lambda t: pd.concat([t, t]), "occur twice"),
         (lambda t: t.assign(is_gold=True), "exactly one gold candidate"),
     ],
 )

@@ -196,7 +196,7 @@ def test_a_whole_sample_is_the_grammar(rng):
 def test_a_catalogue_format_is_found_in_the_grammar():
     assert GRAMMAR.index(FORMATS["input-output"]) == 0
     with pytest.raises(
-        UserError, match=f"format 'arrow' is none that the grammar writes; .* g0 to g{GRAMMAR.size - 1}"
+        UserError, match=f"format 'arrow' is not one of the grammar's formats; .* g0 to g{GRAMMAR.size - 1}"
     ):
         GRAMMAR.index(FORMATS["arrow"])
 

@@ -28,7 +28,7 @@ def test_one_and_several_are_the_same_flag(capsys, flag):
 def test_american_spellings_are_taken(capsys, tmp_path):
     assert main(["show", "--task", "sentiment", "--color", "never"]) == 0
     assert main(["measure", str(tmp_path), "--normalization", "sum"]) == 2
-    assert "no run folder" in capsys.readouterr().err
+    assert "not a run folder" in capsys.readouterr().err
 
 
 def test_a_template_writes_demonstrations_and_query(capsys):

@@ -97,7 +97,7 @@ def test_a_pilot_tells_the_variances(tmp_path):
         (["--task", "sentiment", "--effect", "3"], "--effect is a difference of accuracies between 0 and 1, got 3"),
         (["--task", "sentiment", "--effect", "0.001"], "is too small for"),
         (["--task", "ginc", "--effect", "0.1"], "on GINC and on curves every prompt"),
-        (["--task", "sentiment", "--pilot", "nowhere"], "nowhere is no run folder"),
+        (["--task", "sentiment", "--pilot", "nowhere"], "nowhere is not a run folder"),
         (["--task", "sentiment", "--orders", "some"], "takes a whole number above 0, or all, got 'some'"),
         (["--task", "sentiment", "--orders", "30", "--shots", "4"], "30 orders were asked for, but 4 .* only 24"),
         (["--task", "sentiment", "--input-modes", "od"], "no input mode 'od'"),

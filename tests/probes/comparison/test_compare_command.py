@@ -81,7 +81,7 @@ def test_what_the_command_cannot_do_is_said(counts_file: Path, tmp_path: Path) -
         call(counts_file, *out, "--accounts", "line", "--extrapolate-from", 32)
     with pytest.raises(UserError, match="cannot be read as CSV"):
         call(tmp_path / "none.csv", *out)
-    with pytest.raises(UserError, match="is no run folder"):
+    with pytest.raises(UserError, match="is not a run folder"):
         call(tmp_path / "nowhere")
     pd.DataFrame({"model": ["m"]}).to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(UserError, match=r"bad\.csv: not a counts table"):

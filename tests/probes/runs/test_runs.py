@@ -87,12 +87,12 @@ def test_scores_of_a_changed_model_are_not_mixed(tmp_path):
 
 
 def test_half_written_run_folders_are_said_so(tmp_path):
-    with pytest.raises(UserError, match="is no run folder"):
+    with pytest.raises(UserError, match="is not a run folder"):
         open_run(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file"):
         create_run(tmp_path / "file", SMALL)
-    with pytest.raises(UserError, match="is not empty and is no run folder"):
+    with pytest.raises(UserError, match="is not empty and is not a run folder"):
         create_run(tmp_path, SMALL)
     folder = create_run(tmp_path / "run", SMALL)
     with pytest.raises(UserError, match=r"manifest\.json is missing or damaged"):
@@ -132,7 +132,7 @@ def test_a_part_that_stands_there_twice_is_said_so(tmp_path):
     execute(folder, plan_with(Recorder()))
     (part,) = (folder.path / "scores").glob("part-*.parquet")
     (folder.path / "scores" / "copy.parquet").write_bytes(part.read_bytes())
-    with pytest.raises(UserError, match=r"scores: .* stand there twice .* Remove the part"):
+    with pytest.raises(UserError, match=r"scores: .* occur twice .* Remove the part"):
         folder.scores()
 
 

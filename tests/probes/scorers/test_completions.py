@@ -194,7 +194,7 @@ def test_no_server_is_one_sentence_at_once():
 
 @pytest.mark.parametrize("url", ["nowhere", "ftp://host/v1", "http:///v1", "http://host/v1?key=1", "http://host:x/v1"])
 def test_what_is_no_url_is_refused(url):
-    with pytest.raises(UserError, match=r"is no URL.*write http://HOST:PORT/v1"):
+    with pytest.raises(UserError, match=r"is not the URL.*write http://HOST:PORT/v1"):
         CompletionsScorer(url)
 
 

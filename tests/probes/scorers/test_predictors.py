@@ -121,7 +121,7 @@ def test_what_cannot_be_asked_is_refused(checkpoint, tokens, tmp_path):
             predictor(np.full((1, 3), wrong), np.array([2]))
     with pytest.raises(UserError, match="positions must be indices from 0 to 29"):
         predictor(tokens, np.array([30]))
-    with pytest.raises(UserError, match="is no GINC checkpoint"):
+    with pytest.raises(UserError, match="is not a GINC checkpoint"):
         HuggingFacePredictor("someone/a-model")
     with pytest.raises(UserError, match="no model 'ginc-smal'"):
         HuggingFacePredictor("ginc-smal")

@@ -121,7 +121,7 @@ def test_running_out_of_memory_makes_passes_smaller_and_goes_on(tiny_lm, prompts
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(scorer._model, "forward", out_of_memory)
-    with pytest.raises(UserError, match="memory ran out even at one token a pass; use a smaller model"):
+    with pytest.raises(UserError, match="memory ran out even at one token per pass; use a smaller model"):
         scorer(prompts)
 
 
@@ -312,7 +312,7 @@ def test_an_encoder_is_refused(tiny_lm, tmp_path):
     shutil.copytree(tiny_lm, tmp_path / "encoder")
     config = BertConfig(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, vocab_size=500)
     BertForMaskedLM(config).save_pretrained(tmp_path / "encoder")
-    with pytest.raises(UserError, match=r"model 'encoder' is no causal language model \(BertForMaskedLM\)"):
+    with pytest.raises(UserError, match=r"model 'encoder' is not a causal language model \(BertForMaskedLM\)"):
         HuggingFaceScorer(str(tmp_path / "encoder"))
 
 

@@ -64,7 +64,7 @@ def test_an_address_is_read_with_what_people_leave_at_its_ends(written, root, mo
     ],
 )
 def test_what_is_no_address_is_one_sentence_without_secrets(written):
-    with pytest.raises(UserError, match=r"is no URL of a server.*write http://HOST:PORT/v1#MODEL") as caught:
+    with pytest.raises(UserError, match=r"is not the URL of a server.*write http://HOST:PORT/v1#MODEL") as caught:
         read_address(written)
     assert not any(secret in str(caught.value) for secret in ("cret", "se/", "'se'"))
 
@@ -89,7 +89,7 @@ def test_what_is_no_address_is_one_sentence_without_secrets(written):
 def test_an_address_without_its_scheme_is_no_hub_name(written, advised):
     with pytest.raises(UserError) as caught:
         make_scorer(written, BUILTIN_TASKS["sentiment"]())
-    assert str(caught.value) == f"'{without_credentials(written)}' is no URL of a server; write {advised}."
+    assert str(caught.value) == f"'{without_credentials(written)}' is not the URL of a server; write {advised}."
     assert "pw" not in str(caught.value)
 
 
@@ -142,7 +142,7 @@ def test_a_proxy_that_fails_later_is_named(monkeypatch):
             "socks5://me:secret@127.0.0.1:9",
             "the proxy in ALL_PROXY is a SOCKS proxy, which needs the pack",
         ),
-        ("HTTP_PROXY", "ftp://me:secret@127.0.0.1:9", "the proxy in HTTP_PROXY is no URL of a proxy"),
+        ("HTTP_PROXY", "ftp://me:secret@127.0.0.1:9", "the proxy in HTTP_PROXY is not the URL of a proxy"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_one_sentence(name, proxy, message, monkeypatch):
