@@ -31,8 +31,8 @@ def _agreement(name: str, twin: str, what: str, by: Callable, varies: str, **mor
     """Pairs of prompts of one query that are predicted alike, and the overlap of their answers."""
     yield Metric(
         name=name,
-        title=f"pairs of {what} that predict alike",
-        sentence=f"pairs of {what} that predict alike on the same query ÷ all pairs",
+        title=f"pairs of {what} that predict the same label",
+        sentence=f"pairs of {what} that predict the same label for the same query ÷ all pairs",
         **_SHARE,
         needs="accuracy",
         null=1.0,
@@ -387,7 +387,7 @@ _DECLARED: tuple[Metric, ...] = (
     *_agreement(
         "set_consistency", "set_overlap", "demonstration sets", set_effects, "sets", rows="gold", on_request=True
     ),
-    *_spreads("option", "rotation of the options", option_effects, "options"),
+    *_spreads("option", "option rotation", option_effects, "options"),
     *_agreement("option_consistency", "option_overlap", "rotations", option_effects, "options", rows="main"),
     *_slope("recency_bias", "log-odds for the label shown last", "being the last label shown"),
     *_slope("majority_bias", "log-odds for one more demonstration", "how often each label was shown"),

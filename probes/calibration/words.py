@@ -82,7 +82,7 @@ def _outside(summary: pd.DataFrame) -> Iterator[str]:
     judged = summary[(summary["same_as"] == "") & summary["uniform"].notna()]
     outside = judged[~judged["uniform"].astype(bool)]
     if outside.empty:
-        yield f"No quantity of {len(judged)} leaves its band."
+        yield f"None of {len(judged)} quantities leaves its band."
         return
     expected = (1 - BAND) * len(judged)
     yield f"{len(outside)} of {len(judged)} quantities leave their band; {expected:.1f} would by chance:"

@@ -46,7 +46,7 @@ def comparison_lines(compared: StoredComparison, *, anyway: bool = False) -> Ite
     anyway
         Show the rows of accounts that did not converge as well.
     """
-    title = f"Accounts by how well each predicts a {compared.unit} that it has not seen (nats, ± standard error)"
+    title = f"Accounts ranked by how well each predicts a held-out {compared.unit} (nats, ± standard error)"
     yield from paragraphs([title])
     table = compared.table[compared.table["elpd"].notna()]
     table = table if anyway else table[table["converged"].fillna(False).astype(bool)]
@@ -144,7 +144,7 @@ def closest_words(extended: Extrapolation) -> str:
     level = others[~(others["gap"] > _SURE * others["gap_se"])]
     if len(level):
         named = [f"{row.title} ({_with_error(row.gap, row.gap_se, 2)} behind)" for row in level.itertuples()]
-        return f"{text}; which extrapolates best cannot be told between {listed(['it', *named])}."
+        return f"{text}; it is not settled which extrapolates best: {listed(['it', *named])}."
     if len(others):
         near = others.iloc[0]
         text += f"; the next, {near['title']}, lies {_with_error(near['gap'], near['gap_se'], 2)} behind"

@@ -31,7 +31,7 @@ def lead(found: Sequence[Finding]) -> str:
     if not leading:
         return ""
     if not known:
-        return f"Nothing that was varied for {leading[0].model} has an interval, so nothing can be said of effects."
+        return f"Nothing that was varied for {leading[0].model} has an interval, so nothing can be said about effects."
     moved, still = [one for one in known if one.clear], [one for one in known if not one.clear]
     parts = [phrase(one, unit=place == 0) for place, one in enumerate(moved)]
     if still:
@@ -54,7 +54,7 @@ def elsewhere(found: Sequence[Finding]) -> str:
     if not told:
         return ""
     said = "; ".join(f"{phrase(one)}, {one.where}" for one in told)
-    return f"Elsewhere, clear also after {CORRECTION}: {said}."
+    return f"Elsewhere, also clear after {CORRECTION}: {said}."
 
 
 def others(found: Sequence[Finding]) -> str:
@@ -73,7 +73,7 @@ def others(found: Sequence[Finding]) -> str:
     text = f"Other conditions: {'; '.join(said)}."
     only = [one for one in tested if one.clear and not one.stands]
     if only:
-        beside = f"{len(only)} more leave{'s' if len(only) == 1 else ''} out 0 only without the correction"
+        beside = f"{len(only)} more exclude{'s' if len(only) == 1 else ''} 0 only without the correction"
         which = "" if len(only) == 1 else "the largest, "
         text += f" {beside}: {which}{signed(only[0])}, {only[0].where}."
     return text
@@ -92,7 +92,7 @@ def phrase(one: Finding, *, unit: bool = False) -> str:
     reach = f"{interval}{points(low)} to {points(high)}"
     amount = f"{points(size)} points{of}"
     if one.factor == FORMAT:
-        return f"formats lie {amount} apart ({reach}; best {one.compared}, worst {one.baseline})"
+        return f"formats are {amount} apart ({reach}; best {one.compared}, worst {one.baseline})"
     gained = one.estimate > 0
     if one.factor == LABELS:
         return f"{mode_words(one.label_mode)} {'lost' if gained else 'gained'} {amount} against gold labels ({reach})"
@@ -118,7 +118,7 @@ def mode_words(label_mode: str) -> str:
     mode = known_label_mode(label_mode)
     if mode is not None and mode.share_correct is not None:
         share = number(100 * mode.share_correct, 0)
-        return "labels none of which is right" if share == "0" else f"labels of which {share} % are right"
+        return "labels that are all wrong" if share == "0" else f"labels that are {share} % right"
     if label_mode in _MODES:
         return _MODES[label_mode]
     return f"{label_mode} labels" if label_mode.isidentifier() else f"labels of mode {label_mode}"

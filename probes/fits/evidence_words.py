@@ -9,7 +9,7 @@ from probes.terminal.layout import factored, paragraphs, table_lines
 
 __all__ = ["evidence_lines"]
 
-_UNTOLD = "not told apart"
+_UNTOLD = "not identified"
 _MANY = 1000
 """Demonstrations, more than which no prompt holds."""
 

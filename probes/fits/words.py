@@ -98,7 +98,7 @@ def _drifts(rows: pd.DataFrame) -> list[str]:
     readable["format"] = rows["format"].to_numpy()
     apart = rows["separately_identified"].to_numpy()
     if not apart.all():
-        readable["told apart"] = ["yes" if each else "no: read drift" for each in apart]
+        readable["identified"] = ["yes" if each else "no: read drift" for each in apart]
     sections = "format " + readable["format"]
     if (readable.groupby("format")["noise"].nunique() == 1).all():
         sections += ", noise " + readable.pop("noise")

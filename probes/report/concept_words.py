@@ -82,7 +82,7 @@ def concept_sentence(account: Account | None, model: str, setting: Setting) -> S
     if not account.usable:
         return Sentence(topic=topic, text=f"{account.trouble} Its numbers are not quoted here.")
     if not account.has_drift:
-        return Sentence(topic=topic, text=f"Fitted: {account.title}, which knows no signal and noise.")
+        return Sentence(topic=topic, text=f"Fitted: {account.title}, which has no signal and noise.")
     rows = account.summary[(account.summary["model"] == model) & (account.summary["format"] == setting.format)]
     gold = rows[rows["label_mode"] == "gold"].sort_values("example_length")
     if gold.empty:
@@ -130,7 +130,7 @@ def _gold(row: pd.Series, all_needed: pd.DataFrame) -> str:
     if probability >= 0.95 and np.isfinite(needed["median"]):
         reach = f"{number(needed['median'], 1)} (90 % interval {number(needed['lower'], 1)} to "
         reach += f"{number(needed['upper'], 1)})"
-        text += f" A posterior of 90 % takes {reach} demonstrations."
+        text += f" Reaching a posterior of 90 % takes {reach} demonstrations."
     return text
 
 

@@ -64,7 +64,7 @@ def draw_all(
             f"equal formats could give it). {_sizes(metrics, model)}"
         )
         if count := left_out(metrics, model):
-            caption += f" {count} more effect{'s stand' if count > 1 else ' stands'} in the table of all effects."
+            caption += f" {count} more effect{'s are' if count > 1 else ' is'} in the table of all effects."
         figure = plot_effects(metrics, model=model, title=title)
         yield Drawn(name="effects", title=title, caption=caption, figure=figure)
     levels = gold_levels(metrics, model)
@@ -114,7 +114,7 @@ def _formats(metrics: pd.DataFrame, model: str, setting: Setting, chance: float 
     title = f"{model}: accuracy by format"
     if effects:
         first = effects[0]
-        title = f"{model}: formats lie {points(first.estimate)} points apart at {first.num_shots} shots "
+        title = f"{model}: formats are {points(first.estimate)} points apart at {first.num_shots} shots "
         title += f"({interval_words(first.low, first.high)})" + ("" if first.clear else ": no clear effect")
     caption = f"Gold labels; bars are 90 % intervals; best format at the most shots on top. {_sizes(metrics, model)}"
     figure = plot_formats(metrics, model=model, chance=chance, title=title)

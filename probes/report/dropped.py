@@ -20,7 +20,7 @@ def dropped_sentences(answers: pd.DataFrame, *, need: str = "accuracy") -> list[
     said = []
     for model, mine in answers.groupby("model", sort=False):
         if len(gone := left_out(mine, need=need)):
-            said.append(f"{model}: left out are {_count(gone, mine, 'prompts')}.")
+            said.append(f"{model}, left out: {_count(gone, mine, 'prompts')}.")
     return said
 
 
@@ -46,11 +46,11 @@ def dropped_sentence(answers: pd.DataFrame | None) -> str:
     if answers is None or answers.empty:
         return ""
     if len(gone := left_out(answers)):
-        rest = "every number is of the others, which need not be like them"
+        rest = "every number rests on the others, which may differ from them"
         return f"Left out: {_count(gone, answers, 'prompts')}; {rest}."
     if len(gone := left_out(answers, need="gold_probability")):
-        rest = "accuracy is of all prompts, probabilities only of conditions that lack none"
-        return f"Probabilities are not known of {_count(gone, answers, 'prompts')}; {rest}."
+        rest = "accuracy covers all prompts, probabilities only conditions that lack none"
+        return f"Probabilities are not known for {_count(gone, answers, 'prompts')}; {rest}."
     return ""
 
 
@@ -77,7 +77,7 @@ def _count(gone: pd.DataFrame, answers: pd.DataFrame, noun: str) -> str:
     many = f"{lost:,} of {asked:,} {noun} ({100 * lost / asked:.0f} %)" if lost * 200 >= asked else f"{lost:,} {noun}"
     where = f"{int(worst['num_left_out']):,} of {int(worst['num_prompts']):,} with {_condition(worst)}"
     if len(gone) > 1:
-        where = f"in {len(gone)} conditions, most of all {where}"
+        where = f"in {len(gone)} conditions, at worst {where}"
     return f"{many}, {where} ({worst['reason']})"
 
 

@@ -68,7 +68,7 @@ class FoundPower:
             most = ", the least that the task's rows allow" if self.exhausted else ""
             said.append(f"To find {finds}{most}:")
         elif self.exhausted:
-            said.append(f"To find {'one' if finds_none else 'half of that'} takes a task of more rows.")
+            said.append(f"To find {'one' if finds_none else 'half of that'} takes a task with more rows.")
         return said
 
     def command(self, path: Path) -> list[str]:
@@ -86,7 +86,7 @@ class FoundPower:
 
     def _could(self) -> str:
         if self.smallest is None:
-            return "tells nothing of other queries and demonstration sets, since it has one of either"
+            return "says nothing about other queries and demonstration sets, since it has only one of either"
         if self.smallest > 1:
             return f"could not find a difference of any size, {SURE} ({self.source})"
         return f"could find differences of {points(self.smallest)} points of accuracy or more, {SURE} ({self.source})"

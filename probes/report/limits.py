@@ -61,7 +61,7 @@ def limits(
 def _unfinished(manifest: dict | None) -> list[str]:
     if manifest is None or manifest.get("state") == "finished":
         return []
-    return ["The run was not finished: the metrics may be older than the scores. Run the same `probe run` again."]
+    return ["The run was not finished: the metrics may be older than the scores. Rerun the same `probe run` command."]
 
 
 def _not_ok(scores: pd.DataFrame) -> list[str]:
@@ -91,7 +91,7 @@ def _normalisation(metrics: pd.DataFrame) -> list[str]:
     meaning = (NORMALISATIONS[how].__doc__ or "").strip().rstrip(".")
     said = f"Candidates of a prompt are compared by normalisation '{how}': {meaning}."
     if metrics["model"].str.endswith(CHANNEL).any():
-        said += " Where a model's name ends in (channel), the input is scored behind each label, by the sum."
+        said += " Where a model's name ends in (channel), the input is scored after each label, by the sum."
     return [said]
 
 
@@ -127,7 +127,7 @@ def _sets(metrics: pd.DataFrame) -> list[str]:
         text = f"Each condition was run with {span} queries, each with demonstrations of its own."
     if fewest <= 3:
         text += (
-            " With so few sets the intervals are wide for that reason; more sets narrow them more than more queries."
+            " The intervals are wide because there are so few sets; more sets narrow them more than more queries do."
         )
     return [text]
 
@@ -139,7 +139,7 @@ def _steps(metrics: pd.DataFrame) -> list[str]:
     coarse, fine = 100 * rows["resolution"].max(), 100 * rows["resolution"].min()
     span = f"{coarse:.2f} points" if coarse == fine else f"{fine:.2f} to {coarse:.2f} points"
     return [
-        f"Accuracy moves in steps of 1 ÷ (number of prompts), here {span}; smaller differences cannot be seen in it. "
+        f"Accuracy moves in steps of 1 ÷ (number of prompts), here {span}; smaller differences do not show in it. "
         "The gold label's probability has no steps."
     ]
 
@@ -151,15 +151,15 @@ def _many(metrics: pd.DataFrame) -> list[str]:
     count = int((mine & metrics["metric"].isin(PAIRED)).sum())
     if count > 3:
         said.append(
-            f"{count} paired differences in accuracy were measured; about one in ten 90 % intervals leaves out 0 by "
-            "chance alone. The contrast that leads the answer was fixed beforehand, not picked for its size."
+            f"{count} paired differences in accuracy were measured; about one in ten 90 % intervals excludes 0 by "
+            "chance alone. The contrast that leads the answer was fixed in advance, not chosen for its size."
         )
     if (metrics["metric"] == "format_spread_posterior").any():
         said.append(
-            "A spread over formats is never below 0, so its interval cannot reach below it: it is called clear only "
+            "A spread over formats is never below 0, so its interval cannot be either; it is called clear only "
             f"when its lower end is at least {100 * SPREAD_SHARE:.0f} % of its median and there are at least "
-            f"{QUERIES_PER_FORMAT} queries and {PROMPTS_PER_FORMAT} prompts for each format compared, which "
-            "equal formats reach in about one run in twenty at most."
+            f"{QUERIES_PER_FORMAT} queries and {PROMPTS_PER_FORMAT} prompts for each format compared. "
+            "Formats that do not differ reach this in at most about one run in twenty."
         )
     return said
 

@@ -123,7 +123,7 @@ def _instead(model: str, leads: list[str], measured: bool, clear: str) -> str:
         return f"{model} gave no answer that could be scored."
     if clear:
         return f"{model} was not run under two conditions of its main setting; what can be compared follows."
-    return f"Nothing that was varied for {model} has an interval, so nothing can be said of effects."
+    return f"Nothing that was varied for {model} has an interval, so nothing can be said about effects."
 
 
 def _level(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> str:
@@ -167,7 +167,7 @@ def _labels(metrics: pd.DataFrame, model: str, setting: Setting, chance: float |
     slope = slope[slope["num_shots"] == setting.num_shots]
     if not slope.empty and (found := effect_of(slope.iloc[0], "slope")).known:
         text += (
-            f" A straight line through accuracy against the share of right labels changes by "
+            f" A straight line fitted to accuracy against the share of right labels changes by "
             f"{points(found.estimate, signed=True)} points from none to all right "
             f"({interval_words(found.low, found.high)})" + (": no clear slope." if not found.clear else ".")
         )
@@ -203,15 +203,15 @@ def _format(metrics: pd.DataFrame, model: str, setting: Setting, chance: float |
     if not effect.known:
         return f"The spread over formats has no interval{_because(effect)}."
     text = (
-        f"Between the best and the worst format at {effect.num_shots} shots lie {points(effect.estimate)} points "
-        f"of accuracy ({interval_words(effect.low, effect.high)})"
+        f"The best and the worst format at {effect.num_shots} shots are {points(effect.estimate)} points "
+        f"of accuracy apart ({interval_words(effect.low, effect.high)})"
     )
     if effect.clear:
         text += f"; in the run {row['compared']} did best and {row['baseline']} worst."
     elif effect.reason:
         text += f": no clear effect, since {effect.reason}."
     else:
-        text += ": no clear effect. A spread is never below 0, and formats that do not differ could give this one."
+        text += ": no clear effect. A spread is never below 0, and formats that do not differ can show one this large."
     beside = label_effect(metrics, model, setting, effect.num_shots)
     if beside is not None and beside.known and (effect.clear or beside.clear):
         more, less = (effect, beside) if effect.size[0] > beside.size[0] else (beside, effect)

@@ -25,12 +25,12 @@ def boundary_sentence(model: str, found: dict[Any, Any]) -> str:
     if not found["unclean"]:
         return f"{model}: all {found['candidates']:,} candidates begin at a token boundary."
     text = (
-        f"{model}: {found['unclean']:,} of {found['candidates']:,} candidates are cut into tokens otherwise when "
-        "joined to their prompt, and scored so"
+        f"{model}: {found['unclean']:,} of {found['candidates']:,} candidates are tokenised differently when "
+        "joined to their prompt, and scored that way"
     )
     if found["prompts"]:
         changed = f"{found['predictions_changed']:,} of {found['prompts']:,}"
-        text += f"; cut separately, {changed} predictions would be others"
+        text += f"; tokenised separately, {changed} predictions would change"
     return text + "."
 
 
@@ -54,7 +54,7 @@ def _reading(read: dict) -> str:
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in read.items()) + "."
     text = f"{read['tokens_forwarded']:,.0f} tokens read for {read['trie_nodes']:,.0f} distinct ones"
     a_second = read["tokens_forwarded"] / max(read["seconds"], 1e-9)
-    text += f" ({read['tokens_per_node']:.2f} each), {a_second:,.0f} a second"
+    text += f" ({read['tokens_per_node']:.2f} each), {a_second:,.0f} per second"
     if read["read_whole_because"]:
         text += f"; prompts shared no passes because {read['read_whole_because']}"
     return text + "."

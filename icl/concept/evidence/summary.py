@@ -29,8 +29,8 @@ _SMALL_GAIN = 0.02
 
 _NOTES = {
     DATA: "",
-    DATA_AND_NOISE_PRIOR: "told from the rest only by what the prior holds of the concept's label noise",
-    PRIOR: "these conditions do not tell it from other components",
+    DATA_AND_NOISE_PRIOR: "identified only with the prior of the concept's label noise",
+    PRIOR: "these conditions do not separate it from other components",
 }
 
 _RIGHT: dict[Term, float] = {("inputs", ""): 1.0, ("label_space", ""): 1.0, ("labels", ""): 1.0}
@@ -56,7 +56,7 @@ def summarise_evidence(tree: xr.DataTree) -> pd.DataFrame:
             rows.append(row | {"told_by": how, "is_sum": False, "note": _NOTES[how]})
         for weights in identified_sums(tree, place):
             row = named | {"component": _written(weights), "format": ""} | _interval(_sum(draws, weights), DATA)
-            note = "a sum: these conditions do not tell its terms apart"
+            note = "a sum: these conditions do not identify its terms separately"
             rows.append(row | {"told_by": DATA, "is_sum": True, "note": note})
     return pd.DataFrame(rows)
 
@@ -174,7 +174,10 @@ def _drift_weights(cells: pd.DataFrame) -> dict[Term, float]:
 
 def _condition_note(row: dict) -> str:
     if row["told_by"] == PRIOR:
-        return "not told from what the model knows without demonstrations; run more shot counts, 0 among them"
+        return (
+            "the drift is not separable from what the model knows without demonstrations; run more shot counts, "
+            "including 0"
+        )
     if row["gain_lower"] <= _SMALL_GAIN and row["gain_upper"] >= -_SMALL_GAIN:
         return "the answers do not clearly move, so the drift leans on the prior: no signal that matters shows"
     return ""

@@ -16,7 +16,7 @@ __all__ = ["draw", "plot_bias", "say"]
 
 _SLOPES = {
     "recency_bias": "the label shown last",
-    "majority_bias": "each more demonstration with a label",
+    "majority_bias": "each additional demonstration with a label",
 }
 
 
@@ -33,10 +33,10 @@ def draw(material: Material) -> Drawn | None:
         f"{first['num_shots']} shots with {first['label_mode']} labels"
     )
     caption = (
-        f"Slopes of the answer in nats of log-odds, the gold label and each label's own constant beside them; format "
-        f"{first['format']}. Left: multinomial logit of the predictions; missing where they all but follow from what "
-        "was shown. Right: least squares of the labels' log-probabilities. Hollow: no clear effect. "
-        f"{span_words(rows['num_prompts'])} prompts a slope. Intervals: 90 %."
+        f"Slopes of the answer's log-odds in nats, adjusted for the gold label and a constant per label; format "
+        f"{first['format']}. Left: multinomial logit of the predictions; missing where they are almost determined by "
+        "what was shown. Right: least squares of the labels' log-probabilities. Hollow: no clear effect. "
+        f"{span_words(rows['num_prompts'])} prompts per slope. Intervals: 90 %."
     )
     return Drawn(name="bias", title=title, caption=caption, figure=plot_bias(material, title=title))
 

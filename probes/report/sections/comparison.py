@@ -53,10 +53,10 @@ def introduction(stored: StoredComparison) -> str:
     fitted = stored.table.loc[stored.table["converged"].notna(), "title"]
     asked = stored.record
     return (
-        f"An account is a law of how {_OBSERVED[asked['observe']]} moves with the number of demonstrations, "
+        f"An account is a law of how {_OBSERVED[asked['observe']]} changes with the number of demonstrations, "
         "a cell the prompts of one condition at one such number. "
-        f"`probe compare` fitted {listed(fitted)} to the answers of this run and scored each by what it predicts of "
-        "answers that it was not fitted to, so a law gains nothing by parameters that only follow noise. "
+        f"`probe compare` fitted {listed(fitted)} to the answers of this run and scored each on "
+        "answers that it was not fitted to, so a law gains nothing from parameters that only fit noise. "
         f"Each fit: {asked['chains']} chains of {asked['draws']:,} draws."
     )
 
@@ -76,15 +76,15 @@ def _unseen_units(stored: StoredComparison) -> Contest:
     explained = what_was_left_out
     if len(ranked):
         explained += (
-            " Elpd is the log of the probability that an account gave to what was left out, summed over the units, in "
-            "nats: higher is better. The weight is an account's share in the mixture of accounts that predicts what "
-            "was left out best (stacking); it is not the probability that the account is true. Behind ± stands the "
+            " Elpd is the log of the probability that an account gave to held-out data, summed over the units, in "
+            "nats: higher is better. The weight is an account's share in the mixture of accounts that predicts "
+            "held-out data best (stacking); it is not the probability that the account is true. ± is the "
             "standard error."
         )
     if len(ranked) > 1:
-        explained += " Where an account is not clearly worse, which of it and the best predicts better cannot be told."
+        explained += " An account that is not clearly worse than the best cannot be ranked against it."
     return Contest(
-        heading=f"Predicting a {stored.unit} that was left out",
+        heading=f"Predicting a held-out {stored.unit}",
         verdict=_capitalised(verdict),
         explained=explained,
         numbers=ranking_table(ranked).rename(columns={"elpd": "elpd (nats)", "behind the best": "minus the best"}),
@@ -99,14 +99,14 @@ def _unseen_shots(extended: Extrapolation) -> Contest:
     quoted = extended.table[extended.table["account"].isin(crps_gaps(extended)["account"])]
     closest = closest_words(extended)
     explained = (
-        f"The accounts were fitted again, to the cells with at most {_shots(extended.shots)} (demonstrations in the "
+        f"The accounts were refitted to the cells with at most {_shots(extended.shots)} (demonstrations in the "
         "prompt), and predicted the cells with more. CRPS says how far predictions lie from what was observed: 0 is "
-        f"best, and of a single number it is the plain error, in {unit}. “Inside 90 %” is the share of held-out cells "
-        "that fell into an account's 90 % intervals (nine in ten should), width how wide those are on average, bias "
-        "how far their medians lie above what was observed, log score the mean log probability of what was observed "
-        "(nats, higher is better). "
-        "The last cell carried forward is no law: it says that nothing changes beyond the last cell of a curve. Behind "
-        "± stands the standard error over cells; cells of one curve go wrong together, so it is rather too small."
+        f"best, and for a single number it is the absolute error, in {unit}. “Inside 90 %” is the share of held-out "
+        "cells that fell into an account's 90 % intervals (nine in ten should), width how wide those are on average, "
+        "bias how far their medians lie above what was observed, log score the mean log probability of what was "
+        "observed (nats, higher is better). "
+        "The last cell carried forward is not a law: it predicts no change beyond the last cell of a curve. "
+        "± is the standard error over cells; errors within one curve are correlated, so it is somewhat too small."
     )
     units = {name: f"{name} ({unit})" for name in ("CRPS", "width", "bias")}
     return Contest(

@@ -31,10 +31,10 @@ def draw(material: Material) -> Drawn | None:
     if rows is None:
         return None
     told = [f"{_KINDS[name][1]} in {points(row['estimate'])} %" for name, row in _headlines(rows).items()]
-    title = f"{material.model}: two predictions on one query agree between {', '.join(told)}"
+    title = f"{material.model}: two predictions for one query agree between {', '.join(told)}"
     caption = (
         "Left: share of pairs of predictions on the same query that agree. Right: how far the answers overlap, 1 minus "
-        "half the summed differences of their probabilities. Two answers drawn at random agree as well, the more often "
+        "half the summed differences of their probabilities. Answers drawn at random also agree at times, more often "
         "the fewer labels there are. Gold labels or none. Intervals: 90 %."
     )
     if (rows.groupby("metric").size() > _MOST_ROWS).any():
@@ -53,8 +53,8 @@ def say(material: Material) -> Sentence | None:
         twin = twin_row(material.rows(_KINDS[name][0]), row)
         beside = "" if twin is None else f", their answers overlap by {level_words(twin)}"
         told.append(f"{_KINDS[name][1]} {level_words(row)}{beside}")
-    text = f"Share of pairs of predictions on one query that agree, between {'; '.join(told)}."
-    lead = f"{material.model}: predictions on one query agree in {level_words(next(iter(_headlines(rows).values())))} "
+    text = f"Share of pairs of predictions for one query that agree, between {'; '.join(told)}."
+    lead = f"{material.model}: predictions for one query agree in {level_words(next(iter(_headlines(rows).values())))} "
     return Sentence(
         topic="Consistency", text=text, lead=f"{lead}of pairs of {_KINDS[next(iter(_headlines(rows)))][1]}."
     )

@@ -34,7 +34,7 @@ _WORDS = {
     "inputs": "inputs of the task",
     "label_space": "words of the label space",
     "labels": "right labels",
-    "wrong_labels": "loss by wrong instead of right labels",
+    "wrong_labels": "loss from wrong instead of right labels",
     "noise": "noise of the format",
 }
 _COLOURS = {"inputs": "#0072B2", "label_space": "#009E73", "labels": "#E69F00", "wrong_labels": "#D55E00"}
@@ -60,9 +60,7 @@ def draw(material: Material) -> Drawn | None:
     share = _of(label_share(tree), material.model).iloc[0]
     title = f"{material.model}: what each part of a demonstration adds to the evidence for the task"
     if share["told_by"] != PRIOR:
-        title = (
-            f"{material.model}: {_share_words(share)} of the signal of demonstrations is that their labels are right"
-        )
+        title = f"{material.model}: {_share_words(share)} of the signal of demonstrations comes from right labels"
     figure = plot_evidence(tree, material.model, title=title)
     return Drawn(name="evidence", title=title, caption=_caption(tree, material.model), figure=figure)
 
@@ -174,11 +172,11 @@ def _caption(tree: "xarray.DataTree", model: str) -> str:
     )
     table = _of(summarise_evidence(tree), model)
     if table["is_sum"].any():
-        text += "A sum stands where these conditions do not tell its terms apart. "
+        text += "A sum is shown where these conditions do not identify its terms separately. "
     if (table["median"].notna() & (table["told_by"] != DATA)).any():
         text += (
-            "Hollow: told from the rest only with the prior of the label noise, the share of labels that the task "
-            "itself takes for wrong. "
+            "Hollow: identified only with the prior of the label noise, the share of labels that are wrong under "
+            "the task itself. "
         )
     return text + " ".join(diagnose(tree).sentences)
 
@@ -194,10 +192,10 @@ def _task_words(tree: "xarray.DataTree", model: str, task: str) -> str:
         text += f" Of its parts, in nats: {listed(told)}."
     if (sums := parts[parts["is_sum"]])["is_sum"].any():
         told = [f"{_sum_words(row)} {_nats(row)}" for _, row in sums.iterrows()]
-        text += f" These conditions tell only sums of the other parts: {listed(told)}."
+        text += f" These conditions identify only sums of the other parts: {listed(told)}."
     share = _of(label_share(tree), model, task).iloc[0]
     if share["told_by"] == PRIOR:
-        text += " What share of the signal right labels bring cannot be told from these conditions."
+        text += " These conditions do not identify the share of the signal that right labels bring."
     elif conditions["note"].ne("").all():
         text += " So the share that right labels contribute rests on the prior, and is not quoted."
     else:

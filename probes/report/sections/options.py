@@ -31,11 +31,11 @@ def draw(material: Material) -> Drawn | None:
         return None
     first = _main(blocks)
     title = (
-        f"{material.model}: places of the right option lie {_spread(first, 'accuracy')} apart (format {_words(first)})"
+        f"{material.model}: places of the right option are {_spread(first, 'accuracy')} apart (format {_words(first)})"
     )
     caption = (
         "Each query was asked with its options rotated, so that the right one stood once in every place: the same "
-        "questions stand behind every point of a line. The spread is that between the places' true means (posterior, "
+        "questions underlie every point of a line. The spread is that between the places' true means (posterior, "
         f"never below 0). Bars: 90 %. {len(first)} prompts per line ({first['query_id'].nunique()} queries)."
     )
     return Drawn(name="option_order", title=title, caption=caption, figure=plot_places(material, title=title))
@@ -48,7 +48,7 @@ def say(material: Material) -> Sentence | None:
         return None
     first = _main(blocks)
     ends = first.groupby("place")[["accuracy", "gold_probability"]].mean().iloc[[0, -1]]
-    found = f"places of the right option lie {_spread(first, 'accuracy')} of accuracy apart"
+    found = f"places of the right option are {_spread(first, 'accuracy')} of accuracy apart"
     twin = f"{_spread(first, 'gold_probability')} of {GOLD_PROBABILITY}"
     right, sure = ([points(value) for value in ends[name]] for name in ("accuracy", "gold_probability"))
     text = (

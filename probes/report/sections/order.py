@@ -41,20 +41,20 @@ def draw(material: Material) -> Drawn | None:
         return None
     first = rows.iloc[0]
     title = (
-        f"{material.model}, {first['num_shots']} shots: over the orders of its demonstrations a query's answer has a "
+        f"{material.model}, {first['num_shots']} shots: a query's answer has, over the orders of its demonstrations, a "
     )
     title += f"standard deviation of {_deviation(material, first, 'accuracy')}"
     caption = (
         f"Each query has demonstrations of its own, asked in {rows['order'].nunique()} orders. Left: how many of a "
         "query's orders are answered right; none or all where the order does not matter. Right: the gold label's "
-        f"probability, a column a query, a dot an order, a bar the mean of a query. {_where(first)}"
+        f"probability, one column per query, one dot per order, bars for the means of queries. {_where(first)}"
     )
     return Drawn(name="order", title=title, caption=caption, figure=plot_query_orders(material, title=title))
 
 
 def _of_sets(material: Material, rows: pd.DataFrame) -> Drawn:
     first = rows.iloc[0]
-    title = f"{material.model}, {first['num_shots']} shots: best and worst order of a set lie "
+    title = f"{material.model}, {first['num_shots']} shots: best and worst order of a set are "
     title += f"{_spread(material, first, 'accuracy')} apart"
     queries = span_words(rows.groupby("demonstration_set_id")["query_id"].nunique())
     caption = (
@@ -79,7 +79,7 @@ def say(material: Material) -> Sentence | None:
     shots = f"{first['num_shots']} shots, {first['label_mode']} labels, format {first['format']}"
     told, lead = [], ""
     if len(_same(spreads, first)):
-        found = f"best and worst order of a set lie {_spread(material, first, 'accuracy')} of accuracy apart"
+        found = f"best and worst order of a set are {_spread(material, first, 'accuracy')} of accuracy apart"
         told.append(f"{found} and {_spread(material, first, 'gold_probability')} of {GOLD_PROBABILITY}")
         lead = f"{material.model}, at {shots}: {found}."
     query = (

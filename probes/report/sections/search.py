@@ -27,9 +27,9 @@ def draw(material: Material) -> Drawn | None:
     )
     caption = (
         f"{len(rows)} prompts, after a first batch each asked of the format that looked best or worst. Means of "
-        "formats that were asked seldom are imprecise, and the best and worst of them look more extreme than they are; "
+        "formats that were rarely asked are imprecise, and the best and worst of them look more extreme than they are; "
         "the spread in the title is inferred from all answers and allows for that (it is "
-        "never below 0, and formats that do not differ give one too). n: prompts; "
+        "never below 0, and formats that do not differ show one too). n: prompts; "
         "dark: asked most. Bars: 90 %."
     )
     return Drawn(name="format_search", title=title, caption=caption, figure=plot_search(material, title=title))
@@ -40,7 +40,7 @@ def say(material: Material) -> Sentence | None:
     rows = _rows(material)
     if rows is None:
         return None
-    found = f"best and worst lie {_spread(material, 'accuracy')} apart in accuracy"
+    found = f"best and worst are {_spread(material, 'accuracy')} apart in accuracy"
     twin = f"{_spread(material, 'gold_probability')} in {GOLD_PROBABILITY}"
     count = f"{rows['format'].nunique()} formats, searched with {len(rows)} prompts"
     text = f"Of {count}, {found} and {twin} (posterior of the spread, which is never below 0)."

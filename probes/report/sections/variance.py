@@ -30,7 +30,7 @@ def draw(material: Material) -> Drawn | None:
         return None
     rows = fit.tables["shares"]
     prompt = _row(rows, "prompt")
-    title = f"{material.model}: {_share(prompt)} of the variance of {_score(fit.tree)} is the prompt's"
+    title = f"{material.model}: the prompt explains {_share(prompt)} of the variance of {_score(fit.tree)}"
     notes = [
         f"{row['factor']}: {row['note']}" for _, row in rows.iterrows() if row["note"] and row["factor"] != "prompt"
     ]
@@ -59,12 +59,12 @@ def say(material: Material) -> Sentence | None:
     rows = fit.tables["shares"]
     known = rows[rows["share"].notna()]
     parts = known[~known["factor"].isin(["query", "prompt", "residual"])].sort_values("share", ascending=False)
-    text = f"Of the variance of {_score(fit.tree)} {_share(_row(rows, 'prompt'))} is the prompt's"
+    text = f"The prompt explains {_share(_row(rows, 'prompt'))} of the variance of {_score(fit.tree)}"
     if len(parts) > 1:
         text += f" ({listed(f'{row.factor} {_share(row._asdict())}' for row in parts.itertuples())})"
     query = _row(rows, "query")
     if not np.isnan(query["share"]):
-        text += f", {_share(query)} the query's"
+        text += f", the query {_share(query)}"
     return Sentence(topic="Variance", text=f"{text}.", lead=f"{material.model}: {text[0].lower()}{text[1:]}.")
 
 

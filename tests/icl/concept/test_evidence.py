@@ -442,7 +442,7 @@ def test_the_report_draws_the_parts_and_tells_sums_as_sums(rng):
 def test_a_share_that_only_the_prior_tells_is_not_quoted(rng):
     material = section(made_tree(ladder(rng, modes=(("gold", "task"),)), rng))
     said = SECTIONS["evidence"].say(material).text
-    assert "What share of the signal right labels bring cannot be told" in said
+    assert "do not identify the share of the signal that right labels bring" in said
     drawn = SECTIONS["evidence"].draw(material)
     assert "%" not in drawn.title
     assert png(drawn.figure, dpi=30).startswith(b"\x89PNG")

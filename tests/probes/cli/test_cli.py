@@ -259,7 +259,7 @@ def test_another_normalisation_needs_no_model(tiny_lm, tmp_path, capsys, monkeyp
     said = capsys.readouterr().out
     assert "tiny-lm (channel)" in said
     assert "(1.00 each)" in said
-    assert "candidates are cut into tokens otherwise when joined" in said or "begin at a token boundary" in said
+    assert "candidates are tokenised differently when joined" in said or "begin at a token boundary" in said
     monkeypatch.setattr("probes.scorers.huggingface.HuggingFaceScorer.answer", None)  # whoever asks a model fails
     for how in ("per-token", "per-byte", "pmi", "calibrated", "sum"):
         assert run("measure", str(out), "--normalisation", how) == 0

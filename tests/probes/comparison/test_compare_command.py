@@ -133,7 +133,7 @@ def test_the_smallest_crps_is_called_best_only_where_it_can_be_told() -> None:
     crps = {"a": [1.0, 2.0, 3.0, 4.0], "b": [1.5, 3.0, 3.5, 5.0], CARRIED: [0.0, 2.5, 9.0, 4.0]}
     both = {"a": True, "b": True}
     assert closest_words(extended(crps, both)) == (
-        "a law comes closest (CRPS 2.50 points); which extrapolates best cannot be told between it and "
+        "a law comes closest (CRPS 2.50 points); it is not settled which extrapolates best: it and "
         f"{CARRIED} law (1.38 ± 1.57 behind)."
     )
     clear = crps | {CARRIED: [6.0, 7.0, 8.5, 9.0]}

@@ -102,7 +102,7 @@ def test_factors_are_ordered_and_the_largest_is_named_only_when_intervals_part()
     spread = {"format": "", "contrast": "qa − arrow"}
     clear = made((0.05, 0.02, 0.08), row("format_spread_posterior", 0.3, 0.2, 0.4, **spread))
     assert answers(clear)[0].headline == (
-        "small, format qa, 4 shots: formats lie 30.0 points of accuracy apart (90 % interval 20.0 to 40.0; best qa, "
+        "small, format qa, 4 shots: formats are 30.0 points of accuracy apart (90 % interval 20.0 to 40.0; best qa, "
         "worst arrow); random labels lost 5.0 points against gold labels (2.0 to 8.0). Clearly the largest: format."
     )
     close = made((0.25, 0.1, 0.4), row("format_spread_posterior", 0.3, 0.2, 0.4, **spread))

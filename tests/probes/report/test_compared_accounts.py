@@ -179,7 +179,7 @@ def test_what_is_stored_of_a_comparison_is_read_back(run, with_comparison):
     assert stored.extended.cells["crps"].tolist() == extended.cells["crps"].tolist()
     assert (stored.extended.unit, stored.extended.shots) == ("points", 1)
     assert [contest.heading for contest in contests(stored)] == [
-        "Predicting a cell that was left out",
+        "Predicting a held-out cell",
         "Predicting prompts of more than 1 shot",
     ]
 

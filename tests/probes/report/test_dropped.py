@@ -61,7 +61,7 @@ def test_the_condition_that_lacks_most_is_named_with_its_reason(run):
     text = dropped_sentence(answer_table(run.scores()))
     assert text == (
         "Left out: 8 of 48 prompts (17 %), 8 of 16 with gold labels, format qa, 2 shots (it is not <among> the 5 "
-        "likeliest); every number is of the others, which need not be like them."
+        "likeliest); every number rests on the others, which may differ from them."
     )
 
 
@@ -94,8 +94,8 @@ def test_probabilities_that_are_not_known_are_said_apart(run):
     scores.loc[scores["logprob"].isna(), "logprob_below"] = -0.6
     answers = answer_table(scores)
     text = dropped_sentence(answers)
-    assert text.startswith("Probabilities are not known of 8 of 48 prompts (17 %), 8 of 16 with gold labels")
-    assert text.endswith("accuracy is of all prompts, probabilities only of conditions that lack none.")
+    assert text.startswith("Probabilities are not known for 8 of 48 prompts (17 %), 8 of 16 with gold labels")
+    assert text.endswith("accuracy covers all prompts, probabilities only conditions that lack none.")
     assert re.findall(r">(\d+)<", dropped_html(answers)) == ["0", "8", "16"]
 
 
@@ -138,9 +138,9 @@ def test_a_model_without_answers_is_named_beside_those_that_have_some(run, tmp_p
     assert sentence in printed
     assert sentence in page.write_report(both).read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     assert dropped_sentences(answer_table(both.scores())) == [
-        "server: left out are 8 of 48 prompts (17 %), 8 of 16 with gold labels, format qa, 2 shots (it is not <among> "
+        "server, left out: 8 of 48 prompts (17 %), 8 of 16 with gold labels, format qa, 2 shots (it is not <among> "
         "the 5 likeliest).",
-        "silent: left out are 48 of 48 prompts (100 %), in 3 conditions, most of all 16 of 16 with no demonstrations, "
+        "silent, left out: 48 of 48 prompts (100 %), in 3 conditions, at worst 16 of 16 with no demonstrations, "
         "format qa (it tells no numbers).",
     ]
 

@@ -87,7 +87,7 @@ def test_what_is_clear_only_without_the_correction_is_told_as_such():
     text = said(*TWO_FORMATS, gap("flipped", 0.333, 0.293))
     assert "Elsewhere" not in text
     assert "0 of 3 effects are clear after Holm's correction" in text
-    assert "1 more leaves out 0 only without the correction: gold − flipped +33.3, 4.0 to 62.6, 8 shots" in text
+    assert "1 more excludes 0 only without the correction: gold − flipped +33.3, 4.0 to 62.6, 8 shots" in text
 
 
 @pytest.mark.parametrize(("estimate", "word"), [(-0.2, "lost"), (0.2, "gained")])
@@ -149,7 +149,7 @@ def test_an_effect_that_goes_the_other_way_is_told_beside_the_larger_one():
 def test_spreads_have_a_rule_of_their_own_and_no_direction():
     spread = row("format_spread_posterior", "qa − input-output", 0.3, 0.1, format="", balance="balanced")
     text = said(gap("random", 0.02, 0.2, format="input-output"), spread)
-    assert "formats lie 30.0 points of accuracy apart (90 % interval 20.0 to 40.0; best qa, worst input-output)" in text
+    assert "formats are 30.0 points of accuracy apart (90 % interval 20.0 to 40.0; best qa, worst input-output)" in text
     assert "Clearly the largest" not in text
 
 
@@ -170,8 +170,8 @@ def test_the_answer_leads_with_these_sentences():
     ("mode", "words"),
     [
         ("random", "random labels"),
-        ("fraction_correct(0)", "labels none of which is right"),
-        ("fraction_correct(0.75)", "labels of which 75 % are right"),
+        ("fraction_correct(0)", "labels that are all wrong"),
+        ("fraction_correct(0.75)", "labels that are 75 % right"),
         ("random_words", "random words as labels"),
         ("flip_after(2)", "labels of mode flip_after(2)"),
     ],

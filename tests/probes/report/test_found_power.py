@@ -75,7 +75,7 @@ def test_formats_are_asked_enough_queries_for_their_spread(varied):
 @pytest.mark.parametrize(
     ("most", "said"),
     [
-        ({3: 12, 4: 10, 8: 0}, "To find half of that takes a task of more rows."),
+        ({3: 12, 4: 10, 8: 0}, "To find half of that takes a task with more rows."),
         ({4: 24, 8: 16, 16: 0}, "points, the least that the task's rows allow:"),
     ],
 )
@@ -97,7 +97,7 @@ def test_where_nothing_varies_typical_variances_are_taken():
 def test_one_demonstration_set_tells_nothing_of_others_and_the_command_asks_more(varied):
     found = found_power(outcomes(varied[:1]), replace(ASKED, demonstration_sets=1), ROOM)
     assert found.smallest is None
-    assert "tells nothing of other queries and demonstration sets" in found.sentences()[0]
+    assert "says nothing about other queries and demonstration sets" in found.sentences()[0]
     assert int(found.larger.split()[-1]) > 1
 
 
@@ -127,7 +127,7 @@ def test_a_run_that_finds_nothing_is_not_told_to_find_half_of_that():
     none = FoundPower(size="4 queries", source="", smallest=1.6, larger="--queries 9", then=0.81)
     assert none.sentences()[1] == "To find one of 81.0 points:"
     gone = FoundPower(size="4 queries", source="", smallest=1.6, exhausted=True)
-    assert gone.sentences()[1] == "To find one takes a task of more rows."
+    assert gone.sentences()[1] == "To find one takes a task with more rows."
 
 
 def test_prompts_without_answers_may_leave_sets_and_queries_uncrossed(varied):

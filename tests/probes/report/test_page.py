@@ -63,7 +63,7 @@ def test_what_is_missing_is_counted(run):
     bad = (run.scores()["status"] != "ok").sum()
     assert f"{bad:,} of" in text
     assert "(follower: no number)" in text
-    assert "candidates are cut into tokens otherwise when joined to their prompt" in text
+    assert "candidates are tokenised differently when joined to their prompt" in text
     assert "No law of learning curves was fitted: run `probe fit`" in text
     assert "2 demonstration sets" in text
     assert "steps of 1 ÷ (number of prompts)" in text
@@ -181,7 +181,7 @@ def test_missing_metrics_stay_missing_on_the_page(run, tmp_path):
     metrics.loc[gone, "reason"] = "nobody knows"
     html = page.write_report(copy_of(run, tmp_path / "run", scores=run.scores(), metrics=metrics)).read_text()
     assert "nobody knows" in html
-    assert "nothing can be said of effects" in html
+    assert "nothing can be said about effects" in html
     text = re.sub(r'src="data:[^"]*"', "", html).split("<body>")[1].split("experiment.toml")[0]
     assert not re.search(r"\bnan\b", text.lower())
 

@@ -327,13 +327,13 @@ def test_every_order_is_a_dot_over_its_set():
     found = drawn("order", known)
     assert (
         found.title
-        == "small, 4 shots: best and worst order of a set lie 30.0 points (90 % interval 20.0 to 40.0) apart"
+        == "small, 4 shots: best and worst order of a set are 30.0 points (90 % interval 20.0 to 40.0) apart"
     )
     dots = [line.get_ydata() for line in found.figure.axes[0].get_lines() if len(line.get_ydata()) == 4]
     np.testing.assert_allclose(dots, [[10, 20, 30, 40], [100, 100, 100, 100]])
     assert legend(found.figure) == ["one order", "mean of the set's orders", "chance"]
     text = said("order", known)
-    assert "lie 30.0 points (90 % interval 20.0 to 40.0) of accuracy apart and 10.0 points" in text
+    assert "are 30.0 points (90 % interval 20.0 to 40.0) of accuracy apart and 10.0 points" in text
     assert "standard deviation over orders of 25.0 points" in text
 
 
@@ -387,7 +387,7 @@ def test_accuracy_is_drawn_by_place():
     np.testing.assert_allclose(line.get_ydata(), [87.5, 0.0, 12.5])
     values = np.array([[1.0, 0, 0]] * 7 + [[0.0, 0, 1]])
     spread = posterior_spread(values, np.arange(8), np.arange(8))
-    assert f"lie {100 * spread.estimate:.1f} points" in found.title
+    assert f"are {100 * spread.estimate:.1f} points" in found.title
     assert "87.5 % were right where it stood first and 12.5 % where it stood last" in said("options", known)
     once = outcomes[outcomes["option_order"] == 0]
     assert SECTIONS["options"].draw(material(the_flips(), scores=scores, outcomes=once)) is None
@@ -425,7 +425,7 @@ def test_agreement_stands_in_groups_with_its_overlap():
     known = material(rows)
     found = drawn("consistency", known)
     assert labels(found.figure) == ["between formats", "4 shots", "between orders", "qa, 4 shots"]
-    assert found.title == "small: two predictions on one query agree between formats in 70.0 %, orders in 90.0 %"
+    assert found.title == "small: two predictions for one query agree between formats in 70.0 %, orders in 90.0 %"
     assert "formats 70.0 % (90 % interval 60.0 to 80.0), their answers overlap by 75.0 %" in said("consistency", known)
 
 
@@ -443,7 +443,7 @@ def test_biases_are_in_nats_a_group_each_shot_count():
     assert SECTIONS["bias"].draw(material(the_biases())) is None
     known = material(the_biases(), probes=("bias",))
     found = drawn("bias", known)
-    slopes = ["the label shown last", "each more demonstration with a label"]
+    slopes = ["the label shown last", "each additional demonstration with a label"]
     assert labels(found.figure) == ["4 shots, random labels", *slopes, "8 shots, random labels", *slopes]
     assert found.title.startswith("small: +2.50 nats (90 % interval 2.00 to 3.00) for the label shown last, 8 shots")
     assert "0.00 nats (90 % interval 0.00 to 0.00; no clear effect) in the log-probabilities" in said("bias", known)
@@ -506,16 +506,19 @@ def test_shares_of_the_variance_are_bars_with_intervals():
     widths = [patch.get_width() for patch in found.figure.axes[0].patches]
     np.testing.assert_allclose(widths, [37.5, 12.5, 12.5, 50.0], atol=0.2)
     assert labels(found.figure) == ["query (6 levels)", "prompt", "demonstrations (2 levels)", "residual"]
-    assert re.match(r"small: 12\.\d % \(90 % interval 12\.\d to 1[23]\.\d\) of the variance of the gold", found.title)
+    assert re.match(
+        r"small: the prompt explains 12\.\d % \(90 % interval 12\.\d to 1[23]\.\d\) of the variance of the gold",
+        found.title,
+    )
     assert "order: not varied" in found.caption
-    assert "is the prompt's" in said("variance", known)
+    assert "The prompt explains" in said("variance", known)
 
 
 def test_a_split_that_did_not_converge_is_not_quoted():
     known = material(the_flips(), fits=(Fit(the_variance(agree=False)),))
     assert SECTIONS["variance"].draw(known) is None
     assert "not converge" in said("variance", known)
-    assert "is the prompt's" not in said("variance", known)
+    assert "The prompt explains" not in said("variance", known)
 
 
 def test_a_split_of_other_answers_is_not_quoted():
