@@ -421,7 +421,7 @@ def test_break_even_is_where_signal_equals_noise(rng, noise, exists):
 
 
 def section(tree: xr.DataTree, stale: str = "") -> Material:
-    return Material(model="small", metrics=pd.DataFrame(), fits=(Fit(tree, stale),))
+    return Material(model="small", metrics=pd.DataFrame(columns=["model"]), fits=(Fit(tree, stale),))
 
 
 def test_the_report_draws_the_parts_and_tells_sums_as_sums(rng):

@@ -21,7 +21,7 @@ from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.endings import begin_one_another, ending
 from icl.prompts.formats import FORMATS, Format
 from icl.prompts.grammar import GRAMMAR
-from icl.prompts.render import content_free, label_prior, render
+from icl.prompts.render import Candidates, content_free, label_prior, render
 from icl.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.demonstrations import Demonstrations
@@ -258,7 +258,7 @@ def test_the_end_counts_among_tokens_and_bytes(tmp_path, tiny_lm):
 
 def test_labels_that_a_server_cannot_tell_apart_are_refused_after_some_prompts(monkeypatch):
     prompts = prompts_of(rated(("red", "green", "blue")), "qa", queries=6)
-    alike = [replace(p, candidates=(*p.candidates, replace(p.candidates[0], label="RED"))) for p in prompts]
+    alike = [replace(p, candidates=Candidates([*p.candidates, replace(p.candidates[0], label="RED")])) for p in prompts]
     with serving("openai") as server:
         assert len(list(CompletionsScorer(server.url).answer(prompts))) == 12
         with pytest.raises(UserError, match="gave the same number to the labels 'red' and 'RED' in all of 8 prompts"):

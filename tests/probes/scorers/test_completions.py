@@ -18,7 +18,7 @@ from toy_prompts import expected, prompts_of
 from toy_server import cut, fails, hangs_up, logprobs_behind, never_answers, serving
 
 from icl.errors import UserError
-from icl.prompts.render import Candidate, Part
+from icl.prompts.render import Candidate, Candidates, Part
 from icl.tasks.builtin import BUILTIN_TASKS
 from probes.scorers.completions import CompletionsScorer
 from probes.scorers.completions_labels import Continuation, follow, label_positions
@@ -81,7 +81,7 @@ def test_inputs_behind_labels_are_scored_by_echo_only(prompts):
         replace(
             prompt,
             method="channel",
-            candidates=tuple(Candidate(c.label, " a whole input", given=c.text) for c in prompt.candidates),
+            candidates=Candidates(Candidate(c.label, " a whole input", given=c.text) for c in prompt.candidates),
         )
         for prompt in prompts
     ]
@@ -94,7 +94,7 @@ def test_inputs_behind_labels_are_scored_by_echo_only(prompts):
 
 
 def test_a_token_that_spans_the_boundary_is_the_labels(prompts):
-    glued = replace(prompts[0], parts=(Part("input", "so b"),), candidates=(Candidate("blue", "lue"),))
+    glued = replace(prompts[0], parts=(Part("input", "so b"),), candidates=Candidates([Candidate("blue", "lue")]))
     with serving("vllm") as server:
         scorer = CompletionsScorer(server.url)
         ((_, (answer,)),) = scorer.answer([glued])
@@ -255,7 +255,7 @@ def test_an_interrupt_leaves_nothing_queued(prompts):
 
 
 def test_a_label_written_as_nothing_is_refused(prompts):
-    empty = replace(prompts[0], candidates=(Candidate("red", ""),))
+    empty = replace(prompts[0], candidates=Candidates([Candidate("red", "")]))
     with serving("vllm") as server:
         assert "the label 'red' is written as nothing" in refusal_of(server, [empty])
 

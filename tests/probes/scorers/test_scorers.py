@@ -20,7 +20,7 @@ from icl.ginc.family import default_family, sample_family
 from icl.ginc.task import GincTask, read_tokens
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.formats import FORMATS
-from icl.prompts.render import Part, render
+from icl.prompts.render import Candidates, Part, render
 from icl.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.demonstrations import Demonstrations
@@ -79,7 +79,7 @@ def test_ranks_and_split_scores_are_those_of_plain_passes(tiny_lm):
     prompts = prompts_of(BUILTIN_TASKS["topic"](), "gold", format="colon", shots=(2,), queries=3, sets=1)
     # Half a word before the label sticks to it; a colon does not.
     glued = [replace(p, parts=(*p.parts, *([Part("input", " spo")] * (i % 2)))) for i, p in enumerate(prompts)]
-    glued = [replace(p, candidates=tuple(replace(c, text="rts" + c.text) for c in p.candidates)) for p in glued]
+    glued = [replace(p, candidates=Candidates(replace(c, text="rts" + c.text) for c in p.candidates)) for p in glued]
     seen = {True: 0, False: 0}
     for prompt, (_, row) in zip(glued, sorted(HuggingFaceScorer(str(tiny_lm)).answer(glued))):
         for candidate, answer in zip(prompt.candidates, row):
@@ -247,7 +247,7 @@ def test_a_chat_template_surrounds_the_prompt(tiny_lm, tmp_path, prompts):
         replace(
             prompt,
             parts=(Part("prefix", f"<user> {prompt.text} </><assistant>"),),
-            candidates=tuple(replace(c, text=c.text.lstrip()) for c in prompt.candidates),
+            candidates=Candidates(replace(c, text=c.text.lstrip()) for c in prompt.candidates),
         )
         for prompt in prompts[:4]
     ]
@@ -374,7 +374,7 @@ def test_controls_of_the_catalogue_behave_as_their_names_say(colours):
 
 def test_permuting_the_candidates_permutes_the_scores(tiny_lm, prompts):
     scorer = HuggingFaceScorer(str(tiny_lm))
-    turned = [replace(p, candidates=p.candidates[::-1]) for p in prompts]
+    turned = [replace(p, candidates=Candidates(p.candidates[::-1])) for p in prompts]
     np.testing.assert_allclose(scorer(turned)[:, ::-1], scorer(prompts), atol=1e-4, rtol=0)
 
 

@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from icl.errors import UserError
 from icl.prompts.build import Condition, Selection, build_prompts
-from icl.prompts.render import Candidate, Part
+from icl.prompts.render import Candidate, Candidates, Part
 from icl.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
 from probes.scorers.huggingface import HuggingFaceScorer
@@ -148,7 +148,9 @@ def test_answers_are_those_of_transformers(vllm, tiny_lm, prompts):
 
 def test_a_label_cut_otherwise_when_joined_is_scored_both_ways(vllm, tiny_lm):
     (prompt, *_) = prompts_of("sentiment")
-    glued = [replace(prompt, parts=(Part("input", "The film was goo"),), candidates=(Candidate("x", "d"),) * 2)]
+    glued = [
+        replace(prompt, parts=(Part("input", "The film was goo"),), candidates=Candidates([Candidate("x", "d")] * 2))
+    ]
     ((_, answers),) = VllmScorer(str(tiny_lm)).answer(glued)
     ((_, reference),) = HuggingFaceScorer(str(tiny_lm)).answer(glued)
     assert not answers[0].boundary_clean
