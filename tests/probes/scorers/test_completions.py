@@ -150,8 +150,8 @@ def test_a_server_that_keeps_failing_is_one_sentence_and_loses_nothing(prompts):
         with pytest.raises(UserError) as caught:
             first += list(answers)
         assert str(caught.value) == (
-            f"server {server.url} answered HTTP 500 5 times, saying: out of; see to the server: the same command goes "
-            "on where this one stopped."
+            f"server {server.url} answered HTTP 500 5 times, saying: out of; check the server, then rerun the same "
+            "command to resume."
         )
         assert 2 <= len(first) < len(prompts)
         assert given == [(n + 1, len(prompts)) for n in range(len(given))]

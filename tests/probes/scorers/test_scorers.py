@@ -320,7 +320,7 @@ def test_a_model_that_looks_ahead_is_refused(tmp_path, prompts):
     """An encoder behind a causal model's name: only what it does tells."""
     config = BertConfig(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, vocab_size=500)
     ahead = save_model(tmp_path / "ahead", config)
-    with pytest.raises(UserError, match="lets later tokens change what it says of earlier ones"):
+    with pytest.raises(UserError, match="lets later tokens change its predictions for earlier ones"):
         HuggingFaceScorer(str(ahead))(prompts)
 
 
