@@ -80,7 +80,7 @@ ANSWER_COLUMNS: dict[str, str] = {
 OF_CANDIDATES = ("distribution", "candidates", "logprobs", "times_shown")
 """Columns that hold a value for each candidate, and with that most of the memory."""
 
-GOLD_UNTOLD = "the gold label's own log-probability was not told"
+GOLD_UNTOLD = "the gold label's own log-probability is not known"
 """Why a log score is missing where the probabilities are known."""
 
 _IMPOSSIBLE = "all candidates have probability 0, so the model prefers none"

@@ -97,7 +97,7 @@ def compare(
     designs, refused = designs_of(counts, accounts, observe)
     units = units_of(next(iter(designs.values())).grid)
     if len(units.labels) < 2:
-        raise UserError(f"the table holds a single {units.word}, so none can be left out; probe more of them.")
+        raise UserError(f"the table holds a single {units.word}, so none can be left out; run more of them.")
     rows: list[dict[str, object]] = []
     found: dict[str, LeaveOneOut] = {}
     for name, design in designs.items():
@@ -235,18 +235,19 @@ def _sentences(table: pd.DataFrame, units: Units) -> tuple[str, ...]:
     if len(ahead):
         named = ", ".join(ahead["title"])
         said.append(
-            f"A higher elpd, from chains that do not agree yet, has {named}: raise draws before reading the order."
+            f"A higher elpd, from chains that do not agree yet, belongs to {named}: raise draws before "
+            "reading the order."
         )
     if num_units < _FEW_UNITS:
-        said.append(f"With {num_units} units standard errors are rough; read differences as hints.")
+        said.append(f"With {num_units} units, standard errors are rough; take differences as hints.")
     if refits := int(ranked["num_refits"].sum()):
         said.append(
             f"Importance sampling could not be trusted for {refits} pairs of account and {units.word}; "
-            "those were fitted again without it."
+            "those were refitted without it."
         )
     for row in ranked[ranked["num_unreliable"] > 0].itertuples():
         said.append(
-            f"{row.num_unreliable} of {row.num_units} units of {row.title} stay unreliable (Pareto k up to "
+            f"{row.num_unreliable} of {row.num_units} units of {row.title} remain unreliable (Pareto k up to "
             f"{row.max_pareto_k:.2f}; no refits left, or not converged), so its elpd may be too high; raise max_refits."
         )
     for row in table[table["rank"].isna()].itertuples():

@@ -202,7 +202,7 @@ def _sentences(table: pd.DataFrame, shots: int, unit: str) -> tuple[str, ...]:
         if not better.any():
             said.append("No account predicts better than the last cell carried forward.")
     else:
-        said.append("No account converged on the cells that were left; raise draws and tune.")
+        said.append("No account converged on the remaining cells; raise draws and tune.")
     for row in table[table["note"].fillna("") != ""].itertuples():
         if row.account == CARRIED or pd.notna(row.converged):
             said.append(f"{row.title}: {row.note.rstrip('.')}.")

@@ -63,17 +63,21 @@ def units_of(grid: Grid) -> Units:
     """Choose the unit that matters: a task, else a demonstration set, else a cell."""
     cells = grid.cells
     if len(grid.tasks) >= MIN_TASKS:
-        reason = "A task is left out at once, with all its cells: what counts is how a task goes that was not seen."
+        reason = (
+            "One whole task is left out at a time, with all its cells: what counts is the prediction of an unseen task."
+        )
         return _numbered("task", reason, list(cells["task"]))
     names = _cell_names(cells)
     if grid.sets:
         reason = (
-            "A demonstration set is left out at once, with all its cells and its effect unknown; "
+            "One whole demonstration set is left out at a time, with all its cells and its effect unknown; "
             "cells that show no demonstrations are left out one by one."
         )
         labels = [grid.sets[at] if at >= 0 else name for at, name in zip(grid.cell_set, names)]
         return _numbered("demonstration set", reason, labels)
-    reason = "A cell is left out at a time: the table tells neither several tasks nor demonstration sets apart."
+    reason = (
+        "One cell is left out at a time, because the table distinguishes neither several tasks nor demonstration sets."
+    )
     return _numbered("cell", reason, names)
 
 

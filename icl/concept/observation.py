@@ -52,7 +52,7 @@ class Observation:
 _PRECISION = Parameter(
     name="log_precision",
     unit="log",
-    meaning="log φ: how little cells stray from binomial counts around the curve",
+    meaning="log φ: precision of the counts; large where cells are close to binomial counts around the curve",
     location=7.0,
     spread=2.0,
     reason="binomial noise plus 1–2 points between repetitions; the spread admits pure binomial counts",
@@ -60,7 +60,7 @@ _PRECISION = Parameter(
 _EXCESS = Parameter(
     name="excess",
     unit="nats",
-    meaning="ω: how far cells stray from the curve beyond their standard error",
+    meaning="ω: how far cells deviate from the curve beyond their standard error",
     location=-0.5,
     spread=1.3,
     link="softplus",

@@ -12,10 +12,10 @@ __all__ = ["SENSITIVE", "leaning", "sensitivity"]
 SENSITIVE = 0.05
 """Kallioinen, Paananen, Bürkner, Vehtari 2024, Detecting and diagnosing prior and likelihood sensitivity …, §3."""
 
-_CONFLICT = "prior and data pull apart: read it together with the prior"
-_WEAK = "the data say little here: this is mostly the prior"
-_FINE = "the data speak, the prior hardly matters"
-_STILL = "neither matters: it is fixed, or does not move"
+_CONFLICT = "prior and data disagree: interpret it together with the prior"
+_WEAK = "the data say little here: this mostly reflects the prior"
+_FINE = "the data determine it, and the prior hardly matters"
+_STILL = "neither matters: it is fixed or does not vary"
 
 
 def sensitivity(tree: xr.DataTree) -> pd.DataFrame:
@@ -44,7 +44,7 @@ def sensitivity(tree: xr.DataTree) -> pd.DataFrame:
     import arviz as az
 
     if missing := [name for name in ("posterior", "log_prior", "log_likelihood") if name not in tree.children]:
-        raise UserError(f"the fit holds no {', '.join(missing)}, which power-scaling weighs by; fit it again.")
+        raise UserError(f"the fit holds no {', '.join(missing)}, which power-scaling needs; fit it again.")
     quantities = [str(name) for name in tree["posterior"].data_vars if name != "accuracy"]
     logger = logging.getLogger("arviz_stats")
     level = logger.level
@@ -69,7 +69,8 @@ def leaning(tree: xr.DataTree) -> str:
     if not moved:
         return f"None of {len(table)} {plural} leans on the priors (power-scaling)."
     return (
-        f"{moved} of {len(table)} {plural} lean on the priors (power-scaling above {SENSITIVE}): read sizes with them."
+        f"{moved} of {len(table)} {plural} lean on the priors (power-scaling above {SENSITIVE}); keep that in mind when reading "
+        "magnitudes."
     )
 
 

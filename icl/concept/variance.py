@@ -91,7 +91,7 @@ class VarianceAccount:
 
     name: str = "variance"
     title: str = "split of the variance"
-    says: str = "the query and each part of the prompt move answers, each by a standard deviation of its own"
+    says: str = "the query and each part of the prompt move answers, each with its own standard deviation"
     observations: tuple[str, ...] = tuple(VARIANCE_SCORES)
     effort: Effort = VARIANCE_EFFORT
     adaptation: Adaptation = "diag"

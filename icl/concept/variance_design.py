@@ -17,14 +17,14 @@ PROMPT_FACTORS: dict[str, str] = {
     "order": "in which order, within a demonstration set",
     "format": "how they are written, the order of listed options included",
     "labels": "which labels they carry, label mode and draw within a demonstration set",
-    "combination": "what the four above do only together",
+    "combination": "what the four above do only in combination",
 }
 """Factors that a prompt is made of → meaning."""
 
 FACTORS: dict[str, str] = {
     "query": "which query is asked",
     **PROMPT_FACTORS,
-    "residual": "what a query makes of a prompt that others do not",
+    "residual": "how a query responds to a prompt, beyond all other effects",
 }
 """Every part of the variance → meaning."""
 

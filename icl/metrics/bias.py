@@ -29,7 +29,7 @@ _MOST_CONSTANTS = 64
 
 _MOST_STEPS = 100
 
-_TOLD_BY_ONE = "one demonstration set or query alone tells this slope, so no interval"
+_TOLD_BY_ONE = "only one demonstration set or query identifies this slope, so no interval"
 
 _TOLD = 1e-8
 """A share below this is nought but rounding."""
@@ -74,7 +74,9 @@ def bias_effects(outcomes: pd.DataFrame) -> list[dict]:
         for place, metric in enumerate(_COVARIATES):
             if not _varies(choices, place):
                 continue
-            about = "for the label shown last" if place == 0 else "for each more demonstration that shows the label"
+            about = (
+                "for the label shown last" if place == 0 else "for each additional demonstration that shows the label"
+            )
             step: dict[str, Any] = {"resolution": 1 / len(choices.chosen)}
             found.append(metric_row(rows, metric, choice_slopes[place], contrast=about, **step, **names))
             found.append(metric_row(rows, f"{metric}_logprob", smooth_slopes[place], contrast=about, **names))
@@ -126,7 +128,9 @@ def _linear_slopes(choices: _Choices) -> list[Estimate]:
     """Least squares of centred log-probabilities on the covariates."""
     x = choices.covariates
     if choices.logprob is None:
-        return [Estimate.missing("some log-probabilities are not known, or are of labels ruled out")] * len(_COVARIATES)
+        return [Estimate.missing("some log-probabilities are not known, or belong to labels that are ruled out")] * len(
+            _COVARIATES
+        )
     curvature = np.swapaxes(x, 1, 2) @ x
     slopes = np.linalg.pinv(curvature.sum(axis=0)) @ (x * choices.logprob[..., None]).sum(axis=(0, 1))
     gradient = ((choices.logprob - x @ slopes)[..., None] * x).sum(axis=1)
@@ -147,7 +151,7 @@ def _logit_slopes(choices: _Choices) -> list[Estimate]:
     gradient, curvature = _derivatives(x, choices.chosen, slopes)
     held = np.diag(np.linalg.inv(curvature.sum(axis=0) + penalty))[: len(_COVARIATES)]
     if (held > _MOST_UNSURE * _PRIOR_SD**2).any():
-        reason = "the choices all but follow from what was shown, or are too few: read the log-probabilities"
+        reason = "the choices are almost determined by what was shown, or are too few: read the log-probabilities"
         return [Estimate.missing(reason) for _ in _COVARIATES]
     return _estimates(_Fit(slopes=slopes, gradient=gradient, curvature=curvature), choices)
 

@@ -133,7 +133,7 @@ _DECLARED: tuple[Metric, ...] = (
     replace(SCORES["accuracy"], by=levels),
     Metric(
         name="accuracy_by_normalisation",
-        title="the same, labels compared otherwise",
+        title="the same with another normalisation",
         sentence="accuracy under each normalisation of log-probabilities that the run allows",
         by=accuracy_by_normalisation,
         compares_normalisations=True,

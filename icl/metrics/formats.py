@@ -83,7 +83,7 @@ def set_effects(outcomes: pd.DataFrame) -> list[dict]:
         held = keys if len(names) > 2 else (np.zeros(len(asked)), queries)
         hard, soft = (jackknife(partial(_pair_mean, pairs), keys, *held) for pairs in (agree, overlap))
         if len(names) == 2:
-            alone = "two demonstration sets: the interval speaks of queries alone"
+            alone = "two demonstration sets: the interval covers other queries only"
             hard, soft = (replace(one, reason=one.reason or alone) for one in (hard, soft))
         found.append(metric_row(asked, "set_consistency", _share(hard), **step, **about))
         found.append(metric_row(asked, "set_overlap", _share(soft), **about))
@@ -143,7 +143,7 @@ def _searched_spread(rows: pd.DataFrame, score: str) -> tuple[Estimate, dict[str
         return Estimate.missing("too few prompts were asked in several formats to know the noise"), sides
     noise = float(((values - design @ effects) ** 2).sum()) / degrees
     if noise < 1e-20:
-        alike = "no prompt differs from another in how formats differ: no interval"
+        alike = "formats differ in the same way on every prompt: no interval"
         return Estimate(estimate=float(np.ptp(means)), reason=alike), sides
     spread = spread_of_means(means, np.sqrt(noise / np.bincount(formats)), float(degrees))
     most = np.inf if score == "log_score" else 1.0

@@ -108,7 +108,7 @@ def label_slope(outcomes: pd.DataFrame) -> list[dict]:
                 estimate = jackknife(_slope, (x, y), *clusters(rows))
                 slope = estimate.estimate
                 if np.isnan(estimate.low):
-                    few = "too few prompts show another share of correct labels to tell an interval"
+                    few = "too few prompts show another share of correct labels for an interval"
                     estimate = Estimate(estimate=slope, reason=estimate.reason or few)
                 if score != "log_score":  # a share cannot change by more than all of it
                     low, high = (float(end) for end in np.clip([estimate.low, estimate.high], -1, 1))

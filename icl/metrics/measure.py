@@ -98,7 +98,7 @@ def _unknown_levels(answers: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]
             mine = told.loc[asked.index]
             gone = mine[mine[score].isna()]
             why = gone["reason_of_probability"].replace("", GOLD_UNTOLD).mode()
-            reason = f"not known of all prompts: {why.iloc[0]}"
+            reason = f"not known for all prompts: {why.iloc[0]}"
             names = {"score": score, "label_mode": asked["label_mode"].iloc[0]}
             rows.append(metric_row(asked_once(asked), score, Estimate.missing(reason), **names))
     return rows

@@ -205,12 +205,12 @@ def _too_small(
     if best is None:
         return (
             f"a difference of {effect:.3g} is too small for what there is, which does not fill {NUM_SETS[0]} "
-            "demonstration sets beside 2 queries; use a task of more rows, or fewer shots."
+            "demonstration sets beside 2 queries; use a task with more rows, or fewer shots."
         )
     least, size = best
     return (
         f"a difference of {effect:.3g} is too small for {size.num_queries} queries and {size.num_sets} demonstration "
-        f"sets, which of all that there is find the smallest, {least:.3g}; use a task of more rows, or look for a "
+        f"sets, which of all that there is find the smallest, {least:.3g}; use a task with more rows, or look for a "
         "larger difference."
     )
 

@@ -37,7 +37,7 @@ __all__ = [
 _NUM_DRAWS = 4000
 _GRID = 200
 _FURTHEST, _NUM_FAR = 1e6, 60  # the flat prior of τ goes on to so many times what was measured, in coarser cells
-_NO_NOISE = "no prompt differs from another in how conditions differ: no interval"
+_NO_NOISE = "conditions differ in the same way on every prompt: no interval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +212,7 @@ def _of_means(
         (exact,) = statistic(_Draws(means=means[None], deviation=means.std(ddof=1, keepdims=True)))
         return Estimate(estimate=float(exact), reason=_NO_NOISE)
     if statistic is _all_deviation and len(means) < 3:  # the posterior of τ has no end (Gelman 2006, section 2.2)
-        return Estimate.missing("two conditions do not tell how far all of them deviate")
+        return Estimate.missing("two conditions do not determine how far all of them deviate")
     rng = np.random.default_rng(0)
     variances = _noise(errors, degrees, rng)
     taus, widths = _tau_cells(means, errors)

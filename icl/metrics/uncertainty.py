@@ -60,7 +60,7 @@ def clustered_mean(
     V = V_set + V_query − V_both, and never less than V_set or V_query (Cameron, Gelbach & Miller 2011, eq. 2.11).
     V_both is what neither sets nor queries explain; the plain variance of the prompts in its place would, with three
     sets, take away a third of what queries add. The t quantiles have Satterthwaite's degrees of freedom (see
-    `icl.metrics.crossed`). With one demonstration set the interval speaks of queries alone, and says so.
+    `icl.metrics.crossed`). With one demonstration set the interval covers other queries only, and says so.
     """
     mean = float(values.mean())
     error, degrees, reason = clustered_error(values - mean, sets, queries)
@@ -240,10 +240,10 @@ def clustered_error(
         return (
             float(np.sqrt(by_query)),
             num_queries - 1.0,
-            "one demonstration set: the interval speaks of queries alone",
+            "one demonstration set: the interval covers other queries only",
         )
     if num_queries < 2:
-        return float(np.sqrt(by_set)), num_sets - 1.0, "one query: the interval speaks of demonstration sets alone"
+        return float(np.sqrt(by_set)), num_sets - 1.0, "one query: the interval covers other demonstration sets only"
     left = residual_variance(cells)
     if left is None:  # not crossed: prompts that share nothing are clusters of their own
         variance = max(by_set + by_query - by_cell, by_set, by_query)

@@ -116,8 +116,8 @@ def ending_notices(prompts: Iterable[Prompt]) -> list[str]:
     more = f", and {len(pairs) - _NAMED:,} more" if len(pairs) > _NAMED else ""
     written = "; ".join(f"{end!r} in {', '.join(list(names)[:_NAMED])}" for end, names in list(ends.items())[:_NAMED])
     return [
-        f"Some labels begin one another ({named}{more}), so each is scored with its end: what the format writes "
-        f"behind a label ({written}), or a chat template behind a reply. The end counts among its tokens and bytes."
+        f"Some labels are the beginning of others ({named}{more}), so each is scored with its end: what the format "
+        f"writes behind a label ({written}), or a chat template behind a reply. The end counts among its tokens and bytes."
     ]
 
 

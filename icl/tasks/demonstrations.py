@@ -120,8 +120,8 @@ shots."""
 
 BALANCES: dict[str, str] = {
     "balanced": "every block of m demonstrations (m labels) has each label once, in random order",
-    "as-drawn": "as the pool has them",
-    "skewed(p)": "about a share p of one label, the next one for each demonstration set, the rest alike",
+    "as-drawn": "as they occur in the pool",
+    "skewed(p)": "about a share p of one label, a different one per demonstration set, the others equally often",
 }
 """How often each label is drawn."""
 

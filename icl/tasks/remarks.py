@@ -57,14 +57,14 @@ def _options_alike(rows: Sequence[tuple[str, ...]]) -> list[str]:
     first, second = next(group for group in _alike(alike[0]) if len(group) > 1)[:2]
     return [
         f"{len(alike):,} of {len(rows):,} questions have options that differ only in case, spaces or signs, such as "
-        f"{first!r} and {second!r}; they are taken as different answers."
+        f"{first!r} and {second!r}; they are treated as different answers."
     ]
 
 
 def _labels_in_quotes(labels: Sequence[str]) -> list[str]:
     if len(labels) < 2 or not all(len(one) > 2 and one[0] in _QUOTES and one[-1] in _QUOTES for one in labels):
         return []
-    return [f"All labels stand in quotes, such as {labels[0]}, which are scored as a part of them; take them off."]
+    return [f"All labels are in quotes, such as {labels[0]}, and the quotes are scored with them; remove the quotes."]
 
 
 def _odd(what: str, texts: Sequence[str]) -> list[str]:
@@ -74,7 +74,7 @@ def _odd(what: str, texts: Sequence[str]) -> list[str]:
     named = list(dict.fromkeys(one for characters in found.values() for one in characters))[:_NAMED]
     first = next(iter(found))
     return [
-        f"{len(found):,} of {len(texts):,} {what} hold characters that are no text ({', '.join(named)}), the first of "
+        f"{len(found):,} of {len(texts):,} {what} hold characters that are not text ({', '.join(named)}), the first of "
         f"them {first[:40]!r}; the data may have been damaged when they were saved."
     ]
 

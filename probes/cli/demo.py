@@ -67,7 +67,7 @@ def run(options: Namespace) -> int:
     report(folder)
     said = [f"The whole lab took {time.perf_counter() - began:.0f} s."]
     if not converged:
-        said.append("The report leaves out the fit, which did not converge; the rest of it stands.")
+        said.append("The report leaves out the fit, which did not converge; everything else in it is valid.")
     print_lines(said)
     print("\n".join(command_lines("probe", "show", "--task", GINC, lead="See what a model saw:")))
     return 0 if converged else NOT_CONVERGED

@@ -57,7 +57,7 @@ def _formats() -> dict[str, str]:
     written |= dict.fromkeys(REGISTERED.names(), _ADDED)
     return written | {
         f"g0 … g{GRAMMAR.size - 1}": "formats of a grammar: descriptors, separators, spacings, casings, numbers",
-        "sampled(N)": "N of the grammar's formats, drawn by --seed-format",
+        "sampled(N)": "N of the grammar's formats, drawn with --seed-format",
         f"{MANUAL}SET": "the manual template of Min et al. 2022 for a set, with --task min:SET@manual",
     }
 
@@ -76,7 +76,7 @@ def _models() -> dict[str, str]:
     shipped = {name: describe_shipped(folder) for name, folder in shipped_models().items()}
     controls = {name: (rule.__doc__ or "").splitlines()[0] for name, rule in CONTROLS.items()}
     elsewhere = {
-        "owner/name, folder, .gguf": "any causal language model of Transformers: from the Hub, or from this machine",
+        "owner/name, folder, .gguf": "any causal language model that Transformers loads, from the Hub or this machine",
         "http…/v1#name": "a model behind an OpenAI-compatible completions server",
         "vllm:name": "the same names as for Transformers, read by vLLM (package vllm, for machines with a GPU)",
     }
@@ -100,7 +100,7 @@ def _accounts() -> dict[str, str]:
     from icl.concept.accounts import ACCOUNTS
 
     laws = {name: account.says for name, account in ACCOUNTS.items()}
-    return laws | {"evidence": "not a law of curves: what inputs, label words and right labels each bring"}
+    return laws | {"evidence": "not a law of learning curves: what inputs, label words and right labels each bring"}
 
 
 def _priors() -> dict[str, str]:

@@ -84,7 +84,7 @@ def run(options: Namespace) -> int:
     if any(too_long.values()) and not experiment.skip_too_long:
         said.append("`probe run` refuses what does not fit; leave it out with --skip-too-long.")
     if planned.search:
-        said.append(f"Of the format search's prompts at most {planned.search.budget:,} are asked of a model.")
+        said.append(f"The format search asks each model at most {planned.search.budget:,} of its prompts.")
     said += [f"Note: {notice}" for notice in planned.notices]
     said += power.lines() if power else ()
     print_lines([*said, "Nothing was run; use `probe run` with the same flags and --out."])

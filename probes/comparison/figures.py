@@ -65,8 +65,8 @@ def draw_comparison(table: pd.DataFrame, unit: str) -> Drawn | None:
     best = rows["title"].iloc[0]
     title = f"How well accounts predict an unseen {unit}, against {best}"
     caption = (
-        f"Elpd minus that of {best}, which is highest and stands at 0; further left is worse. Bars: 90 % intervals "
-        f"of the difference, from {rows['num_units'].iloc[0]} units that were left out one at a time. On the right: "
+        f"Elpd minus that of {best}, which is highest and is placed at 0; further left is worse. Bars: 90 % intervals "
+        f"of the difference, from {rows['num_units'].iloc[0]} units left out one at a time. On the right: "
         "stacking weights."
     )
     return Drawn(name="comparison", title=title, caption=caption, figure=_ranking(rows, title))

@@ -60,7 +60,7 @@ class PlannedPower:
         """The same in words."""
         found = [f"What could be found ({self.source}):"]
         if self.smallest is None:
-            found.append("  with one query or one demonstration set nothing can be said of others; ask two or more.")
+            found.append("  with one query or one demonstration set nothing can be said about others; ask two or more.")
         elif self.smallest > 1:
             found.append(
                 f"  as planned ({self.queries} queries × {self.demonstration_sets} sets) not even 100 points, {SURE}."

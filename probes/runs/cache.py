@@ -111,7 +111,7 @@ def _open(path: Path) -> sqlite3.Connection | None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answers BLOB) WITHOUT ROWID")
     except sqlite3.OperationalError as error:  # read-only, full, locked for long
-        warnings.warn(f"{path} cannot be used ({error}), so answers are not kept for other runs.", stacklevel=2)
+        warnings.warn(f"{path} cannot be used ({error}), so answers are not stored for other runs.", stacklevel=2)
         return None
     except sqlite3.Error as error:
         raise _unusable(error) from error

@@ -118,7 +118,7 @@ def _read_part(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
         content.seek(0)
         part = pd.read_parquet(content, columns=wanted, read_dictionary=_STRINGS)
     except (OSError, ValueError) as error:
-        remedy = "delete this file and run the same `probe run` command again, only its prompts are scored anew"
+        remedy = "delete this file and run the same `probe run` command again, only its prompts are scored again"
         raise disk.read_error(path, error, remedy) from error
     try:
         if columns is None:

@@ -18,14 +18,18 @@ _SENSIBLE = {"memory": 4, "batch_tokens": 1024, "concurrency": 8, "timeout": 60}
 class Resources:
     """What a run may use; `option` says of each entry what it means."""
 
-    memory: float | None = option(None, help="GB beside the weights", group=MEANS, unset="half of what is free")
-    batch_tokens: int | None = option(None, help="most tokens per forward pass", group=MEANS, unset="by device")
-    concurrency: int = option(8, help="servers: most requests under way", group=MEANS)
-    timeout: float = option(60.0, help="servers: most seconds per request", group=MEANS)
+    memory: float | None = option(
+        None, help="GB of memory in addition to the weights", group=MEANS, unset="half of the free memory"
+    )
+    batch_tokens: int | None = option(
+        None, help="maximum number of tokens per forward pass", group=MEANS, unset="depends on the device"
+    )
+    concurrency: int = option(8, help="servers: maximum number of simultaneous requests", group=MEANS)
+    timeout: float = option(60.0, help="servers: seconds that one request may take", group=MEANS)
     use_cache: bool = option(
         True,
         help="look answers up in, and store them for, other runs",
-        flag_help="neither use nor store answers of other runs",
+        flag_help="do not reuse answers from other runs, and store none for them",
         group=CACHE,
         flag="--no-cache",
     )

@@ -128,13 +128,14 @@ class CompletionsScorer(Scorer):
             prompts,
             find_control_like,
             f"server {self._shown_url} may know as control tokens",
-            "it cuts text itself, so it may read them as such; edit the texts, or score the model without a server",
+            "it tokenises text itself, so it may read them as such; edit the texts, or score the model "
+            "without a server",
         )
 
     def token_lines(self, prompt: Prompt) -> list[str]:
         """Show how the server cuts prompt and candidates, where it echoes them."""
         if not self._way.echo:
-            return [f"server {self._shown_url} does not tell how it cuts a prompt"]
+            return [f"server {self._shown_url} does not say how it tokenises a prompt"]
         lines: list[str] = []
         with self._connect() as connection:
             queries = ModelQueries(connection, self._model)

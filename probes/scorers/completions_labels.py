@@ -130,7 +130,7 @@ def follow(ask: Callable[[str], Continuation], given: str, label: str) -> LabelA
             return _missing(reason, max(aside, total))
         if before.num_tokens is not None and at.num_tokens != before.num_tokens + step:
             bound = min(max(aside, total), _bound_of_one(ask, before, given, label))
-            return _missing(f"the server does not cut {label!r} into the likeliest tokens that it tells", bound)
+            return _missing(f"the server does not cut {label!r} into the most likely tokens that it returns", bound)
         if not rest:
             return whole
     return _missing(f"{label!r} has more than {_MOST_STEPS} tokens, which needs a server with echo", max(aside, total))
@@ -195,15 +195,15 @@ def _why_untold(told: Told, piece: bytes, rest: bytes) -> str:
     if piece:
         return f"the server says that {piece.decode(errors='replace')!r} is impossible"
     if told.masked and not told.top:
-        return f"the server says that every token is impossible behind the prompt, {missing!r} among them"
+        return f"the server says that every token is impossible after the prompt, {missing!r} among them"
     if not told.pieces:
-        return "the server tells no likeliest tokens there, perhaps since the text ends"
+        return "the server returns no most likely tokens there, perhaps because the text ends"
     if raw := [one for one in told.pieces if _is_raw(one, rest)]:
         return (
             f"the server tells {max(raw, key=len).decode()!r} where {missing!r} is asked: it writes tokens as its "
             "vocabulary does, not as text, so none is known for certain"
         )
-    return f"no beginning of {missing!r} is among the {len(told.top)} likeliest tokens that the server tells"
+    return f"no beginning of {missing!r} is among the {len(told.top)} most likely tokens that the server returns"
 
 
 def _bound_in_echo(position: Position) -> float:

@@ -79,7 +79,7 @@ def why_not_own(samples: Sequence[Sample], num_asked: int) -> str:
     if any(not told.top for told in tables):
         return "it gives no token a probability"
     if tables and all(max(told.top.values()) > CERTAIN for told in tables):
-        return "the likeliest token is certain behind each text"
+        return "the most likely token is certain after each text"
     possible = {frozenset(told.top) for told in tables}
     if len(possible) == 1 and max(map(len, possible)) > 1:
         return ""
@@ -87,7 +87,7 @@ def why_not_own(samples: Sequence[Sample], num_asked: int) -> str:
         return "it says that some tokens are impossible, behind each text others"
     cut = [told for told in tables if len(told.top) < num_asked]
     if cut and all(_total(told) > 1 - _COMPLETE for told in tables):
-        return f"the {len(cut[0].top)} tokens that it tells share all probability"
+        return f"the {len(cut[0].top)} tokens that it returns share all probability"
     return ""
 
 
@@ -103,7 +103,7 @@ def refused(url: str, why: str) -> SampledError:
 def _why_impossible(told: Told, num_asked: int) -> str:
     """Say why no model gives these numbers at one place."""
     if (total := _total(told)) > _MOST_PROBABILITY:
-        return f"the probabilities that it tells sum to {total:.3g}"
+        return f"the probabilities that it returns sum to {total:.3g}"
     if len(told.top) == 1 and max(told.top.values()) > CERTAIN and (told.masked or num_asked > 1):
         return "the chosen token has probability 1 and every other 0"
     return ""

@@ -16,18 +16,18 @@ __all__ = ["CONTROLS", "ControlScorer", "is_control"]
 
 
 def _uniform(prompt: Prompt) -> np.ndarray:
-    """Every candidate alike, whatever the prompt says."""
+    """All candidates equally likely, whatever the prompt says."""
     return np.full(len(prompt.candidates), 1 / len(prompt.candidates))
 
 
 def _majority(prompt: Prompt) -> np.ndarray:
-    """Shares of the labels shown, each counted once more than it stands there."""
+    """Shares of the labels shown, with one added to each count."""
     counts = 1 + np.bincount(np.array(prompt.shown_indices, dtype=int), minlength=len(prompt.candidates))
     return counts / counts.sum()
 
 
 def _copy_last_label(prompt: Prompt) -> np.ndarray:
-    """The last label shown with probability 0.99, the rest alike; uniform where none is shown."""
+    """The last label shown with probability 0.99, the rest equally likely; uniform where none is shown."""
     if not prompt.shown_indices:
         return _uniform(prompt)
     probabilities = np.full(len(prompt.candidates), 0.01 / (len(prompt.candidates) - 1))
@@ -50,7 +50,7 @@ def _label_prior(prompt: Prompt) -> np.ndarray:
 
 
 def _gold_follower(prompt: Prompt) -> np.ndarray:
-    """The gold label with probability 0.9, the rest alike: it knows the task and ignores the demonstrations."""
+    """The gold label with probability 0.9, the rest equally likely: knows the task, ignores the demonstrations."""
     if prompt.is_content_free:
         return _uniform(prompt)
     probabilities = np.full(len(prompt.candidates), 0.1 / (len(prompt.candidates) - 1))
@@ -59,7 +59,7 @@ def _gold_follower(prompt: Prompt) -> np.ndarray:
 
 
 def _mapping_learner(prompt: Prompt) -> np.ndarray:
-    """What the query's kind was called in the demonstrations, each name counted once more than it stands there.
+    """What the query's kind was called in the demonstrations, with one added to each count.
 
     It tells the kinds of inputs apart perfectly and knows nothing of their names but what is shown.
     """

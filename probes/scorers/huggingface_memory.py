@@ -87,7 +87,7 @@ def pass_limits(
     if needed > allowed and budget is not None:
         raise UserError(
             f"a memory budget of {budget / 1e9:.3g} GB is too small: prompts of {longest} tokens need "
-            f"{needed / 1e9:.2g} GB beside the weights; raise --memory, or ask for shorter prompts."
+            f"{needed / 1e9:.2g} GB of memory in addition to the weights; raise --memory, or ask for shorter prompts."
         )
     return PassLimits(tokens, max(1, tokens // 2))
 

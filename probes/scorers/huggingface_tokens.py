@@ -112,7 +112,7 @@ def cut_lines(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, model: str, *,
     before = cuts[0].ids[: cuts[0].before_label]
     lines = [f"{len(before)} tokens of {model}: {spell(before)}"]
     for candidate, cut in zip(prompt.candidates, cuts):
-        clean = "" if cut.boundary_clean else "  (boundary not clean: cut otherwise when joined)"
+        clean = "" if cut.boundary_clean else "  (boundary not clean: tokenised differently when joined)"
         lines.append(f"  {candidate.text!r} → {spell(cut.label)}{clean}")
     return lines
 

@@ -130,7 +130,7 @@ def test_accuracy_is_that_of_a_server_that_tells_everything(rng):
         one, other = (table[table["metric"] == metric].iloc[0] for table in (whole, partly))
         assert one["estimate"] == one["estimate"]
         assert np.isnan(other["estimate"])
-        assert other["reason"] == "not known of all prompts: not told"
+        assert other["reason"] == "not known for all prompts: not told"
 
 
 def test_a_mean_log_probability_is_not_one_of_the_likely_gold_labels_alone(rng):

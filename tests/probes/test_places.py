@@ -93,7 +93,7 @@ def test_a_cache_that_is_read_only_is_read_and_one_that_cannot_be_opened_stops_n
 
     monkeypatch.setattr(sqlite3, "connect", refused)
     with (
-        pytest.warns(UserWarning, match=r"answers.sqlite cannot be used .*answers are not kept for other runs"),
+        pytest.warns(UserWarning, match=r"answers.sqlite cannot be used .*answers are not stored for other runs"),
         answer_cache(scorer, use=True) as cache,
     ):
         assert cache.look_up(["a"]) == {}

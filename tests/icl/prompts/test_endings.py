@@ -219,7 +219,7 @@ def test_options_that_begin_one_another_are_scored_with_their_end_where_they_do(
         clash = {candidate.label for candidate in prompt.candidates} == {"1", "10"} and prompt.format == "options"
         assert {candidate.end for candidate in prompt.candidates} == ({"\n\n"} if clash else {""})
     (said,) = ending_notices(prompts)
-    assert said.startswith(r"Some labels begin one another ('1' and '10'), so each is scored with its end")
+    assert said.startswith(r"Some labels are the beginning of others ('1' and '10'), so each is scored with its end")
 
 
 def test_the_end_counts_among_tokens_and_bytes(tmp_path, tiny_lm):
@@ -243,7 +243,7 @@ def test_the_end_counts_among_tokens_and_bytes(tmp_path, tiny_lm):
     run = open_run(tmp_path / "run")
     scores = run.scores()
     assert set(scores["status"]) == {"ok"}
-    assert any("Some labels begin one another" in said for said in run.manifest["notices"])
+    assert any("Some labels are the beginning of others" in said for said in run.manifest["notices"])
     tokenizer = AutoTokenizer.from_pretrained(tiny_lm)
     for row in scores.itertuples():
         word = row.candidate_text.removesuffix("\n\n")

@@ -309,7 +309,7 @@ def test_characters_that_nobody_sees_are_said(tmp_path):
     lines = [{"input": "a\ufeffb", "label": "x"}, {"input": "c\x07\ufffd", "label": "y"}, {"input": "d", "label": "x"}]
     task = read(tmp_path, "a.jsonl", "\n".join(map(json.dumps, lines)))
     (note,) = task_notices(task)
-    assert note.startswith("2 of 3 inputs hold characters that are no text (U+FEFF, U+0007, U+FFFD)")
+    assert note.startswith("2 of 3 inputs hold characters that are not text (U+FEFF, U+0007, U+FFFD)")
     assert task_notices(read(tmp_path, "b.csv", "input,label\ntabs\tand 👩‍🔬 and نیم‌فاصله,x\nb,y\n")) == []
 
 

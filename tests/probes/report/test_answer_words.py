@@ -69,7 +69,7 @@ def test_a_twin_is_not_said_to_agree_where_it_does_not(gap, twin, text):
 
 
 def test_one_demonstration_set_is_said_beside_the_interval():
-    reason = "one demonstration set: the interval speaks of queries alone"
+    reason = "one demonstration set: the interval covers other queries only"
     metrics = made((0.031, 0.004, 0.066), reason=reason)
     assert f"({reason})" in said(metrics, "Labels")
 

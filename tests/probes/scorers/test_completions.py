@@ -175,7 +175,7 @@ def test_a_connection_that_fails_for_good_is_one_sentence(fault, message, prompt
     [
         ("silent", "returns no log-probabilities; start it with an option .*--logits_all true"),
         ("without logits", r"gives no log-probabilities \(logprobs is not supported .*--logits_all true"),
-        ("page", r"answered with what is no JSON object \(<html>\); check that the URL is the root"),
+        ("page", r"answered with something other than a JSON object \(<html>\); check that the URL is the root"),
         ("locked", "answered HTTP 401, saying: no valid key; put its key into .* OPENAI_API_KEY"),
     ],
 )
@@ -270,7 +270,7 @@ def test_a_label_is_followed_only_along_the_tokens_that_the_server_cuts():
     assert (right.logprob, right.num_tokens, right.vocabulary_rank) == (-6.0, 2, 2)
     other = follow(ask({"x": 1, "x re": 2, "x red": 2}), "x", " red")  # ' red' is one token, but an unlikely one
     assert math.isnan(other.logprob)
-    assert "does not cut ' red' into the likeliest tokens" in other.reason
+    assert "does not cut ' red' into the most likely tokens" in other.reason
     assert "no beginning of 'blue' is among the 2" in follow(ask({"x": 1}), "x", "blue").reason
     assert "perhaps since the text ends" in follow(ask({"y": 1}), "y", "blue").reason
 
