@@ -69,8 +69,8 @@ def leaning(tree: xr.DataTree) -> str:
     if not moved:
         return f"None of {len(table)} {plural} leans on the priors (power-scaling)."
     return (
-        f"{moved} of {len(table)} {plural} lean on the priors (power-scaling above {SENSITIVE}); keep that in mind when reading "
-        "magnitudes."
+        f"{moved} of {len(table)} {plural} lean on the priors (power-scaling above {SENSITIVE}); keep that in mind "
+        "when reading magnitudes."
     )
 
 

@@ -117,7 +117,8 @@ def ending_notices(prompts: Iterable[Prompt]) -> list[str]:
     written = "; ".join(f"{end!r} in {', '.join(list(names)[:_NAMED])}" for end, names in list(ends.items())[:_NAMED])
     return [
         f"Some labels are the beginning of others ({named}{more}), so each is scored with its end: what the format "
-        f"writes behind a label ({written}), or a chat template behind a reply. The end counts among its tokens and bytes."
+        f"writes after a label ({written}), or a chat template after a reply. The end counts among its tokens and "
+        "bytes."
     ]
 
 

@@ -185,8 +185,8 @@ def stale(artefact: Artefact, file: Path, value: Any, run: Path) -> str:
     stamp, again = artefact.stamp(value), artefact.renew(shell_word(path_argument(run)), value)
     if "digest" not in stamp:
         return (
-            f"{file} was written by an earlier version, which did not record the scores it was made from; run `{again}` "
-            "to renew it."
+            f"{file} was written by an earlier version, which did not record the scores it was made from; run "
+            f"`{again}` to renew it."
         )
     if stamp["digest"] != stamp_of_run(run, str(stamp["normalisation"]))["digest"]:
         return f"{file} was made from other scores than the run holds now; run `{again}` to renew it."
@@ -220,8 +220,8 @@ def former_fits(run: Path) -> list[str]:
     """Name the fits that a version before left, which are not read, and the commands that make them again."""
     quoted = shell_word(path_argument(run))
     return [
-        f"{run / name} is a fit by an earlier version, which did not record the scores it was made from, and is not used; "
-        f"run `{command.format(run=quoted)}`, then delete it."
+        f"{run / name} is a fit by an earlier version, which did not record the scores it was made from, and is not "
+        f"used; run `{command.format(run=quoted)}`, then delete it."
         for name, command in _FORMER_FITS.items()
         if (run / name).exists()
     ]

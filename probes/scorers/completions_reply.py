@@ -108,8 +108,8 @@ def refusal_of(response: httpx2.Response, url: str, *, needs: str) -> UserError 
         return Refusal(f"server {url} answered HTTP {status}, saying: {told}{hint or '.'}")
     if not answer:
         return Refusal(
-            f"server {url} answered with something other than a JSON object ({told}); check that the URL is the root of "
-            "an OpenAI-compatible API, such as http://127.0.0.1:8000/v1."
+            f"server {url} answered with something other than a JSON object ({told}); check that the URL is the root "
+            "of an OpenAI-compatible API, such as http://127.0.0.1:8000/v1."
         )
     return None
 

@@ -332,7 +332,7 @@ def test_labels_that_differ_in_case_spaces_or_quotes_are_said():
 
 
 def test_labels_that_all_stand_in_quotes_are_said():
-    assert task_notices(labelled("'yes'", "'no'"))[0].startswith("All labels stand in quotes, such as 'no', which")
+    assert task_notices(labelled("'yes'", "'no'"))[0].startswith("All labels are in quotes, such as 'no', and")
 
 
 @pytest.mark.parametrize("twin", ["cafe\u0301", "caf\u200bé", "ca\u00adfé", "caf\u034fé", "café\ufe0f", "café\u3164"])
