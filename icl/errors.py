@@ -1,4 +1,4 @@
-"""What a user did wrong, said in one sentence: what was wrong, what was got, what to do."""
+"""What a user did wrong, said in one sentence: what was wrong, what was found, what to do."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""The score table: one row = one prompt × one candidate, and the one check that stands at every door."""
+"""The score table: one row = one prompt × one candidate, and the one check that every table passes."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Runs as a notebook meets them: asked by one call, shown by themselves, completed to what one does next."""
+"""Runs in a notebook: one call runs them, they display themselves, and completion offers what to do next."""
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence

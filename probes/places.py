@@ -1,4 +1,4 @@
-"""Where the lab, and the libraries it stands on, keep what they can make anew."""
+"""Where the lab and its libraries keep what they can recompute."""
 
 import os
 import warnings

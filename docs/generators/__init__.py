@@ -7,7 +7,7 @@ __all__ = ["write_pages"]
 
 
 def write_pages(folder: Path) -> None:
-    """Write all derived pages anew; a file whose text stays the same is left alone, so that a rebuild is quick."""
+    """Rewrite all derived pages; a file whose text stays the same is left alone, so that a rebuild is quick."""
     from generators import accounts, commands, experiment, graphs, lists, notebooks, probes, rooms
 
     made: dict[str, str | bytes] = {}

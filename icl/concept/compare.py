@@ -1,4 +1,4 @@
-"""Which account predicts best what it has not seen: leave-one-unit-out over accounts, with stacking weights."""
+"""Which account predicts held-out data best: leave-one-unit-out over accounts, with stacking weights."""
 
 import time
 from collections.abc import Callable, Sequence

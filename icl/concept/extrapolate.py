@@ -1,4 +1,4 @@
-"""How far a law carries: fit on few demonstrations, predict the cells with more, and score the predictions."""
+"""How far a law extrapolates: fit on few demonstrations, predict the cells with more, and score the predictions."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""How the parameters of an account hang together over levels, models and tasks: a list of normal nodes.
+"""How the parameters of an account are pooled over levels, models and tasks: a list of normal nodes.
 
 One list is read three ways: PyMC builds its variables from it (`icl.concept.design`), NumPy draws from it (prior
 predictive checks, simulation-based calibration) and evaluates its prior densities (sensitivity to the priors).

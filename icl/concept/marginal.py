@@ -1,4 +1,4 @@
-"""How probable a whole unit is that was never seen: demonstration sets with their effect integrated out, cells, tasks.
+"""How probable a whole unseen unit is: demonstration sets with their effect integrated out, cells, tasks.
 
 The effect of a demonstration set that was left out is unknown, so its cells hang together:
 

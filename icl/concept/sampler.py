@@ -1,4 +1,4 @@
-"""How every fit is sampled, and what is written down of it."""
+"""How every fit is sampled, and what is recorded about it."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What token boundaries do to a run: labels that are cut otherwise when joined to their prompt."""
+"""What token boundaries do to a run: labels that are tokenised differently when joined to their prompt."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Near twins: inputs that a reader would call the same, so that a demonstration would show the query's own answer."""
+"""Near twins: inputs that a reader would consider equal, so that a demonstration would show the query's own answer."""
 
 import unicodedata
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Corpora: sentences that belong to no task, to stand where a task's inputs would (Min §5.1)."""
+"""Corpora: sentences that belong to no task, to take the place of a task's inputs (Min §5.1)."""
 
 import re
 from collections.abc import Iterator

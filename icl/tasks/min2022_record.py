@@ -1,4 +1,4 @@
-"""What is recorded of a data set of Min et al. 2022: where it stands, its columns, its templates."""
+"""What is recorded of a data set of Min et al. 2022: where it is found, its columns, its templates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The 26 data sets of Min et al. 2022, as data: where each stands on the Hub and how its rows become inputs and labels.
+"""The 26 data sets of Min et al. 2022, as data: where each is on the Hub and how its rows become inputs and labels.
 
 The list and the numbers of rows are the paper's table 2. Minimal templates are those of its data preparation (MetaICL);
 manual templates are its table 3 and, for financial_phrasebank and codah, its code. Deliberately not as there:

@@ -1,4 +1,4 @@
-"""Inputs from elsewhere: corpus sentences of like length in the place of a task's inputs (Min §5.1)."""
+"""Inputs from elsewhere: corpus sentences of similar length in place of a task's inputs (Min §5.1)."""
 
 from collections.abc import Collection, Sequence
 

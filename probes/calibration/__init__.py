@@ -1,1 +1,1 @@
-"""Is the fitting to be trusted? Accounts fitted to what they simulate, and to predictors whose drift is known."""
+"""Can fits be trusted? Accounts fitted to what they simulate, and to predictors whose drift is known."""

@@ -1,4 +1,4 @@
-"""`probe compare`: which account of learning curves predicts best what it has not seen."""
+"""`probe compare`: which account of learning curves predicts held-out data best."""
 
 import json
 from argparse import ArgumentParser, Namespace

@@ -1,4 +1,4 @@
-"""`probe reproduce`: ask the published experiments of Xie et al. 2022 again."""
+"""`probe reproduce`: repeat the published experiments of Xie et al. 2022."""
 
 import json
 from argparse import ArgumentParser, Namespace

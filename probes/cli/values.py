@@ -1,4 +1,4 @@
-"""From the text behind a flag to its value; what does not fit is said in one sentence."""
+"""From the text after a flag to its value; what does not fit is said in one sentence."""
 
 import argparse
 from collections.abc import Callable

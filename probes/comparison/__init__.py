@@ -1,1 +1,1 @@
-"""Accounts of learning curves compared by what they predict: of units, and of shots, that they have not seen."""
+"""Accounts of learning curves compared by how well they predict held-out units and shots."""

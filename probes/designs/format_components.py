@@ -1,4 +1,4 @@
-"""What is left of a demonstration when its labels or its inputs are taken away? (Min §5.3)"""
+"""How much does a demonstration still help without its labels or its inputs? (Min §5.3)"""
 
 from dataclasses import replace
 

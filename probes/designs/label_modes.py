@@ -1,4 +1,4 @@
-"""Which way of making labels moves the model: noise, another mapping, other words? (Min §4 and §5.2, Wei23, Pan)"""
+"""Which change to the labels affects the model: noise, another mapping, other words? (Min §4 and §5.2, Wei23, Pan)"""
 
 from probes.designs.design import Grid, Probe
 

@@ -1,4 +1,4 @@
-"""How much of the variance of answers is the prompt's: demonstrations, order, format, labels? A crossed design."""
+"""How much of the variance of answers does the prompt explain: demonstrations, order, format, labels? Crossed."""
 
 from probes.designs.design import Grid, Probe
 

@@ -1,4 +1,4 @@
-"""Forest plots: one line an effect, with its interval and the line of no effect."""
+"""Forest plots: one line per effect, with its interval and the line of no effect."""
 
 import math
 from dataclasses import dataclass

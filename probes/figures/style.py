@@ -1,4 +1,4 @@
-"""How every figure looks: one colour and marker a label mode, colour-blind safe, and plain text for plain text."""
+"""How every figure looks: one colour and marker per label mode, colour-blind safe, and plain text for plain text."""
 
 import math
 import textwrap

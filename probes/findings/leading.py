@@ -1,4 +1,4 @@
-"""The sentences that stand first, on the page as on the terminal: what clearly moved a model, which way and where."""
+"""The sentences that come first, on the page as on the terminal: what clearly moved a model, which way and where."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Training text: which windows are read in which step, the same again after a kill."""
+"""Training text: which windows are read in which step, the same again after an interruption."""
 
 from collections.abc import Iterator
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""The training loop: growing windows, Muon for hidden matrices and AdamW for the rest; a killed one goes on."""
+"""The training loop: growing windows, Muon for hidden matrices and AdamW for the rest; an interrupted one resumes."""
 
 import math
 import time

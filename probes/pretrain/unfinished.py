@@ -1,4 +1,4 @@
-"""The state of a training that has not ended: weights, optimisers and loss curve, so that a killed one goes on."""
+"""The state of a training that has not ended: weights, optimisers and loss curve, so that it can be resumed."""
 
 import json
 from dataclasses import asdict, dataclass

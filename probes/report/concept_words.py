@@ -1,4 +1,4 @@
-"""The fitted account in plain words; where it did not converge that is said, and none of its numbers is quoted."""
+"""The fitted account in plain words; if it did not converge, that is said and none of its numbers is quoted."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Prompts that have no answer and are in no number: how many of which conditions, and why."""
+"""Prompts that have no answer and enter no number: how many of which conditions, and why."""
 
 import pandas as pd
 from markupsafe import Markup

@@ -1,4 +1,4 @@
-"""What a run's probes asked for, a line a number: the metrics that each probe names, in words."""
+"""What a run's probes asked for, one line per number: the metrics that each probe names, in words."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any

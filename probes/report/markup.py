@@ -1,4 +1,4 @@
-"""The page's HTML, by Jinja: every text is escaped but what a template itself writes."""
+"""The page's HTML, by Jinja: every text is escaped except what a template itself writes."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""Ask every experiment of every model into a folder, part by part, going on where an earlier start stopped."""
+"""Ask every experiment of every model into a folder, part by part, resuming where an earlier start stopped."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What came of each prompt, one row a prompt and number of examples, and the means of a cell."""
+"""What came of each prompt, one row per prompt and number of examples, and the means of a cell."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The HTTP client of a completions server: its key, proxy and certificates; each that fails is told in one sentence."""
+"""The HTTP client of a completions server: its key, proxy and certificates; each failure is one sentence."""
 
 import os
 import ssl

@@ -1,4 +1,4 @@
-"""A label's log-probability from what a server tells of tokens: summed in an echo, or followed along the likeliest."""
+"""A label's log-probability from what a server returns for tokens: summed in an echo, or token by token."""
 
 import math
 from collections.abc import Callable

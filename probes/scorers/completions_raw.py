@@ -1,4 +1,4 @@
-"""Whether the numbers that a server tells are its model's own log-probabilities, or what sampling made of them.
+"""Whether the numbers that a server returns are its model's own log-probabilities, or what sampling made of them.
 
 Sampling scales with a temperature, masks tokens and renormalises; at temperature 0 the chosen token is left with
 probability 1 and every other with 0. No server says that it reports such numbers: they give themselves away.

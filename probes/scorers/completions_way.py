@@ -1,4 +1,4 @@
-"""How a completions server tells log-probabilities: found out by asking it, since no server says so."""
+"""How a completions server returns log-probabilities: found out by asking it, since no server says so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Text cut literally: what looks like a control token is one only where a format or a chat template writes it.
+"""Text tokenised literally: what looks like a control token is one only where a format or a chat template writes it.
 
 A tokenizer takes "<|endoftext|>" for the end of a document wherever it stands, in an input as well. Here such tokens
 get private names in a copy of the tokenizer: a task's text no longer spells them, while a format's or a template's own

@@ -1,4 +1,4 @@
-"""The prefix trie of everything a run asks: what several sequences begin with is read once.
+"""The prefix trie of everything a run asks: what several sequences share at the start is read once.
 
 Sequences in lexicographic order are the trie in preorder: a sequence adds the nodes behind what it has in common with
 the one before it. A pass reads a stretch of that order; all it needs of what was read before is the path that leads to

@@ -1,4 +1,4 @@
-"""Accounts of learning curves, each a law with priors: our own drift–diffusion and its rivals."""
+"""Accounts of learning curves, each a law with priors: our own drift–diffusion and the alternatives."""
 
 from icl.concept.accounts.account import Account
 from icl.concept.accounts.arora import ARORA, ARORA_SAMPLING, ARORA_SCORING

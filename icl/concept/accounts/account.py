@@ -1,4 +1,4 @@
-"""What every account of learning curves is: parameters with priors and reasons, and one function from them to accuracy.
+"""What every account of learning curves has: parameters with priors and rationales, a function from them to accuracy.
 
 Every parameter is Normal on an unconstrained scale and reaches its own scale by a link, so that one machinery pools,
 samples, simulates and checks all accounts alike. The function is written once and runs on NumPy arrays (simulation,

@@ -1,4 +1,4 @@
-"""Bayesian scaling laws of Arora et al. 2024 (arXiv 2410.16531): an average over concepts, reweighed by each shot.
+"""Bayesian scaling laws of Arora et al. 2024 (arXiv 2410.16531): an average over concepts, reweighted by each shot.
 
 Before n demonstrations concept m has weight ρ_m, behind them ρ_m·P_m^(nK); the next answer is right with P_m under it:
 

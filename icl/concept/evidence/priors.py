@@ -1,4 +1,4 @@
-"""Priors of the evidence decomposition, each a number with its reason."""
+"""Priors of the evidence decomposition, each a number with its rationale."""
 
 from dataclasses import dataclass
 

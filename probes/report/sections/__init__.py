@@ -1,1 +1,1 @@
-"""One file a probe: what the report draws and says of it; each function returns None where the run does not hold it."""
+"""One file per probe: what the report draws and says of it; each function returns None where the run lacks it."""

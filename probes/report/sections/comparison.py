@@ -1,4 +1,4 @@
-"""Which law of the learning curves predicts best what it has not seen: units left out, and shots held out."""
+"""Which law of learning curves predicts held-out data best: units left out, and shots held out."""
 
 import re
 from collections.abc import Iterator

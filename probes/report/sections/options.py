@@ -1,4 +1,4 @@
-"""Whether it matters where in the list the right option stands: every query with its options in every rotation."""
+"""Whether the position of the right option in the list matters: every query with its options in every rotation."""
 
 from typing import TYPE_CHECKING
 

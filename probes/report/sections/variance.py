@@ -1,4 +1,4 @@
-"""What share of the variance of a model's answers is the query's, and what each part of the prompt's."""
+"""How much of the variance of a model's answers the query and each part of the prompt explain."""
 
 from typing import TYPE_CHECKING, Any
 

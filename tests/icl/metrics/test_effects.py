@@ -301,7 +301,7 @@ def test_sets_that_tell_a_slope_alone_leave_it_without_an_interval(rng):
     for metric in ("recency_bias_logprob", "majority_bias_logprob"):
         assert np.isfinite(rows[metric]["estimate"])
         assert np.isnan([rows[metric][name] for name in ("low", "high", "standard_error")]).all()
-        assert "alone tells this slope" in rows[metric]["reason"]
+        assert "identifies this slope" in rows[metric]["reason"]
 
 
 def test_calibration_by_hand(rng):

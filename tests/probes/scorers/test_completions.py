@@ -272,7 +272,7 @@ def test_a_label_is_followed_only_along_the_tokens_that_the_server_cuts():
     assert math.isnan(other.logprob)
     assert "does not cut ' red' into the most likely tokens" in other.reason
     assert "no beginning of 'blue' is among the 2" in follow(ask({"x": 1}), "x", "blue").reason
-    assert "perhaps since the text ends" in follow(ask({"y": 1}), "y", "blue").reason
+    assert "perhaps because the text ends" in follow(ask({"y": 1}), "y", "blue").reason
 
 
 def test_a_character_split_between_tokens_is_followed_by_echo_and_not_without():
