@@ -235,8 +235,8 @@ def _answers(handler) -> bool:
     [
         (sends({"error": "logprobs is not supported"}), "saying: logprobs is not supported"),
         (sends({"message": "no such call"}), "answered HTTP 200, saying: no such call"),
-        (sends("<html>Welcome!</html>"), r"is no JSON object \(<html>Welcome!"),
-        (sends("null"), r"is no JSON object \(null\)"),
+        (sends("<html>Welcome!</html>"), r"other than a JSON object \(<html>Welcome!"),
+        (sends("null"), r"other than a JSON object \(null\)"),
         (sends({"detail": "Not Found"}, 404), r"saying: Not Found; is this a completions server, and is its root"),
         (sends({"error": "model 'x' not found"}, 404), r"name one of its models: http://.*/v1#MODEL"),
     ],
