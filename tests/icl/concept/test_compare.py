@@ -239,7 +239,7 @@ def test_the_better_account_is_first_and_none_is_dropped(toys: dict[str, Compile
     assert found.unit == "cell"
     assert "One cell is left out at a time" in said
     assert "line is ahead" in said or "line predicts best" in said
-    assert "With 7 units standard errors are rough" in said
+    assert "With 7 units, standard errors are rough" in said
     assert "tempered Bayes is left out" in said
 
 

@@ -379,7 +379,7 @@ def test_without_zero_shots_and_a_second_count_a_drift_is_not_told(rng):
     rows = summarise_conditions(tree).set_index(["format", "label_mode"])
     assert rows.loc[("minimal", "gold"), "told_by"] == PRIOR
     assert np.isnan(rows.loc[("minimal", "gold"), "drift"])
-    assert "run more shot counts, 0 among them" in rows.loc[("minimal", "gold"), "note"]
+    assert "run more shot counts, including 0" in rows.loc[("minimal", "gold"), "note"]
     assert rows.loc[("arrow", "gold"), "told_by"] == DATA
 
 
@@ -428,13 +428,13 @@ def test_the_report_draws_the_parts_and_tells_sums_as_sums(rng):
     material = section(made_tree(ladder(rng), rng))
     drawn = SECTIONS["evidence"].draw(material)
     assert png(drawn.figure, dpi=30).startswith(b"\x89PNG")
-    assert re.match(r"small: 39\.\d % \(90 % interval .*\) of the signal of demonstrations is", drawn.title)
+    assert re.match(r"small: 39\.\d % \(90 % interval .*\) of the signal of demonstrations comes", drawn.title)
     ticks = [label.get_text() for label in drawn.figure.axes[0].get_yticklabels()]
     assert ticks[:3] == ["inputs of the task", "words of the label space", "right labels"]
     assert "sum: inputs of the task − noise of the format minimal" in ticks
     said = SECTIONS["evidence"].say(material).text
     assert "Each demonstration with gold labels moves the log-odds of the task by 0.34 nats" in said
-    assert "tell only sums of the other parts: inputs of the task − noise of the format minimal −0.15" in said
+    assert "identify only sums of the other parts: inputs of the task − noise of the format minimal −0.15" in said
     assert "Right labels bring 39." in said
     assert "Signal equals noise where" in said
 

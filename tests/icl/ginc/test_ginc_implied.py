@@ -168,5 +168,5 @@ def test_what_is_no_prediction_is_refused(rng):
         implied_posterior(nowhere, by_concept)
     with pytest.raises(UserError, match="at least 0, got -1"):
         tempered_predictive(inference, -1.0)
-    with pytest.raises(UserError, match="no predictions"):
+    with pytest.raises(UserError, match="without predictions"):
         fit_temperature(inference.log_predictive[:0], part(inference, slice(0, 0)), rng=rng)

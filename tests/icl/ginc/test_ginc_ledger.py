@@ -213,7 +213,7 @@ def test_the_ledger_forecasts_the_success_of_exact_bayes(rng):
 def test_shares_outside_0_and_1_are_refused():
     with pytest.raises(UserError, match="hit is a probability"):
         SuccessModel(hit=1.2, miss=0.1)
-    with pytest.raises(UserError, match="no prompts"):
+    with pytest.raises(UserError, match="without prompts"):
         fit_success(np.zeros(0), np.zeros(0, dtype=bool))
-    with pytest.raises(UserError, match="no prompts"):
+    with pytest.raises(UserError, match="without prompts"):
         score_forecast(np.zeros(0), np.zeros(0, dtype=bool))

@@ -112,7 +112,7 @@ def test_a_damaged_manifest_is_mended_by_the_same_command(tmp_path, content):
     folder = create_run(tmp_path / "run", SMALL)
     execute(folder, plan_with(Recorder()))
     (folder.path / "manifest.json").write_text(content)
-    with pytest.raises(UserError, match=r"manifest\.json is missing or damaged .* run the same `probe run` command"):
+    with pytest.raises(UserError, match=r"manifest\.json is missing or damaged .* rerun the same `probe run` command"):
         _ = folder.manifest
     again = Recorder()
     execute(folder, plan_with(again))
@@ -141,7 +141,7 @@ def test_an_unfinished_run_is_not_fitted(tmp_path, monkeypatch):
     folder = create_run(tmp_path / "run", SMALL)
     with pytest.raises(KeyboardInterrupt):
         execute(folder, plan_with(Recorder(kill_after=20)))
-    with pytest.raises(UserError, match="is not finished; run the same `probe run` command again"):
+    with pytest.raises(UserError, match="is not finished; rerun the same `probe run` command"):
         folder.check_finished()
 
 
