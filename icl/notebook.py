@@ -95,6 +95,8 @@ def show(
     UserError
         If a name is unknown, or the task cannot supply the demonstrations.
     """
+    if num_shots < 0:
+        raise UserError(f"a prompt cannot have {num_shots} demonstrations; ask for 0 or more.")
     task = load_task(task) if isinstance(task, str) else task
     written = format or DEFAULT_FORMATS[task.world]
     condition = Condition.of(label_mode, written, num_shots, orders=_orders(order, num_shots), **factors)

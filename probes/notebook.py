@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from icl.errors import unknown_name
 from icl.tasks.protocol import AnyTask
+from icl.tasks.stored import load_stored
 from probes.models import ModelSpec, from_callable
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
+from probes.runs.experiment_file import task_file
 from probes.runs.folder import RunFolder, create_run
 from probes.runs.folder import open_run as open_folder
 from probes.runs.plan import Resources, make_plan
@@ -145,7 +147,8 @@ class Run(RunFolder):
 
     def _asked(self) -> str:
         asked = self.experiment
-        task = asked.task if isinstance(asked.task, str) else asked.task.name
+        kept = task_file(self.path / "experiment.toml")  # where Python made the task
+        task = load_stored(kept).name if kept.exists() else asked.task
         return f"Run {self.path}: probe {', '.join(asked.probes)} on task {task}, {self.manifest['state']}"
 
     def _found(self) -> list[str]:

@@ -64,6 +64,7 @@ def test_functions_tasks_and_resources_go_into_a_run(tmp_path):
     )
     assert run.answers()["model"].unique().tolist() == ["always_even"]
     assert (run.answers()["prediction"] == "even").all()
+    assert "on task digits" in repr(run)
 
 
 def test_a_name_that_the_user_registered_is_asked(tmp_path, monkeypatch):
@@ -85,3 +86,5 @@ def test_what_is_wrong_is_said_before_anything_is_written(tmp_path):
         probes.open_run(tmp_path)
     with pytest.raises(UserError, match="no task 'sentimen'"):
         icl.load_task("sentimen")
+    with pytest.raises(UserError, match="cannot have -1 demonstrations"):
+        icl.show("sentiment", num_shots=-1)
