@@ -549,9 +549,9 @@ def test_a_follower_of_gold_shows_no_signal_that_matters(rng):
     conditions = summarise_conditions(tree)
     # Its zero-shot cell holds 48 questions, so the gain is known to two sd of their share and no better.
     assert (conditions["gain"].abs() < 2 * np.sqrt(0.9 * 0.1 / 48)).all()
-    assert conditions["note"].str.contains("no signal that matters shows").all()
+    assert conditions["note"].str.contains("no sign of a relevant signal").all()
     said = SECTIONS["evidence"].say(replace(section(tree), model="control")).text
-    assert "no signal that matters shows" in said
+    assert "no sign of a relevant signal" in said
     assert "is not quoted" in said
 
 
