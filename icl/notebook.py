@@ -5,7 +5,7 @@ from typing import Any
 
 from icl.errors import UserError
 from icl.ginc.family import default_family
-from icl.ginc.task import GincTask
+from icl.ginc.task import DEFAULT_EXAMPLE_LENGTH, GincTask
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.formats import DEFAULT_FORMATS
 from icl.prompts.render import Prompt
@@ -18,7 +18,7 @@ from icl.tasks.protocol import AnyTask
 __all__ = ["load_task", "show"]
 
 
-def load_task(name: str, *, example_length: int = 5, **columns: str) -> AnyTask:
+def load_task(name: str, *, example_length: int = DEFAULT_EXAMPLE_LENGTH, **columns: str) -> AnyTask:
     """Find a task by name, a world with known truth included.
 
     Parameters

@@ -20,11 +20,15 @@ from icl.tasks.example import Example
 from icl.tasks.protocol import AnyTask, Kind
 
 __all__ = [
+    "DEFAULT_EXAMPLE_LENGTH",
     "GincTask",
     "family_of",
     "read_tokens",
     "token_words",
 ]
+
+DEFAULT_EXAMPLE_LENGTH = 5
+"""Tokens of one example, label included, where none are named."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from icl.errors import UserError
 from icl.factors import as_tuple
 from icl.ginc.family import default_family, load_family
-from icl.ginc.task import GincTask
+from icl.ginc.task import DEFAULT_EXAMPLE_LENGTH, GincTask
 from icl.tasks.catalogue import load_task, names_code
 from icl.tasks.protocol import AnyTask
 from icl.tasks.stored import as_made_in_python
@@ -39,7 +39,7 @@ class World:
 
 def _load_ginc(experiment: Experiment) -> GincTask:
     family = load_family(Path(experiment.family)) if experiment.family else default_family()
-    return GincTask(family=family, example_length=as_tuple(experiment.example_lengths or 5)[0])
+    return GincTask(family=family, example_length=as_tuple(experiment.example_lengths or DEFAULT_EXAMPLE_LENGTH)[0])
 
 
 WORLDS: dict[str, World] = {

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from metric_rows import with_sides
+from report_runs import row as row_of_run
 
 from icl.concept.fit import Fit
 from icl.metrics.assemble import metrics_table
@@ -29,33 +29,7 @@ EVERY_REQUEST = ("bias", "calibration", "consistency")
 
 def row(metric: str, estimate: float, low: float, high: float, **columns) -> dict:
     """A row of the metrics table, with the fields that sections read."""
-    return with_sides(
-        {
-            "model": "small",
-            "task": "films",
-            "metric": metric,
-            "score": "accuracy",
-            "contrast": "",
-            "normalisation": "sum",
-            "label_mode": "",
-            "input_mode": "task",
-            "balance": "balanced",
-            "format": "qa",
-            "num_shots": 16,
-            "estimate": estimate,
-            "standard_error": (high - low) / 3.3,
-            "low": low,
-            "high": high,
-            "degrees": 20.0,
-            "unit": "share",
-            "resolution": 0.01,
-            "num_prompts": 100,
-            "num_queries": 50,
-            "num_demonstration_sets": 2,
-            "reason": "",
-        }
-        | columns
-    )
+    return row_of_run(metric, estimate, low, high, **({"label_mode": "", "num_shots": 16} | columns))
 
 
 def pair(metric: str, accuracy: tuple, probability: tuple, **columns) -> list[dict]:
