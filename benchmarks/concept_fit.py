@@ -16,10 +16,10 @@ import pandas as pd
 import pymc as pm
 
 from icl.concept.accounts import DRIFT_DIFFUSION
-from icl.concept.design import design_of
 from icl.concept.diagnose import diagnose
 from icl.concept.fit import fit
 from icl.concept.hierarchy import unconstrained
+from icl.concept.layout import layout_of
 
 SHOTS = (0, 1, 2, 4, 8, 16, 32, 64)
 TRUTH = {"signal_of_label_mode": 0.8, "noise_of_format": -0.5, "start_log_odds": -1.0, "miss_logit": -0.8}
@@ -54,13 +54,13 @@ def large() -> pd.DataFrame:
 
 def simulate(counts: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Let the account answer."""
-    design = design_of(counts.astype({"example_length": "Int64"}), DRIFT_DIFFUSION)
+    layout = layout_of(counts.astype({"example_length": "Int64"}), DRIFT_DIFFUSION)
     rng = np.random.default_rng(seed)
-    nodes = design.draw_prior(1, rng)
+    nodes = layout.draw_prior(1, rng)
     for name, value in TRUTH.items():
         x = nodes[unconstrained(name)]
         x[...] = value + 0.2 * rng.standard_normal(x.shape)
-    return design.grid.cells.assign(num_correct=design.simulate(nodes, rng)[0])
+    return layout.grid.cells.assign(num_correct=layout.simulate(nodes, rng)[0])
 
 
 def report(name: str, tree, seconds: float) -> None:
@@ -84,7 +84,7 @@ def main() -> None:
     report("32 cells, 4 × 1,000 draws", tree, ours)
 
     started = time.perf_counter()
-    with design_of(counts, DRIFT_DIFFUSION).model():
+    with layout_of(counts, DRIFT_DIFFUSION).model():
         plain = pm.sample(
             draws=1000, tune=1000, chains=4, random_seed=0, progressbar=False, compute_convergence_checks=False
         )

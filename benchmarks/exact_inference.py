@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from icl.ginc.exact import DEFAULT_SMOOTHING, infer, smoothed_transition
 from icl.ginc.family import GincFamily, default_family
-from icl.ginc.layout import prompt_tokens
+from icl.ginc.positions import prompt_tokens
 from icl.ginc.sampling import sample_examples
 
 jax.config.update("jax_enable_x64", True)

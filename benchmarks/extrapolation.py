@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from icl.concept.accounts import ACCOUNTS, POWER, Account
-from icl.concept.compiled import Compiled, compile_design
-from icl.concept.design import design_of
+from icl.concept.compiled import Compiled, compile_layout
 from icl.concept.extrapolate import predict, seen_cells
 from icl.concept.forecast import carried_forward, scores_of
+from icl.concept.layout import layout_of
 from icl.concept.loo import leave_one_out
 from icl.concept.marginal import units_of
 from icl.concept.sampler import Effort
@@ -65,18 +65,18 @@ def widened(account: Account, factor: float) -> Account:
 def study(name: str, machine: Compiled, options: argparse.Namespace) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     """One account on one table: scores beyond the seen shots, those cells, and elpd of each cell."""
     effort = Effort(draws=options.draws, tune=options.tune, chains=options.chains)
-    design = machine.design
+    layout = machine.layout
     began = time.perf_counter()
-    cells, diagnosis = predict(machine, seen_cells(design, options.shots), effort, seed=options.seed)
+    cells, diagnosis = predict(machine, seen_cells(layout, options.shots), effort, seed=options.seed)
     first = time.perf_counter() - began
     whole = machine.fit(effort, seed=options.seed)
-    units = units_of(design.grid)
+    units = units_of(layout.grid)
     left_out = leave_one_out(machine, whole.nodes, units, max_refits=0, effort=effort, seed=options.seed)
-    row = {"table": name, "account": design.account.name, **scores_of(cells), "max_rhat": diagnosis.max_rhat}
+    row = {"table": name, "account": layout.account.name, **scores_of(cells), "max_rhat": diagnosis.max_rhat}
     row |= {"divergences": diagnosis.divergence_share, "elpd": left_out.elpd.sum(), "p_loo": left_out.num_parameters}
     row |= {"bad_k": int(left_out.unreliable.sum()), "whole_max_rhat": whole.diagnosis.max_rhat}
     row |= {"seconds_extrapolating": first, "seconds": time.perf_counter() - began}
-    names = {"table": name, "account": design.account.name}
+    names = {"table": name, "account": layout.account.name}
     by_cell = pd.DataFrame({"unit": [label.split(" | ", 2)[2] for label in units.labels], "elpd": left_out.elpd})
     return row, cells.assign(**names), by_cell.assign(**names)
 
@@ -92,8 +92,8 @@ def run(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> None:
         for name, counts in tables.items():
             if (name, account) in done:
                 continue
-            design = design_of(counts, widened(ACCOUNTS[account], options.widen))
-            machine = compile_design(design) if machine is None else machine.of(design)
+            layout = layout_of(counts, widened(ACCOUNTS[account], options.widen))
+            machine = compile_layout(layout) if machine is None else machine.of(layout)
             row, cells, by_cell = study(name, machine, options)
             for key, rows in (("cells", cells), ("elpd", by_cell), ("scores", pd.DataFrame([row]))):
                 rows.to_csv(kept[key], mode="a", header=not kept[key].exists(), index=False)
@@ -101,8 +101,8 @@ def run(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> None:
     for name, counts in tables.items():
         if (name, BASELINE) in done:
             continue
-        design = design_of(counts, POWER)
-        cells = carried_forward(design, seen_cells(design, options.shots), rng=np.random.default_rng(options.seed))
+        layout = layout_of(counts, POWER)
+        cells = carried_forward(layout, seen_cells(layout, options.shots), rng=np.random.default_rng(options.seed))
         row = pd.DataFrame([{"table": name, "account": BASELINE, **scores_of(cells)}])
         pd.concat([pd.read_csv(kept["scores"]), row]).to_csv(kept["scores"], index=False)
         both = pd.concat([pd.read_csv(kept["cells"]), cells.assign(table=name, account=BASELINE)])

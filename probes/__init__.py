@@ -1,4 +1,4 @@
-"""The instruments of the lab: scorers, probe designs, runs, pretraining, reports and the command line.
+"""The instruments of the lab: scorers, the catalogue of probes, runs, pretraining, reports and the command line.
 
 A notebook needs `probes.run` and `probes.open_run`, which return a run that shows itself, and `probes.register` for
 scorers of its own.

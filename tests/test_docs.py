@@ -9,8 +9,8 @@ from generators import accounts, commands, experiment, probes
 from icl.concept.accounts import ACCOUNTS
 from icl.concept.observation import OBSERVATIONS
 from icl.metrics.catalogue import METRICS, TWINS
+from probes.catalogue.index import PROBES
 from probes.cli.main import COMMANDS, make_parser
-from probes.designs.catalogue import PROBES
 from probes.runs.experiment import Experiment
 from probes.runs.option import options_of
 
@@ -35,7 +35,7 @@ def test_each_probe_has_a_page_with_its_question_grids_and_metrics(name):
             assert f"`{value}`" in page
 
 
-def test_probes_of_published_designs_name_their_paper():
+def test_probes_of_published_experiments_name_their_paper():
     cited = {name: probes.source(name) for name in PROBES}
     assert cited["ladder"].startswith("Min")
     assert cited["flip"] == "Kossen §5"

@@ -28,16 +28,16 @@ def pages() -> dict[str, bytes]:
 
 def _models() -> "dict[str, pymc.Model]":
     from icl.concept.accounts import ACCOUNTS
-    from icl.concept.design import design_of
     from icl.concept.evidence.model import build_evidence_model
+    from icl.concept.layout import layout_of
     from icl.concept.variance import build_variance_model
-    from icl.concept.variance_design import design_of as variance_design_of
-    from probes.calibration.trials import ladder, one_model, two_models
+    from icl.concept.variance_layout import layout_of as variance_layout_of
+    from probes.recovery.trials import ladder, one_model, two_models
 
-    models = {name: design_of(one_model(), account).model() for name, account in ACCOUNTS.items()}
-    models["two-models"] = design_of(two_models(), ACCOUNTS["drift-diffusion"]).model()
+    models = {name: layout_of(one_model(), account).model() for name, account in ACCOUNTS.items()}
+    models["two-models"] = layout_of(two_models(), ACCOUNTS["drift-diffusion"]).model()
     models["evidence"] = build_evidence_model(ladder(flipped=True), concepts=3)
-    models["variance"] = build_variance_model(variance_design_of(_crossed_answers(), "accuracy"))
+    models["variance"] = build_variance_model(variance_layout_of(_crossed_answers(), "accuracy"))
     return models
 
 

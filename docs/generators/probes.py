@@ -8,9 +8,9 @@ from generators.markdown import code, table
 from icl.factors import FACTORS
 from icl.metrics.catalogue import METRICS, TWINS, twin_of
 from icl.metrics.metric import SCORES
-from probes import designs
-from probes.designs.catalogue import PROBES
-from probes.designs.design import Grid, Probe
+from probes import catalogue
+from probes.catalogue.index import PROBES
+from probes.catalogue.probe import Grid, Probe
 
 __all__ = ["pages"]
 
@@ -46,12 +46,12 @@ def _twin(name: str) -> str:
 
 def source(name: str) -> str:
     """Say which paper a probe follows, as the first line of its file ends."""
-    for found in pkgutil.iter_modules(designs.__path__):
-        module = importlib.import_module(f"{designs.__name__}.{found.name}")
+    for found in pkgutil.iter_modules(catalogue.__path__):
+        module = importlib.import_module(f"{catalogue.__name__}.{found.name}")
         if getattr(module, "PROBE", None) is PROBES[name]:
             cited = re.search(r"\(([^()]*)\)\.?$", (module.__doc__ or "").strip().splitlines()[0])
             return cited[1] if cited else ""
-    raise LookupError(f"no file of probes/designs/ declares {name}")
+    raise LookupError(f"no file of probes/catalogue/ declares {name}")
 
 
 def _page(probe: Probe) -> str:

@@ -38,7 +38,7 @@ FRONT_DOORS = (
     "icl.concept.compare",
     "probes.models",
     "probes.register",
-    "probes.designs.design",
+    "probes.catalogue.probe",
     "probes.runs.experiment",
     "probes.runs.execute",
     "probes.runs.folder",

@@ -10,13 +10,13 @@ import pandas as pd
 from icl.concept.accounts import ACCOUNTS, Account, account_named
 from icl.concept.compiled import Compiled, compiled_once
 from icl.concept.curves import CURVE_EFFORT
-from icl.concept.design import Design, design_of
+from icl.concept.layout import Layout, layout_of
 from icl.concept.loo import MAX_REFITS, REFIT_RHAT, LeaveOneOut, leave_one_out
 from icl.concept.marginal import Units, units_of
 from icl.concept.scoring import stacking_weights
 from icl.errors import UserError
 
-__all__ = ["Comparison", "compare", "designs_of"]
+__all__ = ["Comparison", "compare", "layouts_of"]
 
 _FEW_UNITS = 10
 _MIN_DRAWS = 100
@@ -94,22 +94,22 @@ def compare(
         )
     if max_refits < 0:
         raise UserError(f"max_refits cannot be negative, got {max_refits}; 0 refits nothing.")
-    designs, refused = designs_of(counts, accounts, observe)
-    units = units_of(next(iter(designs.values())).grid)
+    layouts, refused = layouts_of(counts, accounts, observe)
+    units = units_of(next(iter(layouts.values())).grid)
     if len(units.labels) < 2:
         raise UserError(f"the table holds a single {units.word}, so none can be left out; run more of them.")
     rows: list[dict[str, object]] = []
     found: dict[str, LeaveOneOut] = {}
-    for name, design in designs.items():
+    for name, layout in layouts.items():
         started = time.perf_counter()
-        say = _named(progress, design.account)
+        say = _named(progress, layout.account)
         say("compile and fit")
-        machine = compiled_once(design, compiled)
+        machine = compiled_once(layout, compiled)
         whole = machine.fit(effort, seed=seed)
         diagnosis = whole.diagnosis
         converged = diagnosis.converged
         note = "" if converged else f"no rank: {diagnosis.sentences[0]}"
-        row: dict[str, object] = {"account": name, "title": design.account.title}
+        row: dict[str, object] = {"account": name, "title": layout.account.title}
         row |= {"converged": converged, "seconds": time.perf_counter() - started, "note": note}
         rows.append(row)
         if not diagnosis.max_rhat <= REFIT_RHAT:
@@ -129,9 +129,9 @@ def compare(
     return Comparison(table=table, units=_by_unit(found, units), unit=units.word, sentences=_sentences(table, units))
 
 
-def designs_of(
+def layouts_of(
     counts: pd.DataFrame, accounts: Sequence[str] | None, observe: str
-) -> tuple[dict[str, Design], dict[str, str]]:
+) -> tuple[dict[str, Layout], dict[str, str]]:
     """Lay out each account over the table: those that can be fitted, and why the others cannot.
 
     Raises
@@ -142,15 +142,15 @@ def designs_of(
     asked = [account_named(name) for name in dict.fromkeys(ACCOUNTS if accounts is None else accounts)]
     if not asked:
         raise UserError(f"no account was named; give some of {', '.join(ACCOUNTS)}.")
-    designs, refused = {}, {}
+    layouts, refused = {}, {}
     for account in asked:
         try:
-            designs[account.name] = design_of(counts, account, observe=observe)
+            layouts[account.name] = layout_of(counts, account, observe=observe)
         except UserError as error:
             refused[account.name] = str(error)
-    if not designs:
+    if not layouts:
         raise UserError(next(iter(refused.values())))
-    return designs, refused
+    return layouts, refused
 
 
 def _named(progress: Callable[[str], None] | None, account: Account) -> Callable[[str], None]:

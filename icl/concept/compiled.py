@@ -12,15 +12,15 @@ import xarray as xr
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from icl.concept.design import Design
 from icl.concept.diagnose import Diagnosis, diagnose
+from icl.concept.layout import Layout
 from icl.concept.sampler import Effort, Stages, nodes_of_tree, quiet, sample
 
 if TYPE_CHECKING:
     import nutpie
     import pymc
 
-__all__ = ["Compiled", "Fitted", "compile_design", "compiled_once", "held_out_model"]
+__all__ = ["Compiled", "Fitted", "compile_layout", "compiled_once", "held_out_model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Fitted:
 
     @property
     def nodes(self) -> dict[str, Float[ndarray, "num_draws ..."]]:
-        """Sampled nodes, name → (draw, \\*dims), chains laid end to end, as `Design` takes them."""
+        """Sampled nodes, name → (draw, \\*dims), chains laid end to end, as `Layout` takes them."""
         return nodes_of_tree(self.trace)
 
     @property
@@ -53,9 +53,9 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A design, and its model as nutpie runs it."""
+    """A layout, and its model as nutpie runs it."""
 
-    design: Design
+    layout: Layout
     model: "nutpie.CompiledModel"
 
     def fit(
@@ -76,7 +76,7 @@ class Compiled:
         seed
             The sampler's.
         observed
-            Data in place of the design's own.
+            Data in place of the layout's own.
         seen
             Cells that are not held out; None: all.
         progress
@@ -87,64 +87,64 @@ class Compiled:
         RuntimeError
             If the sampler finds no place to start from.
         """
-        observed = self.design.observed() if observed is None else observed
+        observed = self.layout.observed() if observed is None else observed
         seen = np.ones(len(observed), dtype=bool) if seen is None else seen
-        data = {"observed": np.where(seen, observed, _neutral(self.design)), "weights": seen.astype(float)}
+        data = {"observed": np.where(seen, observed, _neutral(self.layout)), "weights": seen.astype(float)}
         return Fitted(trace=sample(self.model.with_data(**data), effort, seed=seed, progress=progress))
 
-    def of(self, design: Design) -> "Compiled":
+    def of(self, layout: Layout) -> "Compiled":
         """Put another table of the same shape in this one's place, which spares compiling.
 
         Raises
         ------
         ValueError
-            If the other design differs in more than its data and names.
+            If the other layout differs in more than its data and names.
         """
-        if not _same_model(self.design, design):
+        if not _same_model(self.layout, layout):
             raise ValueError("another table takes this one's place only where priors, cells and prompts are the same")
-        return replace(self, design=design)
+        return replace(self, layout=layout)
 
 
-def held_out_model(design: Design) -> "pymc.Model":
-    """Build a design's model with a Data variable ``weights``: 0 holds a cell out, 1 (as built) takes it in."""
+def held_out_model(layout: Layout) -> "pymc.Model":
+    """Build a layout's model with a Data variable ``weights``: 0 holds a cell out, 1 (as built) takes it in."""
     import pymc as pm
 
-    model = design.model()
+    model = layout.model()
     with model:
-        weights = pm.Data("weights", np.ones(len(design.grid.cells)), dims="cell")
-        variable = model[design.observation.column]
+        weights = pm.Data("weights", np.ones(len(layout.grid.cells)), dims="cell")
+        variable = model[layout.observation.column]
         density = pm.logp(variable, model.rvs_to_values[variable])
         # Cell by cell the likelihood is already there once, so a weight w adds w − 1 of it.
         pm.Potential("held_out", (weights - 1) * density)
     return model
 
 
-def compile_design(design: Design) -> Compiled:
-    """Compile a design."""
+def compile_layout(layout: Layout) -> Compiled:
+    """Compile a layout."""
     import nutpie
 
     with quiet("pymc"):
-        return Compiled(design=design, model=nutpie.compile_pymc_model(held_out_model(design)))
+        return Compiled(layout=layout, model=nutpie.compile_pymc_model(held_out_model(layout)))
 
 
-def compiled_once(design: Design, compiled: dict[str, Compiled] | None) -> Compiled:
+def compiled_once(layout: Layout, compiled: dict[str, Compiled] | None) -> Compiled:
     """Take an account from those that were compiled for tables of this shape, or compile it and put it there."""
     known = {} if compiled is None else compiled
-    name = design.account.name
+    name = layout.account.name
     if name not in known:
-        known[name] = compile_design(design)
-    return known[name].of(design)
+        known[name] = compile_layout(layout)
+    return known[name].of(layout)
 
 
-def _neutral(design: Design) -> Float[ndarray, " num_cells"]:
+def _neutral(layout: Layout) -> Float[ndarray, " num_cells"]:
     """Stand in for a held-out observation: half the prompts right, or a log-probability of log ½."""
-    if design.observation.column == "num_correct":
-        return design.grid.cells["num_prompts"].to_numpy() // 2.0
-    return np.full(len(design.grid.cells), np.log(0.5))
+    if layout.observation.column == "num_correct":
+        return layout.grid.cells["num_prompts"].to_numpy() // 2.0
+    return np.full(len(layout.grid.cells), np.log(0.5))
 
 
-def _same_model(one: Design, other: Design) -> bool:
-    """Whether two designs differ in nothing that is compiled in."""
+def _same_model(one: Layout, other: Layout) -> bool:
+    """Whether two layouts differ in nothing that is compiled in."""
     names = ("num_shots", "tokens", "ceiling", "evidence", "evidence_deviation")
     arrays = [(getattr(one.cells, name), getattr(other.cells, name)) for name in names]
     arrays += [

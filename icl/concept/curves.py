@@ -13,11 +13,11 @@ from numpy import ndarray
 from icl.concept.accounts import Account
 from icl.concept.compiled import held_out_model
 from icl.concept.counts import counts_from_answers
-from icl.concept.design import Design, design_of
 from icl.concept.diagnose import posterior_predictive_check, prior_predictive_check
 from icl.concept.fittable import PRIOR_DRAWS, Seeds
 from icl.concept.grid import Grid
 from icl.concept.hierarchy import SET_EFFECT, log_prior, unconstrained
+from icl.concept.layout import Layout, layout_of
 from icl.concept.observation import OBSERVATIONS
 from icl.concept.sampler import Adaptation, Effort, nodes_of_tree
 from icl.concept.sensitivity import leaning
@@ -62,44 +62,44 @@ class Curves:
         """Count right answers by cell."""
         return counts_from_answers(answers)
 
-    def design(self, table: pd.DataFrame, *, observe: str = "counts") -> Design:
+    def layout(self, table: pd.DataFrame, *, observe: str = "counts") -> Layout:
         """Lay out the law over a counts table."""
-        return design_of(table, self.law, observe=observe)
+        return layout_of(table, self.law, observe=observe)
 
-    def describe(self, design: Design, compared: str = "") -> str:
+    def describe(self, layout: Layout, compared: str = "") -> str:
         """Say which law is fitted to how many cells."""
-        return f"Fitting {self.title} to {len(design.grid.cells)} cells{compared}: {self.says}."
+        return f"Fitting {self.title} to {len(layout.grid.cells)} cells{compared}: {self.says}."
 
-    def build(self, design: Design) -> "pymc.Model":
+    def build(self, layout: Layout) -> "pymc.Model":
         """Build the law's model; no cell is held out."""
-        return held_out_model(design)
+        return held_out_model(layout)
 
     def sampler_seed(self, seeds: Seeds) -> int:
         """Choose the sampler's stream."""
         return seeds.sampler
 
-    def groups(self, design: Design, trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
+    def groups(self, layout: Layout, trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
         """Give prior, posterior (by cell, condition and parameter), predictive draws, densities and the cells."""
         chains, nodes = trace["posterior"].sizes["chain"], nodes_of_tree(trace)
-        prior = design.draw_prior(PRIOR_DRAWS, np.random.default_rng(seeds.prior))
+        prior = layout.draw_prior(PRIOR_DRAWS, np.random.default_rng(seeds.prior))
         names = ("prior", "prior_predictive")
-        column, cell = design.observation.column, design.grid.coords["cell"]
+        column, cell = layout.observation.column, layout.grid.coords["cell"]
         return {
-            **quantities_of(design, prior, 1, np.random.default_rng(seeds.prior + 1), names=names),
-            **quantities_of(design, nodes, chains, np.random.default_rng(seeds.predictive)),
-            "unconstrained": trace["posterior"].to_dataset()[[node.name for node in design.nodes]],
-            "log_likelihood": _by_chain({column: (design.log_likelihood(nodes), ("cell",))}, chains, design.coords),
-            "log_prior": _by_chain({k: (v, ()) for k, v in log_prior(design.nodes, nodes).items()}, chains, {}),
-            "observed_data": xr.Dataset({column: ("cell", design.observed())}, coords={"cell": cell}),
-            "constant_data": constant_data(design.grid),
+            **quantities_of(layout, prior, 1, np.random.default_rng(seeds.prior + 1), names=names),
+            **quantities_of(layout, nodes, chains, np.random.default_rng(seeds.predictive)),
+            "unconstrained": trace["posterior"].to_dataset()[[node.name for node in layout.nodes]],
+            "log_likelihood": _by_chain({column: (layout.log_likelihood(nodes), ("cell",))}, chains, layout.coords),
+            "log_prior": _by_chain({k: (v, ()) for k, v in log_prior(layout.nodes, nodes).items()}, chains, {}),
+            "observed_data": xr.Dataset({column: ("cell", layout.observed())}, coords={"cell": cell}),
+            "constant_data": constant_data(layout.grid),
         }
 
-    def attributes(self, design: Design) -> dict[str, str]:
+    def attributes(self, layout: Layout) -> dict[str, str]:
         """Give models, tasks and priors."""
         return {
-            "models": json.dumps(list(dict.fromkeys(design.grid.cells["model"]))),
-            "task": " + ".join(design.grid.tasks),
-            "priors": json.dumps([asdict(parameter) for parameter in design.parameters]),
+            "models": json.dumps(list(dict.fromkeys(layout.grid.cells["model"]))),
+            "task": " + ".join(layout.grid.tasks),
+            "priors": json.dumps([asdict(parameter) for parameter in layout.parameters]),
         }
 
     def tables(self, tree: xr.DataTree) -> dict[str, pd.DataFrame]:
@@ -126,7 +126,7 @@ def _unseen(tree: xr.DataTree) -> list[str]:
 
 
 def quantities_of(
-    design: Design,
+    layout: Layout,
     nodes: Mapping[str, ndarray],
     chains: int,
     rng: np.random.Generator,
@@ -134,22 +134,22 @@ def quantities_of(
     names: tuple[str, str] = ("posterior", "posterior_predictive"),
 ) -> dict[str, xr.Dataset]:
     """Bring nodes to the quantities that are reported, and to data that might have been observed."""
-    gathered = design.gathered(nodes)
-    probability = design.probability(gathered)
-    simulated = design.observation.simulate(probability, gathered, design.grid.cells, rng)
+    gathered = layout.gathered(nodes)
+    probability = layout.probability(gathered)
+    simulated = layout.observation.simulate(probability, gathered, layout.grid.cells, rng)
     quantities: dict[str, tuple[ndarray, tuple[str, ...]]] = {"accuracy": (probability, ("cell",))}
-    for parameter in design.parameters:
+    for parameter in layout.parameters:
         x = nodes[unconstrained(parameter.name)]
         quantities[parameter.name] = (parameter.value(x), ("model", *parameter.by))
         if (population := f"{parameter.name}_population") in nodes and parameter.anchor is None:
             quantities[population] = (parameter.value(nodes[population]), parameter.by)
-    for node in design.nodes:
+    for node in layout.nodes:
         if node.name == SET_EFFECT or node.positive:
             quantities[node.name] = (nodes[node.name], node.dims)
-    reported = _by_chain(quantities, chains, design.coords)
-    if design.account.derive is not None:
-        reported = reported.assign(design.account.derive(reported, constant_data(design.grid)))
-    predictive = _by_chain({design.observation.column: (simulated, ("cell",))}, chains, design.coords)
+    reported = _by_chain(quantities, chains, layout.coords)
+    if layout.account.derive is not None:
+        reported = reported.assign(layout.account.derive(reported, constant_data(layout.grid)))
+    predictive = _by_chain({layout.observation.column: (simulated, ("cell",))}, chains, layout.coords)
     return {names[0]: reported, names[1]: predictive}
 
 

@@ -10,12 +10,12 @@ from jaxtyping import Bool
 from numpy import ndarray
 
 from icl.concept.accounts import ACCOUNTS
-from icl.concept.compare import designs_of
+from icl.concept.compare import layouts_of
 from icl.concept.compiled import Compiled, compiled_once
 from icl.concept.curves import CURVE_EFFORT
-from icl.concept.design import Design
 from icl.concept.diagnose import Diagnosis
 from icl.concept.forecast import LEVEL, carried_forward, scored, scores_of
+from icl.concept.layout import Layout
 from icl.concept.sampler import Effort
 from icl.concept.scoring import log_mean_exp
 from icl.errors import UserError
@@ -106,16 +106,16 @@ def extrapolate(
         If an account is not known, none can be fitted to this table, or the cells cannot be held out.
     """
     effort = CURVE_EFFORT.but(draws=draws, tune=tune, chains=chains)
-    designs, refused = designs_of(counts, accounts, observe)
-    first = next(iter(designs.values()))
+    layouts, refused = layouts_of(counts, accounts, observe)
+    first = next(iter(layouts.values()))
     seen = seen_cells(first, shots)
     rows, cells = [], []
-    for name, design in designs.items():
-        title = design.account.title
+    for name, layout in layouts.items():
+        title = layout.account.title
         if progress is not None:
             progress(f"{title}: fit to {seen.sum()} cells, predict {(~seen).sum()}")
         started = time.perf_counter()
-        predicted, diagnosis = predict(compiled_once(design, compiled), seen, effort, seed=seed)
+        predicted, diagnosis = predict(compiled_once(layout, compiled), seen, effort, seed=seed)
         row = {"account": name, "title": title, **scores_of(predicted), "converged": diagnosis.converged}
         row["seconds"] = round(time.perf_counter() - started, 1)
         rows.append(row | {"note": "" if diagnosis.converged else diagnosis.sentences[0]})
@@ -136,7 +136,7 @@ def extrapolate(
     )
 
 
-def seen_cells(design: Design, shots: int) -> Bool[ndarray, " num_cells"]:
+def seen_cells(layout: Layout, shots: int) -> Bool[ndarray, " num_cells"]:
     """Which cells have at most `shots` demonstrations.
 
     Raises
@@ -144,7 +144,7 @@ def seen_cells(design: Design, shots: int) -> Bool[ndarray, " num_cells"]:
     UserError
         If none has more, or those that are left could tell no curve.
     """
-    num_shots = design.grid.cells["num_shots"].to_numpy()
+    num_shots = layout.grid.cells["num_shots"].to_numpy()
     seen = num_shots <= shots
     if seen.all():
         raise UserError(
@@ -172,11 +172,11 @@ def predict(
     Diagnosis
         Of the fit.
     """
-    design = machine.design
+    layout = machine.layout
     fitted = machine.fit(effort, seed=seed, seen=seen)
     nodes = fitted.nodes
-    simulated = design.simulate(nodes, np.random.default_rng(seed))
-    return scored(design, seen, simulated, log_mean_exp(design.log_likelihood(nodes))), fitted.diagnosis
+    simulated = layout.simulate(nodes, np.random.default_rng(seed))
+    return scored(layout, seen, simulated, log_mean_exp(layout.log_likelihood(nodes))), fitted.diagnosis
 
 
 def _in_order(rows: list[dict], refused: dict[str, str]) -> pd.DataFrame:

@@ -32,7 +32,7 @@ from icl.concept.variance import VARIANCE_ACCOUNT
 from icl.errors import unknown_name
 from icl.metrics.normalise import DEFAULT_NORMALISATION
 
-__all__ = ["FITTABLE", "Fit", "fit", "fit_design", "fittable_named"]
+__all__ = ["FITTABLE", "Fit", "fit", "fit_layout", "fittable_named"]
 
 FITTABLE: dict[str, Fittable] = {
     **{name: Curves(law=law) for name, law in ACCOUNTS.items()},
@@ -189,13 +189,13 @@ def fit(
         asked = fittable_named(account) if isinstance(account, str) else account
     effort = asked.effort.but(draws=draws, tune=tune, chains=chains)
     observe = observe or asked.observations[0]
-    design = asked.design(table, observe=observe, **options)
-    return fit_design(asked, design, observe=observe, effort=effort, seed=seed, progress=progress).tree
+    layout = asked.layout(table, observe=observe, **options)
+    return fit_layout(asked, layout, observe=observe, effort=effort, seed=seed, progress=progress).tree
 
 
-def fit_design(
+def fit_layout(
     account: Fittable,
-    design: Any,
+    layout: Any,
     *,
     observe: str,
     effort: Effort,
@@ -203,7 +203,7 @@ def fit_design(
     source: Mapping[str, str] | None = None,
     progress: Stages | None = None,
 ) -> Fit:
-    """Compile, sample and judge what `Fittable.design` laid out, and record what was asked.
+    """Compile, sample and judge what `Fittable.layout` laid out, and record what was asked.
 
     Parameters
     ----------
@@ -222,14 +222,14 @@ def fit_design(
 
     stage(progress, COMPILING)
     with quiet("pymc"):
-        compiled = nutpie.compile_pymc_model(account.build(design))
+        compiled = nutpie.compile_pymc_model(account.build(layout))
     sampling = time.perf_counter()
     trace = sample(compiled, effort, seed=account.sampler_seed(seeds), progress=progress, adaptation=account.adaptation)
     sampled = time.perf_counter()
     stage(progress, CHECKING)
     stats = trace["sample_stats"].to_dataset()[list(SAMPLE_STATS)]
-    tree = xr.DataTree.from_dict(account.groups(design, trace, seeds) | {"sample_stats": stats})
-    tree.attrs = {"account": account.name, "observe": observe, **account.attributes(design), **(source or {})}
+    tree = xr.DataTree.from_dict(account.groups(layout, trace, seeds) | {"sample_stats": stats})
+    tree.attrs = {"account": account.name, "observe": observe, **account.attributes(layout), **(source or {})}
     tree.attrs |= record_of(effort, seed=seed, started=started, sampling=sampling, sampled=sampled)
     fitted = Fit(tree)
     tree.attrs["converged"] = int(fitted.converged)

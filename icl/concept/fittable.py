@@ -1,7 +1,7 @@
 """What every account that can be fitted is: it reads answers, builds a PyMC model, and says what came of it.
 
 Laws of learning curves, the evidence decomposition and the split of the variance all satisfy `Fittable`, so one
-function (`icl.concept.fit.fit_design`) samples, judges and records each of them.
+function (`icl.concept.fit.fit_layout`) samples, judges and records each of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,7 +53,7 @@ class Fittable(Protocol):
     adaptation
         How the sampler learns the posterior's shape.
     options
-        Names of what `design` takes beside a table and an observation.
+        Names of what `layout` takes beside a table and an observation.
     is_of_one_model
         Whether a fit is of one model on one task; others take all models at once.
     """
@@ -86,23 +86,23 @@ class Fittable(Protocol):
         """Reduce the answers of one run to the table that is fitted; tables of several runs can be laid end to end."""
 
     @property
-    def design(self) -> Callable[..., Any]:
+    def layout(self) -> Callable[..., Any]:
         """Lay out ``(table, observe=…, **options)``; raises `UserError` if it cannot inform this account."""
 
-    def describe(self, design: Any, compared: str) -> str:
+    def describe(self, layout: Any, compared: str) -> str:
         """Say in a sentence what is about to be fitted; `compared` says how labels were, if not the usual way."""
 
-    def build(self, design: Any) -> "pymc.Model":
+    def build(self, layout: Any) -> "pymc.Model":
         """Build the PyMC model that is sampled."""
 
     def sampler_seed(self, seeds: Seeds) -> int:
         """Choose the sampler's stream."""
 
-    def groups(self, design: Any, trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
+    def groups(self, layout: Any, trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
         """Give what a fit keeps beside the sampler's record: posterior, observed_data, constant_data and more."""
 
-    def attributes(self, design: Any) -> Mapping[str, str | int]:
-        """Give what the root of a fit records of its design: ``models`` as a JSON list, priors, and more."""
+    def attributes(self, layout: Any) -> Mapping[str, str | int]:
+        """Give what the root of a fit records of its layout: ``models`` as a JSON list, priors, and more."""
 
     def tables(self, tree: xr.DataTree) -> dict[str, pd.DataFrame]:
         """Sum up a fit by name of table, the one to read first at the front."""

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Num
 from numpy import ndarray
 from scipy.stats import betabinom, norm
 
-from icl.concept.design import Design
+from icl.concept.layout import Layout
 from icl.concept.scoring import crps
 
 __all__ = ["LEVEL", "carried_forward", "scored", "scores_of"]
@@ -19,7 +19,7 @@ LEVEL = 0.9
 _BASELINE_DRAWS = 4000
 
 
-def carried_forward(design: Design, seen: Bool[ndarray, " num_cells"], *, rng: np.random.Generator) -> pd.DataFrame:
+def carried_forward(layout: Layout, seen: Bool[ndarray, " num_cells"], *, rng: np.random.Generator) -> pd.DataFrame:
     """Predict each held-out cell by the last seen one of its curve, or by the zero-shot cell where there is none.
 
     A count is predicted with binomial noise of both cells (Beta(½, ½) before the data), a mean log-probability with the
@@ -30,11 +30,11 @@ def carried_forward(design: Design, seen: Bool[ndarray, " num_cells"], *, rng: n
     pd.DataFrame
         One row per held-out cell, as of `scored`; NaN where there is nothing to carry.
     """
-    cells = design.grid.cells
+    cells = layout.grid.cells
     source = np.array([_last_seen(cells, seen, place) for place in np.flatnonzero(~seen).tolist()])
     new, last = cells[~seen], cells.iloc[np.maximum(source, 0)]
     size = (_BASELINE_DRAWS, len(new))
-    if design.observation.name == "counts":
+    if layout.observation.name == "counts":
         right = last["num_correct"].to_numpy() + 0.5
         wrong = last["num_prompts"].to_numpy() - last["num_correct"].to_numpy() + 0.5
         prompts = new["num_prompts"].to_numpy()
@@ -48,7 +48,7 @@ def carried_forward(design: Design, seen: Bool[ndarray, " num_cells"], *, rng: n
     everywhere[:, ~seen] = np.where(source >= 0, draws, np.nan)
     density_everywhere = np.full(len(cells), np.nan)
     density_everywhere[~seen] = np.where(source >= 0, density, np.nan)
-    return scored(design, seen, everywhere, density_everywhere)[~seen].reset_index(drop=True)
+    return scored(layout, seen, everywhere, density_everywhere)[~seen].reset_index(drop=True)
 
 
 def _last_seen(cells: pd.DataFrame, seen: ndarray, place: int) -> int:
@@ -66,7 +66,7 @@ def _last_seen(cells: pd.DataFrame, seen: ndarray, place: int) -> int:
 
 
 def scored(
-    design: Design,
+    layout: Layout,
     seen: Bool[ndarray, " num_cells"],
     draws: Num[ndarray, "num_draws num_cells"],
     log_score: Float[ndarray, " num_cells"],
@@ -75,7 +75,7 @@ def scored(
 
     Parameters
     ----------
-    design
+    layout
         Whose cells they are.
     seen
         Which of them were fitted to.
@@ -90,9 +90,9 @@ def scored(
         One row per cell: its names, held_out, observed, median, lower, upper (90 % interval), inside, crps, log_score;
         in points of accuracy, or in nats where log-probabilities are observed.
     """
-    cells = design.grid.cells
-    scale = 100 / cells["num_prompts"].to_numpy() if design.observation.name == "counts" else np.ones(len(cells))
-    observed, draws = design.observed() * scale, draws * scale
+    cells = layout.grid.cells
+    scale = 100 / cells["num_prompts"].to_numpy() if layout.observation.name == "counts" else np.ones(len(cells))
+    observed, draws = layout.observed() * scale, draws * scale
     lower, median, upper = np.quantile(draws, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
     names = ["model", "task", "label_mode", "format", "example_length", "demonstration_set", "num_shots"]
     return cells[names].assign(

@@ -1,6 +1,6 @@
 """How the parameters of an account are pooled over levels, models and tasks: a list of normal nodes.
 
-One list is read three ways: PyMC builds its variables from it (`icl.concept.design`), NumPy draws from it (prior
+One list is read three ways: PyMC builds its variables from it (`icl.concept.layout`), NumPy draws from it (prior
 predictive checks, simulation-based calibration) and evaluates its prior densities (sensitivity to the priors).
 
 A parameter of one model and task has its prior as it stands; where it varies by a level with `scatter`, the levels lie

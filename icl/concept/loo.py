@@ -82,7 +82,7 @@ def leave_one_out(
     progress
         Called with a sentence before each refit.
     """
-    density = unit_log_likelihood(machine.design, _thin(nodes, effort.chains), units)
+    density = unit_log_likelihood(machine.layout, _thin(nodes, effort.chains), units)
     elpd, pareto_k, threshold = _importance(density, effort.chains)
     doubtful = np.flatnonzero(~(pareto_k <= threshold))
     doubtful = doubtful[np.argsort(-np.nan_to_num(pareto_k[doubtful], nan=np.inf), kind="stable")]
@@ -94,7 +94,7 @@ def leave_one_out(
         if progress is not None:
             progress(f"fit without {units.labels[unit]} ({number + 1} of {min(len(doubtful), max_refits)})")
         again = machine.fit(half, seed=seed + 1 + number, seen=units.of_cell != unit)
-        unseen = unit_log_likelihood(machine.design, _thin(again.nodes, effort.chains), units)[:, [unit]]
+        unseen = unit_log_likelihood(machine.layout, _thin(again.nodes, effort.chains), units)[:, [unit]]
         elpd[unit], error[unit] = log_mean_exp(unseen)[0], log_mean_exp_error(unseen)[0]
         refitted[unit], unreliable[unit] = True, again.diagnosis.max_rhat > REFIT_RHAT
     return LeaveOneOut(

@@ -19,9 +19,9 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from icl.concept.accounts.account import NUMPY
-from icl.concept.design import Design
 from icl.concept.grid import Grid
 from icl.concept.hierarchy import SET_EFFECT
+from icl.concept.layout import Layout
 
 __all__ = ["MIN_TASKS", "Units", "log_integral", "unit_log_likelihood", "units_of"]
 
@@ -95,23 +95,23 @@ def _cell_names(cells: pd.DataFrame) -> list[str]:
 
 
 def unit_log_likelihood(
-    design: Design, nodes: Mapping[str, ndarray], units: Units
+    layout: Layout, nodes: Mapping[str, ndarray], units: Units
 ) -> Float[ndarray, "num_draws num_units"]:
     """Log density of each unit at each draw, nats: summed over its cells, the effects of its sets integrated out."""
-    if not design.grid.sets:
-        return _summed(design.log_likelihood(nodes), units.of_cell, len(units.labels))
-    grid = design.grid
-    gathered = design.gathered(nodes)
+    if not layout.grid.sets:
+        return _summed(layout.log_likelihood(nodes), units.of_cell, len(units.labels))
+    grid = layout.grid
+    gathered = layout.gathered(nodes)
     del gathered[SET_EFFECT]
-    accuracy = design.account.accuracy(gathered, design.cells, NUMPY)
+    accuracy = layout.account.accuracy(gathered, layout.cells, NUMPY)
     # The accuracy does not change with the effect, so it is worked out once.
-    fixed = replace(design, account=replace(design.account, accuracy=lambda *_: accuracy))
-    observed, at = design.observed(), np.maximum(grid.cell_set, 0)
+    fixed = replace(layout, account=replace(layout.account, accuracy=lambda *_: accuracy))
+    observed, at = layout.observed(), np.maximum(grid.cell_set, 0)
     in_set = grid.cell_set >= 0
 
     def cells_at(effect: Float[ndarray, "num_draws num_sets"]) -> Float[ndarray, "num_draws num_cells"]:
         moved = gathered | {SET_EFFECT: effect[:, at] * in_set}
-        return design.observation.log_density(fixed.probability(moved), moved, grid.cells, observed)
+        return layout.observation.log_density(fixed.probability(moved), moved, grid.cells, observed)
 
     def sets_at(effect: Float[ndarray, "num_draws num_sets"]) -> Float[ndarray, "num_draws num_sets"]:
         return _summed(cells_at(effect)[:, in_set], grid.cell_set[in_set], len(grid.sets))

@@ -1,4 +1,4 @@
-"""Judge the ranks of a calibration: are they uniform, do intervals cover, is the truth recovered?"""
+"""Judge the ranks of simulation-based calibration: are they uniform, do intervals cover, is the truth recovered?"""
 
 from functools import lru_cache
 
@@ -29,7 +29,7 @@ def summarise_ranks(ranks: pd.DataFrame, *, band: float = BAND) -> pd.DataFrame:
     Parameters
     ----------
     ranks
-        What `icl.concept.calibrate.simulations` yields, put together.
+        What `icl.concept.sbc.simulations` yields, put together.
     band
         Level of the simultaneous band.
 

@@ -22,7 +22,7 @@ from numpy import ndarray
 
 from icl.concept.fittable import Seeds
 from icl.concept.sampler import Adaptation, Effort
-from icl.concept.variance_design import FACTORS, PROMPT_FACTORS, VARIANCE_SCORES, VarianceDesign, design_of
+from icl.concept.variance_layout import FACTORS, PROMPT_FACTORS, VARIANCE_SCORES, VarianceLayout, layout_of
 from icl.errors import UserError
 from icl.metrics.outcomes import known_answers
 
@@ -102,7 +102,7 @@ class VarianceAccount:
         """Take the prompts that have an answer."""
         return known_answers(answers)
 
-    def design(
+    def layout(
         self,
         table: pd.DataFrame,
         *,
@@ -117,32 +117,32 @@ class VarianceAccount:
             If the outcomes are of several models or tasks, nothing about their prompts varied, or there is too much to
             split.
         """
-        design = design_of(table, observe)
-        crossed = sum(design.num_levels.values()) - max(design.num_levels.values(), default=0)
+        layout = layout_of(table, observe)
+        crossed = sum(layout.num_levels.values()) - max(layout.num_levels.values(), default=0)
         if crossed > MOST_LEVELS:
             raise UserError(
                 f"the parts of these prompts have {crossed:,} levels beside the largest part's, and a fit holds "
                 f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has its own "
                 "set)."
             )
-        return VarianceQuestion(design=design, priors=priors)
+        return VarianceQuestion(layout=layout, priors=priors)
 
-    def describe(self, design: "VarianceQuestion", compared: str = "") -> str:
+    def describe(self, layout: "VarianceQuestion", compared: str = "") -> str:
         """Say what is split."""
-        asked, score = len(design.design.values), design.design.score.replace("_", " ")
-        return f"Splitting the variance of {score} of {design.design.model} ({asked:,} prompts{compared})."
+        asked, score = len(layout.layout.values), layout.layout.score.replace("_", " ")
+        return f"Splitting the variance of {score} of {layout.layout.model} ({asked:,} prompts{compared})."
 
-    def build(self, design: "VarianceQuestion") -> "pymc.Model":
+    def build(self, layout: "VarianceQuestion") -> "pymc.Model":
         """Build the crossed hierarchical model."""
-        return build_variance_model(design.design, design.priors)
+        return build_variance_model(layout.layout, layout.priors)
 
     def sampler_seed(self, seeds: Seeds) -> int:
         """Choose the sampler's stream: the first, since nothing else is drawn."""
         return seeds.prior
 
-    def groups(self, design: "VarianceQuestion", trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
+    def groups(self, layout: "VarianceQuestion", trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
         """Give ``sd`` by factor, in nats, the scores, and the level of every factor."""
-        cells = design.design
+        cells = layout.layout
         levels = {name: ("outcome", codes) for name, codes in cells.levels.items()}
         return {
             "posterior": trace["posterior"].to_dataset()[["sd"]],
@@ -150,13 +150,13 @@ class VarianceAccount:
             "constant_data": xr.Dataset(levels | {"setting": ("outcome", cells.setting)}),
         }
 
-    def attributes(self, design: "VarianceQuestion") -> dict[str, str]:
+    def attributes(self, layout: "VarianceQuestion") -> dict[str, str]:
         """Give the model, the task, why factors are absent, and priors."""
         return {
-            "models": json.dumps([design.design.model]),
-            "task": design.design.task,
-            "absent": json.dumps(design.design.absent),
-            "priors": json.dumps(asdict(design.priors)),
+            "models": json.dumps([layout.layout.model]),
+            "task": layout.layout.task,
+            "absent": json.dumps(layout.layout.absent),
+            "priors": json.dumps(asdict(layout.priors)),
         }
 
     def tables(self, tree: xr.DataTree) -> dict[str, pd.DataFrame]:
@@ -172,30 +172,30 @@ class VarianceAccount:
 class VarianceQuestion:
     """Outcomes laid out by factor, and the priors that they meet."""
 
-    design: VarianceDesign
+    layout: VarianceLayout
     priors: VariancePriors
 
 
 VARIANCE_ACCOUNT = VarianceAccount()
 
 
-def build_variance_model(design: VarianceDesign, priors: VariancePriors = DEFAULT_VARIANCE_PRIORS) -> "pymc.Model":
-    """Build the model of a design; its variable ``sd`` has a standard deviation for each factor, in nats.
+def build_variance_model(layout: VarianceLayout, priors: VariancePriors = DEFAULT_VARIANCE_PRIORS) -> "pymc.Model":
+    """Build the model of a layout; its variable ``sd`` has a standard deviation for each factor, in nats.
 
     Raises
     ------
     UserError
         If all scores are the same.
     """
-    if np.ptp(design.values) == 0:
+    if np.ptp(layout.values) == 0:
         raise UserError(
-            f"all {len(design.values)} scores are {design.values[0]:.3g}, so no variance can be split; use a task that "
+            f"all {len(layout.values)} scores are {layout.values[0]:.3g}, so no variance can be split; use a task that "
             "is neither hopeless nor trivial for this model."
         )
-    return _bernoulli_model(design, priors) if design.score == "accuracy" else _normal_model(design, priors)
+    return _bernoulli_model(layout, priors) if layout.score == "accuracy" else _normal_model(layout, priors)
 
 
-def _normal_model(design: VarianceDesign, priors: VariancePriors) -> "pymc.Model":
+def _normal_model(layout: VarianceLayout, priors: VariancePriors) -> "pymc.Model":
     """All effects integrated out: y ~ Normal(0, σ²(I + Σ_f r_f² Z_f Z_fᵀ)), r_f the deviation of f over σ.
 
     With W = [settings, all factors but the largest] scaled by r, the largest factor is taken out first, since its part
@@ -204,12 +204,12 @@ def _normal_model(design: VarianceDesign, priors: VariancePriors) -> "pymc.Model
     import pymc as pm
     import pytensor.tensor as pt
 
-    own = design.values - _mean_of_group(design.values, design.setting)
-    scale, y = float(own.std()), design.values - design.values.mean()
-    largest = max(design.levels, key=lambda name: design.num_levels[name])
-    others = [name for name in design.levels if name != largest]
-    big = design.levels[largest]
-    blocks = [np.eye(int(codes.max()) + 1)[codes] for codes in (design.setting, *(design.levels[f] for f in others))]
+    own = layout.values - _mean_of_group(layout.values, layout.setting)
+    scale, y = float(own.std()), layout.values - layout.values.mean()
+    largest = max(layout.levels, key=lambda name: layout.num_levels[name])
+    others = [name for name in layout.levels if name != largest]
+    big = layout.levels[largest]
+    blocks = [np.eye(int(codes.max()) + 1)[codes] for codes in (layout.setting, *(layout.levels[f] for f in others))]
     wide = np.concatenate(blocks, axis=1)
     block = np.repeat(np.arange(len(blocks)), [part.shape[1] for part in blocks])
     counts, sums = np.bincount(big).astype(float), np.bincount(big, weights=y)
@@ -233,23 +233,23 @@ def _normal_model(design: VarianceDesign, priors: VariancePriors) -> "pymc.Model
     return model
 
 
-def _bernoulli_model(design: VarianceDesign, priors: VariancePriors) -> "pymc.Model":
+def _bernoulli_model(layout: VarianceLayout, priors: VariancePriors) -> "pymc.Model":
     """Effects of a factor sum to 0: what its levels share belongs to the settings' means."""
     import pymc as pm
 
-    factors = list(design.levels)
-    coords = {"factor": factors, "setting": np.arange(design.setting.max() + 1)}
-    coords |= {f"level_of_{name}": np.arange(count) for name, count in design.num_levels.items()}
+    factors = list(layout.levels)
+    coords = {"factor": factors, "setting": np.arange(layout.setting.max() + 1)}
+    coords |= {f"level_of_{name}": np.arange(count) for name, count in layout.num_levels.items()}
     with pm.Model(coords=coords) as model:
         sd = pm.HalfNormal("sd", priors.part_of_accuracy, dims="factor")
-        log_odds = pm.Normal("mean", 0, priors.setting_of_accuracy, dims="setting")[design.setting]
+        log_odds = pm.Normal("mean", 0, priors.setting_of_accuracy, dims="setting")[layout.setting]
         for place, name in enumerate(factors):
-            if len(design.values) >= MANY_ANSWERS * design.num_levels[name]:
+            if len(layout.values) >= MANY_ANSWERS * layout.num_levels[name]:
                 effect = pm.ZeroSumNormal(f"effect_of_{name}", sd[place], dims=f"level_of_{name}")
             else:
                 effect = sd[place] * pm.ZeroSumNormal(f"effect_of_{name}", 1.0, dims=f"level_of_{name}")
-            log_odds = log_odds + effect[design.levels[name]]
-        pm.Bernoulli("answer", logit_p=log_odds, observed=design.values.astype(np.int64))
+            log_odds = log_odds + effect[layout.levels[name]]
+        pm.Bernoulli("answer", logit_p=log_odds, observed=layout.values.astype(np.int64))
     return model
 
 

@@ -77,7 +77,7 @@ def infer(
         ε of T ← (1 − ε)·T + ε/num_states.
     positions
         Index (from 0) of the tokens after which the next one is to be predicted; the last token alone if None.
-        `icl.ginc.layout.answer_positions` lists those of the labels.
+        `icl.ginc.positions.answer_positions` lists those of the labels.
     concepts
         The concepts that compete; the pretraining mixture if None.
 

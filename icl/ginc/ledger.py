@@ -16,7 +16,7 @@ from numpy import ndarray
 from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING, ExactInference, infer
 from icl.ginc.family import GincFamily
-from icl.ginc.layout import Role, answer_positions, prompt_tokens, roles
+from icl.ginc.positions import Role, answer_positions, prompt_tokens, roles
 from icl.ginc.sampling import GincExamples
 
 __all__ = ["Ledger", "book", "ledger"]
@@ -33,7 +33,7 @@ class Ledger:
     competitor : Integer[ndarray, "num_prompts num_competitors"]
         The other concepts of the mixture, in order.
     log_ratio : Float[ndarray, "num_prompts length num_competitors"]
-        λ_t(θ) in nats of each token as `icl.ginc.layout.prompt_tokens` lays them out.
+        λ_t(θ) in nats of each token as `icl.ginc.positions.prompt_tokens` lays them out.
     num_examples, example_length : int
         The prompts' layout, query included.
     smoothing : float

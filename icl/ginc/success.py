@@ -45,7 +45,7 @@ class ForecastScore:
         Mean squared difference between probability and outcome; 0 is perfect.
     log_score : float
         Mean log-probability in nats of what happened; 0 is perfect.
-    calibration_error : float
+    expected_calibration_error : float
         Expected calibration error over 10 bins of equal width.
     num_prompts : int
         Outcomes that were scored.
@@ -53,7 +53,7 @@ class ForecastScore:
 
     brier: float
     log_score: float
-    calibration_error: float
+    expected_calibration_error: float
     num_prompts: int
 
 
@@ -92,6 +92,6 @@ def score_forecast(
     return ForecastScore(
         brier=float(np.mean((probability - correct) ** 2)),
         log_score=float(log_score),
-        calibration_error=expected_calibration_error(probability, correct.astype(float)),
+        expected_calibration_error=expected_calibration_error(probability, correct.astype(float)),
         num_prompts=len(correct),
     )

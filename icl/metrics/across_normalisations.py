@@ -37,8 +37,8 @@ def accuracy_by_normalisation(by_normalisation: Mapping[str, pd.DataFrame]) -> l
 def contextual_calibration_effects(by_normalisation: Mapping[str, pd.DataFrame]) -> list[dict]:
     """Compare answers calibrated by content-free queries with those that are not, prompt by prompt.
 
-    `calibration_gain` is each score after minus before; `calibration_error_change` is the change of the expected
-    calibration error. None where the content-free queries were not asked.
+    `contextual_calibration_gain` is each score after minus before; `expected_calibration_error_change` is the change of
+    the expected calibration error. None where the content-free queries were not asked.
 
     Parameters
     ----------
@@ -71,13 +71,15 @@ def contextual_calibration_effects(by_normalisation: Mapping[str, pd.DataFrame])
             "baseline": DEFAULT_NORMALISATION,
             "label_mode": rows["label_mode"].iloc[0],
         }
-        found += differences("calibration_gain", calibrated, rows, **names)
+        found += differences("contextual_calibration_gain", calibrated, rows, **names)
 
         def change(sure: np.ndarray, right: np.ndarray, sure_after: np.ndarray, right_after: np.ndarray) -> float:
             return expected_calibration_error(sure_after, right_after) - expected_calibration_error(sure, right)
 
         columns = ("confidence", "accuracy", "confidence_after", "accuracy_after")
         estimate = jackknife(change, tuple(rows[name].to_numpy() for name in columns), *clusters(rows))
-        change_row = metric_row(rows, "calibration_error_change", estimate, resolution=resolution(rows), **names)
+        change_row = metric_row(
+            rows, "expected_calibration_error_change", estimate, resolution=resolution(rows), **names
+        )
         found.append(change_row)
     return found

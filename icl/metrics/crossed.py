@@ -80,9 +80,9 @@ def components(
 
     Half the mean squared difference of two prompts is by_query + residual where they share the set, by_set + residual
     where they share the query, and the sum of all three where they share neither. The three equations give unbiased
-    estimates for any design, those of the two-way analysis of variance where every query is asked with every set;
-    what comes out negative is then set to 0. They need a set with two queries and a query with two sets, which may be
-    lacking where many prompts have no answer.
+    estimates whichever queries are asked with which sets; where every query is asked with every set they are those of
+    the two-way analysis of variance. What comes out negative is then set to 0. They need a set with two queries and a
+    query with two sets, which may be lacking where many prompts have no answer.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How good the answers are under each condition: accuracy and its twin, proper scores, macro-F1, calibration."""
+"""How good the answers are under each condition: accuracy and its twin, proper scores, macro-F1, confidence."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,9 @@ from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, j
 __all__ = ["expected_calibration_error", "levels", "macro_f1", "macro_f1_soft"]
 
 
-def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f1", "calibration_error")) -> list[dict]:
+def levels(
+    outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f1", "expected_calibration_error")
+) -> list[dict]:
     """Average scores under every condition; macro-F1 and expected calibration error belong to the condition.
 
     `macro_f1_soft` is macro-F1's continuous twin: predictions count by their probability.
@@ -40,10 +42,10 @@ def levels(outcomes: pd.DataFrame, *, scores: Sequence[str] = (*SCORES, "macro_f
             estimate = _within(0.0, 1.0, jackknife(macro_f1, labels, sets, queries))
             found.append(metric_row(rows, "macro_f1", estimate, **sizes, **mode))
             found += _soft_f1(rows, **mode)
-        if "calibration_error" in scores:
+        if "expected_calibration_error" in scores:
             sure = (rows["confidence"].to_numpy(), rows["accuracy"].to_numpy())
             estimate = _within(0.0, 1.0, jackknife(expected_calibration_error, sure, sets, queries))
-            found.append(metric_row(rows, "calibration_error", estimate, **sizes, **mode))
+            found.append(metric_row(rows, "expected_calibration_error", estimate, **sizes, **mode))
     return found
 
 

@@ -162,7 +162,7 @@ def normalise(scores: pd.DataFrame, how: str = DEFAULT_NORMALISATION, *, needs: 
 def _bound(scores: pd.DataFrame, how: str) -> pd.Series:
     """Upper bounds of untold candidates, where what is taken off them or divided by is known.
 
-    Calibration normalises over all labels of a prompt first, so where one is not told it bounds none.
+    Contextual calibration normalises over all labels of a prompt first, so where one is not told it bounds none.
     """
     if how == "calibrated" or scores["logprob_below"].isna().all():
         return pd.Series(np.nan, index=scores.index)

@@ -17,8 +17,8 @@ from probes.terminal.progress import phase
 if TYPE_CHECKING:
     import pandas as pd
 
-    from probes.calibration.store import CalibrationFolder
     from probes.figures.drawn import Drawn
+    from probes.recovery.store import RecoveryFolder
 
 __all__ = ["COMMAND", "add", "run"]
 
@@ -84,21 +84,21 @@ def run(options: Namespace) -> int:
 def _simulate(options: Namespace) -> bool:
     """Fit accounts to what they simulate; tell whether most fits of one did not converge."""
     with phase("importing libraries"):
-        from icl.concept.calibrate import SMALL_FIT
         from icl.concept.observation import observation_named
-        from probes.calibration.figures import draw_calibration
-        from probes.calibration.run import run_trials
-        from probes.calibration.store import open_folder
-        from probes.calibration.trials import calibration_trials
-        from probes.calibration.words import astray, calibration_lines
+        from icl.concept.sbc import SMALL_FIT
+        from probes.recovery.figures import draw_sbc
+        from probes.recovery.run import run_trials
+        from probes.recovery.sbc_words import astray, sbc_lines
+        from probes.recovery.store import open_folder
+        from probes.recovery.trials import sbc_trials
 
     num_simulations = 300 if options.simulations is None else options.simulations
     if num_simulations < _FEWEST:
-        raise UserError(f"calibration needs --simulations of {_FEWEST} or more, got {num_simulations}; try 300.")
+        raise UserError(f"probe calibrate needs --simulations of {_FEWEST} or more, got {num_simulations}; try 300.")
     observe = observation_named(options.observe or "counts").name
     chosen = {name: getattr(options, name) for name in ("draws", "tune") if getattr(options, name) is not None}
     effort = replace(SMALL_FIT, **chosen, cores=options.jobs)
-    trials = calibration_trials(_accounts(options.accounts, observe), observe)
+    trials = sbc_trials(_accounts(options.accounts, observe), observe)
     folder = open_folder(options.out, trials, seed=options.seed, observe=observe, effort=effort)
     with phase("fitting", unit="fit") as told:
 
@@ -109,8 +109,8 @@ def _simulate(options: Namespace) -> bool:
         ranks, summary = run_trials(
             trials, folder, num_simulations=num_simulations, seed=options.seed, effort=effort, progress=progress
         )
-    _draw(folder, draw_calibration(ranks, summary))
-    _tell(options, summary, calibration_lines(ranks, summary, anyway=options.anyway))
+    _draw(folder, draw_sbc(ranks, summary))
+    _tell(options, summary, sbc_lines(ranks, summary, anyway=options.anyway))
     return bool(astray(summary))
 
 
@@ -119,10 +119,10 @@ def _agree(options: Namespace) -> bool:
     with phase("importing libraries"):
         from icl.concept.sampler import Effort
         from icl.ginc.family import default_family, load_family
-        from probes.calibration.agreement import AgreementQuestion, measure_agreement
-        from probes.calibration.agreement_words import agreement_lines, not_converged
-        from probes.calibration.figures import draw_agreement
-        from probes.calibration.store import open_agreement
+        from probes.recovery.agreement import AgreementQuestion, measure_agreement
+        from probes.recovery.agreement_words import agreement_lines, not_converged
+        from probes.recovery.figures import draw_agreement
+        from probes.recovery.store import open_agreement
         from probes.scorers.huggingface_ginc import HuggingFacePredictor
         from probes.scorers.huggingface_source import shipped_models
 
@@ -147,7 +147,7 @@ def _agree(options: Namespace) -> bool:
     return bool(not_converged(results))
 
 
-def _draw(folder: "CalibrationFolder", drawn: Iterable["Drawn"]) -> None:
+def _draw(folder: "RecoveryFolder", drawn: Iterable["Drawn"]) -> None:
     from probes.figures.picture import png
 
     with phase("drawing figures"):

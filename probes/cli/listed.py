@@ -63,7 +63,7 @@ def _formats() -> dict[str, str]:
 
 
 def _probes() -> dict[str, str]:
-    from probes.designs.catalogue import PROBES
+    from probes.catalogue.index import PROBES
 
     return {name: probe.question for name, probe in PROBES.items()}
 

@@ -31,8 +31,8 @@ class Material:
     chance : float or None
         1 ÷ number of candidates.
     probes : tuple of str
-        The probes that were asked for. Nearly every run feeds biases, calibration and agreement between demonstration
-        sets; they are shown where a probe asked for them.
+        The probes that were asked for. Nearly every run feeds biases, contextual calibration and agreement between
+        demonstration sets; they are shown where a probe asked for them.
     fits : tuple of Fit
         All fits that the run holds of its answers, those that may not be quoted included.
     """

@@ -8,7 +8,7 @@ import pandas as pd
 
 from icl.factors import SIDE_FACTORS
 from icl.metrics.catalogue import METRICS
-from probes.designs.catalogue import PROBES
+from probes.catalogue.index import PROBES
 from probes.scorers.catalogue import is_reference
 
 __all__ = [

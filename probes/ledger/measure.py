@@ -14,8 +14,8 @@ from icl.ginc.condition import sampled_condition
 from icl.ginc.exact import DEFAULT_SMOOTHING, ExactInference, infer
 from icl.ginc.family import GincFamily
 from icl.ginc.implied import fit_temperature, implied_posterior
-from icl.ginc.layout import answer_positions, prompt_tokens
 from icl.ginc.ledger import Ledger, book
+from icl.ginc.positions import answer_positions, prompt_tokens
 from icl.ginc.sampling import GincExamples, sample_examples
 from icl.ginc.success import fit_success, score_forecast
 from icl.metrics.uncertainty import clustered_mean
@@ -96,9 +96,9 @@ class LedgerResults:
         One row per model and k, and one for all k (example_length NaN): τ with interval and reason, mean
         KL(model ‖ tempered Bayes of that τ) and KL(model ‖ exact Bayes) (nats).
     scores : DataFrame
-        One row per model: brier, log_score (nats) and calibration_error of its forecasts, brier_of_mean of a forecast
-        that knows only the accuracy of each k on the half that was fitted, and the gain over it (brier_of_mean − brier)
-        with gain_low and gain_high.
+        One row per model: brier, log_score (nats) and expected_calibration_error of its forecasts, brier_of_mean of a
+        forecast that knows only the accuracy of each k on the half that was fitted, and the gain over it (brier_of_mean
+        − brier) with gain_low and gain_high.
     forecasts : DataFrame
         One row per model, k, n and prompt of the half that was forecast: probability, mean_accuracy (of that k on the
         other half), correct.

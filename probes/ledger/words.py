@@ -56,7 +56,7 @@ def _concepts(behaviour: pd.DataFrame, few: int, many: int) -> pd.DataFrame:
 
 def _scores(scores: pd.DataFrame) -> pd.DataFrame:
     table = scores[["model"]].copy()
-    for name in ("brier", "log_score", "calibration_error", "brier_of_mean"):
+    for name in ("brier", "log_score", "expected_calibration_error", "brier_of_mean"):
         table[name] = scores[name].map("{:.3f}".format)
     ends = zip(scores["gain"], scores["gain_low"], scores["gain_high"])
     table["gain over the mean"] = [f"{middle:.3f} [{low:.3f}, {high:.3f}]" for middle, low, high in ends]

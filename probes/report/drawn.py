@@ -91,7 +91,7 @@ def draw_all(
         )
         figure = plot_reliability(outcomes, model=model, title=title)
         yield Drawn(name="reliability", title=title, caption=caption, figure=figure)
-    yield from drawn_of(material, "calibration")
+    yield from drawn_of(material, "contextual_calibration")
 
 
 def _label_modes(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> Drawn:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from icl.factors import SIDE_FACTORS
 from icl.metrics.catalogue import TWINS
-from probes.designs.catalogue import get_probe
+from probes.catalogue.index import get_probe
 from probes.findings.material import Material
 from probes.findings.selection import plain_rows
 from probes.report.words import Answer, answers

@@ -10,7 +10,7 @@ from numpy import ndarray
 from icl.errors import UserError, unknown_name
 from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.family import DELIMITER, GincFamily
-from icl.ginc.layout import answer_positions, prompt_tokens
+from icl.ginc.positions import answer_positions, prompt_tokens
 from icl.ginc.sampling import GincExamples, sample_examples, sample_unseen_examples
 from icl.seeds import stream
 

@@ -35,9 +35,9 @@ def ask_units(
     """Ask a scorer what the folder does not hold yet of some units; return how many questions the cache answered.
 
     Each question is asked once in a call. Questions recur: without demonstrations every demonstration set asks the
-    same, labels that were drawn or shuffled may come out as the gold ones, and what PMI and calibration compare with
-    is common to many prompts. What is stored of other units answers those that recur in these; processes that work at
-    the same time share them through the cache of answers only, where the scorer has one.
+    same, labels that were drawn or shuffled may come out as the gold ones, and what PMI and contextual calibration
+    compare with is common to many prompts. What is stored of other units answers those that recur in these; processes
+    that work at the same time share them through the cache of answers only, where the scorer has one.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from icl.concept.compare import Comparison, compare, designs_of
+from icl.concept.compare import Comparison, compare, layouts_of
 from icl.concept.curves import CURVE_EFFORT
 from icl.concept.extrapolate import Extrapolation, extrapolate, seen_cells
 from icl.concept.loo import MAX_REFITS
@@ -84,8 +84,8 @@ def compare_counts(
         If an account is not known, none can be fitted, or the folder cannot be written to.
     """
     if extrapolate_from is not None:  # what cannot be held out is said before anything is compiled
-        designs, _ = designs_of(counts, accounts, observe)
-        seen_cells(next(iter(designs.values())), extrapolate_from)
+        layouts, _ = layouts_of(counts, accounts, observe)
+        seen_cells(next(iter(layouts.values())), extrapolate_from)
     effort = CURVE_EFFORT.but(draws=draws, tune=tune, chains=chains)
     asked: dict[str, Any] = {"accounts": accounts, "observe": observe, "seed": seed}
     asked |= {name: getattr(effort, name) for name in ("draws", "tune", "chains")}

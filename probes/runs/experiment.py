@@ -133,6 +133,7 @@ class Experiment(FactorOptions):
 
     def _check_types(self) -> None:
         from icl.tasks.stored import is_storable
+        from probes.catalogue.index import current_name
 
         for name, told in options_of(Experiment).items():
             given = getattr(self, name)
@@ -141,6 +142,7 @@ class Experiment(FactorOptions):
             if name not in ("models", "task") and given is not None and not told.fits(getattr(self, name)):
                 raise UserError(f"{name} must be {told.spelled}, got {given!r}.")
         object.__setattr__(self, "models", as_models(self.models))
+        object.__setattr__(self, "probes", tuple(dict.fromkeys(current_name(name) for name in self.probes)))
         if not (isinstance(self.task, str) or is_storable(self.task)):
             raise UserError(
                 f"task must be a name or a Task, got a {type(self.task).__name__}; for GINC write task='ginc' and the "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from icl.answers import naming_left_out
-from icl.concept.fit import Fit, fit_design, fittable_named
+from icl.concept.fit import Fit, fit_layout, fittable_named
 from icl.concept.fittable import Fittable
 from icl.concept.sampler import Effort, Stages
 from icl.errors import UserError
@@ -44,7 +44,7 @@ class LaidOut:
 
     Attributes
     ----------
-    account, observe, design
+    account, observe, layout
         What is asked of which table.
     answers
         All answers that it was made of, prompts without one included.
@@ -58,7 +58,7 @@ class LaidOut:
 
     account: Fittable
     observe: str
-    design: Any
+    layout: Any
     answers: pd.DataFrame
     models: tuple[str, ...]
     source: dict[str, str]
@@ -68,7 +68,7 @@ class LaidOut:
         """Say what is about to be fitted."""
         how = self.source["normalisation"]
         compared = "" if how == DEFAULT_NORMALISATION else f", labels compared by '{how}'"
-        return self.account.describe(self.design, compared)
+        return self.account.describe(self.layout, compared)
 
     def fit(self, effort: Effort, *, seed: int, progress: Stages | None = None) -> StoredFit:
         """Sample and store.
@@ -79,9 +79,9 @@ class LaidOut:
             If the answers cannot inform the account, or the fit cannot be written; then it is kept elsewhere.
         """
         with naming_left_out(lambda: self.answers):
-            made = fit_design(
+            made = fit_layout(
                 self.account,
-                self.design,
+                self.layout,
                 observe=self.observe,
                 effort=effort,
                 seed=seed,
@@ -149,7 +149,7 @@ def lay_out(
         answers = [each[each["model"].isin(table["model"].unique())] for each, table in zip(answers, tables)]
     everything = pd.concat(answers, ignore_index=True)
     with naming_left_out(lambda: everything):
-        design = asked.design(pd.concat(tables, ignore_index=True), observe=observe, **options)
+        layout = asked.layout(pd.concat(tables, ignore_index=True), observe=observe, **options)
     digest = stamps[0]["digest"] if len(stamps) == 1 else checksum("\n".join(s["digest"] for s in stamps).encode())
     chosen = model if several and model is not None else ""
     name = f"{_name(account, observe, how, chosen)}.nc"
@@ -158,7 +158,7 @@ def lay_out(
     return LaidOut(
         account=asked,
         observe=observe,
-        design=design,
+        layout=layout,
         answers=everything,
         models=tuple(dict.fromkeys(name for table in tables for name in table["model"])),
         source={"normalisation": how, "digest": digest, "asked_model": chosen},

@@ -17,8 +17,8 @@ from icl.tasks.corpus import load_corpus
 from icl.tasks.protocol import AnyTask
 from icl.tasks.remarks import task_notices
 from icl.tasks.task import Task
-from probes.designs.catalogue import get_probe
-from probes.designs.design import Grid, Probe, conditions
+from probes.catalogue.index import get_probe
+from probes.catalogue.probe import Grid, Probe, conditions
 from probes.models import OWN_OPTIONS, ModelSpec
 from probes.runs.asked_task import load_asked_task
 from probes.runs.experiment import Experiment, entries

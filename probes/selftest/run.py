@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from icl.tasks.builtin import BUILTIN_TASKS
-from probes.designs.catalogue import PROBES
-from probes.designs.design import Probe
+from probes.catalogue.index import PROBES
+from probes.catalogue.probe import Probe
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.folder import create_run

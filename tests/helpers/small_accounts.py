@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from icl.concept.accounts.account import Account, Parameter
-from icl.concept.compiled import Compiled, compile_design
-from icl.concept.design import design_of
+from icl.concept.compiled import Compiled, compile_layout
+from icl.concept.layout import layout_of
 
 RISING = (27, 38, 50, 62, 73, 82, 88)
 """100·sigmoid(−1 + ½·log2(1 + n)), nearly."""
@@ -48,4 +48,4 @@ def curve(*correct: int, **changes: object) -> pd.DataFrame:
 @cache
 def compiled() -> dict[str, Compiled]:
     """Both accounts, over a table of the shape of ``curve(*RISING)``."""
-    return {account.name: compile_design(design_of(curve(*RISING), account)) for account in (FLAT, LINE)}
+    return {account.name: compile_layout(layout_of(curve(*RISING), account)) for account in (FLAT, LINE)}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icl.answers import ANSWER_COLUMNS, MOST_UNTOLD, answer_table, left_out, predicted
 from icl.concept.counts import counts_from_scores
-from icl.concept.evidence.design import count_cells
+from icl.concept.evidence.layout import count_cells
 from icl.errors import UserError
 from icl.metrics.bias import bias_effects
 from icl.metrics.measure import measure_scores

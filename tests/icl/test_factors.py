@@ -9,7 +9,7 @@ from icl.prompts.build import Condition, Selection, build_prompts
 from icl.scores import PROMPT_KEYS, SCORE_COLUMNS
 from icl.seeds import Seeds
 from icl.tasks.builtin import BUILTIN_TASKS
-from probes.designs.design import Grid
+from probes.catalogue.probe import Grid
 from probes.runs.experiment import Experiment
 from probes.runs.option import options_of
 

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from icl.concept.diagnose import posterior_predictive_check, prior_predictive_check
 from icl.concept.evidence import EVIDENCE
-from icl.concept.evidence.design import EvidenceDesign, count_cells, evidence_design
+from icl.concept.evidence.layout import EvidenceLayout, count_cells, evidence_layout
 from icl.concept.evidence.model import build_evidence_model
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.evidence.simulate import draw_counts, draw_prior, draw_walk, expected_accuracy
@@ -43,7 +43,7 @@ class EvidenceQuestion:
 
     Attributes
     ----------
-    design
+    layout
         The cells.
     concepts
         2: this task and no task; 3: and the permuted task.
@@ -51,7 +51,7 @@ class EvidenceQuestion:
         Of the decomposition.
     """
 
-    design: EvidenceDesign
+    layout: EvidenceLayout
     concepts: int
     priors: EvidencePriors
 
@@ -76,7 +76,7 @@ class EvidenceAccount:
         """Count right answers by demonstration set and condition."""
         return count_cells(answers)
 
-    def design(
+    def layout(
         self,
         table: pd.DataFrame,
         *,
@@ -84,7 +84,7 @@ class EvidenceAccount:
         concepts: int | None = None,
         priors: EvidencePriors = DEFAULT_EVIDENCE_PRIORS,
     ) -> EvidenceQuestion:
-        """Lay out cells, such as `icl.concept.evidence.design.evidence_cells` makes.
+        """Lay out cells, such as `icl.concept.evidence.layout.evidence_cells` makes.
 
         Parameters
         ----------
@@ -98,31 +98,31 @@ class EvidenceAccount:
         """
         if observe not in self.observations:
             raise UserError(f"account {self.name} is fitted to {self.observations[0]}, got '{observe}'; leave it out.")
-        design = evidence_design(table)
-        permutes = design.cells["label_mode"].str.startswith(_PERMUTING).any()
-        return EvidenceQuestion(design=design, concepts=concepts or (3 if permutes else 2), priors=priors)
+        layout = evidence_layout(table)
+        permutes = layout.cells["label_mode"].str.startswith(_PERMUTING).any()
+        return EvidenceQuestion(layout=layout, concepts=concepts or (3 if permutes else 2), priors=priors)
 
-    def describe(self, design: EvidenceQuestion, compared: str = "") -> str:
+    def describe(self, layout: EvidenceQuestion, compared: str = "") -> str:
         """Say whose evidence is decomposed into what."""
-        cells = design.design.cells
+        cells = layout.layout.cells
         return (
             f"Decomposing the evidence of {', '.join(dict.fromkeys(cells['model']))} ({len(cells)} cells{compared}) "
-            f"into inputs, label words and right labels, {design.concepts} concepts."
+            f"into inputs, label words and right labels, {layout.concepts} concepts."
         )
 
-    def build(self, design: EvidenceQuestion) -> "pymc.Model":
+    def build(self, layout: EvidenceQuestion) -> "pymc.Model":
         """Build the decomposition's model."""
-        return build_evidence_model(design.design.cells, design.priors, concepts=design.concepts)
+        return build_evidence_model(layout.layout.cells, layout.priors, concepts=layout.concepts)
 
     def sampler_seed(self, seeds: Seeds) -> int:
         """Choose the sampler's stream."""
         return seeds.sampler
 
-    def groups(self, design: EvidenceQuestion, trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
+    def groups(self, layout: EvidenceQuestion, trace: xr.DataTree, seeds: Seeds) -> dict[str, xr.Dataset]:
         """Give prior, posterior, predictive draws, densities and the cells."""
-        cells = design.design
+        cells = layout.layout
         posterior = _reported(trace["posterior"].to_dataset())
-        prior = _prior(cells, design.priors, design.concepts, np.random.default_rng(seeds.prior))
+        prior = _prior(cells, layout.priors, layout.concepts, np.random.default_rng(seeds.prior))
         return {
             "prior": prior,
             "prior_predictive": _predictive(cells, prior, np.random.default_rng(seeds.prior + 1)),
@@ -133,13 +133,13 @@ class EvidenceAccount:
             "constant_data": constant_data(cells),
         }
 
-    def attributes(self, design: EvidenceQuestion) -> dict[str, str | int]:
+    def attributes(self, layout: EvidenceQuestion) -> dict[str, str | int]:
         """Give models, concepts and priors."""
         return {
-            "models": json.dumps(list(dict.fromkeys(design.design.cells["model"]))),
-            "task": " + ".join(dict.fromkeys(design.design.cells["task"])),
-            "concepts": design.concepts,
-            "priors": json.dumps(asdict(design.priors)),
+            "models": json.dumps(list(dict.fromkeys(layout.layout.cells["model"]))),
+            "task": " + ".join(dict.fromkeys(layout.layout.cells["task"])),
+            "concepts": layout.concepts,
+            "priors": json.dumps(asdict(layout.priors)),
         }
 
     def tables(self, tree: xr.DataTree) -> dict[str, pd.DataFrame]:
@@ -159,10 +159,10 @@ class EvidenceAccount:
 EVIDENCE_ACCOUNT = EvidenceAccount()
 
 
-def log_likelihood(design: EvidenceDesign, draws: xr.Dataset, observed: ndarray) -> ndarray:
+def log_likelihood(layout: EvidenceLayout, draws: xr.Dataset, observed: ndarray) -> ndarray:
     """Log density of each cell's count given its accuracy, (chain, draw, cell)."""
-    values = {"log_precision": draws["log_precision"].to_numpy()[..., design.cell_series]}
-    return OBSERVATIONS["counts"].log_density(draws["accuracy"].to_numpy(), values, design.cells, observed)
+    values = {"log_precision": draws["log_precision"].to_numpy()[..., layout.cell_series]}
+    return OBSERVATIONS["counts"].log_density(draws["accuracy"].to_numpy(), values, layout.cells, observed)
 
 
 def _reported(posterior: xr.Dataset) -> xr.Dataset:
@@ -171,34 +171,34 @@ def _reported(posterior: xr.Dataset) -> xr.Dataset:
     return posterior.drop_vars(inner).drop_dims("step", errors="ignore")
 
 
-def _prior(design: EvidenceDesign, priors: EvidencePriors, concepts: int, rng: np.random.Generator) -> xr.Dataset:
-    drawn = draw_prior(design, priors, concepts=concepts, num_draws=PRIOR_DRAWS, rng=rng)
-    walk = draw_walk(design, drawn["walk_deviation"], rng)
-    return in_dims(design, drawn | {"accuracy": expected_accuracy(design.cells, drawn, walk)}, chains=1)
+def _prior(layout: EvidenceLayout, priors: EvidencePriors, concepts: int, rng: np.random.Generator) -> xr.Dataset:
+    drawn = draw_prior(layout, priors, concepts=concepts, num_draws=PRIOR_DRAWS, rng=rng)
+    walk = draw_walk(layout, drawn["walk_deviation"], rng)
+    return in_dims(layout, drawn | {"accuracy": expected_accuracy(layout.cells, drawn, walk)}, chains=1)
 
 
-def in_dims(design: EvidenceDesign, draws: Mapping[str, ndarray], *, chains: int) -> xr.Dataset:
+def in_dims(layout: EvidenceLayout, draws: Mapping[str, ndarray], *, chains: int) -> xr.Dataset:
     """Name the dimensions of draws: name → (chain × draw, series, style or cell)."""
     dims = {"noise": "style", "start_log_odds": "style", "accuracy": "cell"}
     variables = {
         name: (("chain", "draw", dims.get(name, "series")), values.reshape(chains, -1, values.shape[-1]))
         for name, values in draws.items()
     }
-    return xr.Dataset(variables, coords={name: design.coords[name] for name in ("series", "style", "cell")})
+    return xr.Dataset(variables, coords={name: layout.coords[name] for name in ("series", "style", "cell")})
 
 
-def _predictive(design: EvidenceDesign, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
-    counts = draw_counts(design, draws["accuracy"].to_numpy(), draws["log_precision"].to_numpy(), rng)
-    return _of_cells(design, counts)
+def _predictive(layout: EvidenceLayout, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    counts = draw_counts(layout, draws["accuracy"].to_numpy(), draws["log_precision"].to_numpy(), rng)
+    return _of_cells(layout, counts)
 
 
-def _of_cells(design: EvidenceDesign, values: ndarray) -> xr.Dataset:
-    return xr.Dataset({"num_correct": (("chain", "draw", "cell"), values)}, coords={"cell": design.coords["cell"]})
+def _of_cells(layout: EvidenceLayout, values: ndarray) -> xr.Dataset:
+    return xr.Dataset({"num_correct": (("chain", "draw", "cell"), values)}, coords={"cell": layout.coords["cell"]})
 
 
-def constant_data(design: EvidenceDesign) -> xr.Dataset:
+def constant_data(layout: EvidenceLayout) -> xr.Dataset:
     """Lay out what a fit keeps of its cells: what they showed, what was counted, whose they are."""
-    cells, coords = design.cells, design.coords
+    cells, coords = layout.cells, layout.coords
     variables: dict[str, tuple[str, np.ndarray]] = {
         name: ("cell", cells[name].to_numpy(dtype=np.str_ if cells[name].dtype == "str" else None))
         for name in ("num_shots", "num_correct", "num_prompts", "num_labels", "share_correct", "share_permuted")
@@ -208,13 +208,13 @@ def constant_data(design: EvidenceDesign) -> xr.Dataset:
     variables |= {f"cell_{name}": ("cell", cells[name].to_numpy(dtype=np.str_)) for name in text}
     variables |= {
         "cell_example_length": ("cell", np.full(len(cells), np.nan)),
-        "cell_series": ("cell", design.cell_series),
-        "cell_style": ("cell", design.cell_style),
-        "style_series": ("style", design.style_series),
-        "series_num_labels": ("series", design.series["num_labels"].to_numpy()),
-        "style_format": ("style", design.styles["format"].to_numpy(dtype=np.str_)),
+        "cell_series": ("cell", layout.cell_series),
+        "cell_style": ("cell", layout.cell_style),
+        "style_series": ("style", layout.style_series),
+        "series_num_labels": ("series", layout.series["num_labels"].to_numpy()),
+        "style_format": ("style", layout.styles["format"].to_numpy(dtype=np.str_)),
     }
     variables |= {
-        f"series_{name}": ("series", design.series[name].to_numpy(dtype=np.str_)) for name in ("model", "task")
+        f"series_{name}": ("series", layout.series[name].to_numpy(dtype=np.str_)) for name in ("model", "task")
     }
     return xr.Dataset(variables, coords={name: coords[name] for name in ("series", "style", "cell")})

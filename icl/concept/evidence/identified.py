@@ -6,7 +6,7 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.evidence.design import CONDITION, label_evidence
+from icl.concept.evidence.layout import CONDITION, label_evidence
 
 __all__ = [
     "COMPONENTS",
@@ -55,9 +55,9 @@ def told_by(tree: xr.DataTree, series: int, weights: dict[Term, float]) -> str:
     weights
         Component → weight.
     """
-    columns, design = _design(tree, series)
+    columns, equations = _equations(tree, series)
     wanted = np.array([weights.get(column, 0.0) for column in columns])
-    if _is_fixed(design, wanted):
+    if _is_fixed(equations, wanted):
         return DATA
     num_labels = int(tree["constant_data"]["series_num_labels"].to_numpy()[series])
     right, wrong = (float(label_evidence(share, _TYPICAL_LABEL_NOISE, num_labels)) for share in (1.0, 0.0))
@@ -65,7 +65,7 @@ def told_by(tree: xr.DataTree, series: int, weights: dict[Term, float]) -> str:
     lost = columns.index(("wrong_labels", ""))
     tied[lost, columns.index(("labels", ""))] = (right - wrong) / right
     tied = np.delete(tied, lost, axis=1)
-    return DATA_AND_NOISE_PRIOR if _is_fixed(design @ tied, wanted @ tied) else PRIOR
+    return DATA_AND_NOISE_PRIOR if _is_fixed(equations @ tied, wanted @ tied) else PRIOR
 
 
 def weaker(*told: str) -> str:
@@ -75,10 +75,10 @@ def weaker(*told: str) -> str:
 
 def identified_sums(tree: xr.DataTree, series: int) -> list[dict[Term, float]]:
     """Sums of two or more components that the data fix, each as component → weight; a basis of all that they fix."""
-    columns, design = _design(tree, series)
+    columns, equations = _equations(tree, series)
     found = []
     # Starts come first, so that the reduced rows behind them are all that the data fix without a start.
-    for row in _reduced(design):
+    for row in _reduced(equations):
         weights = {column: float(weight) for column, weight in zip(columns, row) if abs(weight) > _ZERO}
         if len(weights) > 1 and not any(name == "start" for name, _ in weights):
             found.append(weights)
@@ -101,7 +101,7 @@ def cells_of(tree: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _design(tree: xr.DataTree, series: int) -> tuple[list[Term], Float[ndarray, "num_rows num_columns"]]:
+def _equations(tree: xr.DataTree, series: int) -> tuple[list[Term], Float[ndarray, "num_rows num_columns"]]:
     """Columns of a series, starts first, and their weights in the log-odds of each kind of cell."""
     table = cells_of(tree)
     cells = table[table["series"] == series]
@@ -120,16 +120,16 @@ def _design(tree: xr.DataTree, series: int) -> tuple[list[Term], Float[ndarray, 
     return columns, np.unique(np.column_stack(weights), axis=0)
 
 
-def _is_fixed(design: Float[ndarray, "num_rows num_columns"], wanted: Float[ndarray, " num_columns"]) -> bool:
+def _is_fixed(equations: Float[ndarray, "num_rows num_columns"], wanted: Float[ndarray, " num_columns"]) -> bool:
     """Whether a linear form is fixed: no direction that the rows leave free moves it."""
-    _, singular, directions = np.linalg.svd(design, full_matrices=True)
+    _, singular, directions = np.linalg.svd(equations, full_matrices=True)
     rank = int((singular > _ZERO * max(singular.max(initial=0.0), 1.0)).sum())
     return bool(np.abs(directions[rank:] @ wanted).max(initial=0.0) < _ZERO)
 
 
-def _reduced(design: Float[ndarray, "num_rows num_columns"]) -> Float[ndarray, "rank num_columns"]:
+def _reduced(equations: Float[ndarray, "num_rows num_columns"]) -> Float[ndarray, "rank num_columns"]:
     """Reduced row echelon form, without its empty rows."""
-    rows, rank = design.copy(), 0
+    rows, rank = equations.copy(), 0
     for column in range(rows.shape[1]):
         if rank == len(rows):
             break

@@ -23,7 +23,7 @@ import pandas as pd
 from numpy import ndarray
 
 from icl.concept.compiled import Fitted
-from icl.concept.evidence.design import EvidenceDesign, evidence_design
+from icl.concept.evidence.layout import EvidenceLayout, evidence_layout
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.sampler import Effort, Stages, quiet, sample
 from icl.errors import UserError
@@ -84,27 +84,27 @@ def build_evidence_model(
 
     if concepts not in (2, 3):
         raise UserError(f"there are 2 concepts (task, no task) or 3 (and the permuted task), got {concepts}.")
-    design = evidence_design(cells)
-    cells, series = design.cells, design.cell_series
+    layout = evidence_layout(cells)
+    cells, series = layout.cells, layout.cell_series
     n = cells["num_shots"].to_numpy(dtype=float)
     wrong = 1 - cells["share_correct"].to_numpy(dtype=float, na_value=1.0)
     unpermuted = 1 - cells["share_permuted"].to_numpy(dtype=float, na_value=1.0)
 
-    with pm.Model(coords=design.coords) as model:
-        part = _parts(design, priors)
+    with pm.Model(coords=layout.coords) as model:
+        part = _parts(layout, priors)
         rest = part["inputs"][series] * cells["has_inputs"].to_numpy(dtype=float)
         rest = rest + part["label_space"][series] * cells["has_label_space"].to_numpy(dtype=float)
-        rest = rest - part["noise"][design.cell_style]
+        rest = rest - part["noise"][layout.cell_style]
 
         def drift(broken):
             """Nats per demonstration for a mapping that this share of the labels does not follow."""
-            return rest + design.has_labels * (part["labels"][series] - broken * part["wrong_labels"][series])
+            return rest + layout.has_labels * (part["labels"][series] - broken * part["wrong_labels"][series])
 
         start = pm.Normal("start_log_odds", 0.0, priors.start_spread, dims="style")
-        before = start[design.cell_style] + _walk(design, priors)
+        before = start[layout.cell_style] + _walk(layout, priors)
         log_odds = [pt.zeros_like(before), before + n * drift(wrong)]
         base_logit = pm.Normal(
-            "base_logit", -np.log(design.series["num_labels"] - 1), priors.base_spread, dims="series"
+            "base_logit", -np.log(layout.series["num_labels"] - 1), priors.base_spread, dims="series"
         )
         base = pm.Deterministic("base", pm.math.sigmoid(base_logit), dims="series")
         skill_logit = pm.Normal("skill_logit", priors.skill_mean, priors.skill_spread, dims="series")
@@ -130,7 +130,7 @@ def build_evidence_model(
     return model
 
 
-def _parts(design: EvidenceDesign, priors: EvidencePriors) -> dict:
+def _parts(layout: EvidenceLayout, priors: EvidencePriors) -> dict:
     """α, β by series and ν by style, γλ(1) and γ(λ(1) − λ(0)) by series."""
     import pymc as pm
 
@@ -138,7 +138,7 @@ def _parts(design: EvidenceDesign, priors: EvidencePriors) -> dict:
     for name, dim in {"inputs": "series", "label_space": "series", "noise": "style"}.items():
         value = getattr(priors, name) * _half_normal(f"{name}_unit", 1.0, dim)
         found[name] = pm.Deterministic(name, value, dims=dim)
-    return found | _label_terms(design, priors)
+    return found | _label_terms(layout, priors)
 
 
 def _half_normal(name: str, scale, *dims: str):
@@ -150,11 +150,11 @@ def _half_normal(name: str, scale, *dims: str):
     return pm.HalfNormal(name, scale, dims=dims or None, default_transform=softplus)
 
 
-def _label_terms(design: EvidenceDesign, priors: EvidencePriors) -> dict:
+def _label_terms(layout: EvidenceLayout, priors: EvidencePriors) -> dict:
     """γ·λ(1), what a right label brings, and γ·(λ(1) − λ(0)), what is lost where it is wrong."""
     import pymc as pm
 
-    most = 1 - 1 / design.series["num_labels"].to_numpy(dtype=float)  # at η = 1 − 1/m labels tell nothing
+    most = 1 - 1 / layout.series["num_labels"].to_numpy(dtype=float)  # at η = 1 − 1/m labels tell nothing
     middle = np.log(priors.label_noise_median / (1 - priors.label_noise_median))
     logit = pm.Normal("label_noise_logit", middle, priors.label_noise_spread, dims="series")
     noise = pm.Deterministic("label_noise", most * pm.math.sigmoid(logit), dims="series")
@@ -166,10 +166,10 @@ def _label_terms(design: EvidenceDesign, priors: EvidencePriors) -> dict:
     return {"labels": pm.Deterministic("labels", weight * right, dims="series"), "wrong_labels": wrong}
 
 
-def _walk(design: EvidenceDesign, priors: EvidencePriors):
+def _walk(layout: EvidenceLayout, priors: EvidencePriors):
     """W of each cell: the sum of its demonstration set's steps, each with variance σ² per demonstration."""
     import pymc as pm
 
     sd = pm.LogNormal("walk_deviation", np.log(priors.walk_median), priors.walk_spread, dims="series")
-    step = sd[design.walk_series] * pm.Normal("walk_unit", 0.0, 1.0, dims="step")
-    return (step[design.cell_walk] * design.cell_walk_length).sum(axis=1)
+    step = sd[layout.walk_series] * pm.Normal("walk_unit", 0.0, 1.0, dims="step")
+    return (step[layout.cell_walk] * layout.cell_walk_length).sum(axis=1)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.special import expit, softmax
 
-from icl.concept.evidence.design import EvidenceDesign, evidence_design, label_evidence
+from icl.concept.evidence.layout import EvidenceLayout, evidence_layout, label_evidence
 from icl.concept.evidence.priors import EvidencePriors
 from icl.concept.observation import OBSERVATIONS
 from icl.errors import UserError
@@ -33,11 +33,11 @@ _BY_STYLE = ("noise", "start_log_odds")
 
 
 def draw_prior(
-    design: EvidenceDesign, priors: EvidencePriors, *, concepts: int, num_draws: int, rng: np.random.Generator
+    layout: EvidenceLayout, priors: EvidencePriors, *, concepts: int, num_draws: int, rng: np.random.Generator
 ) -> dict[str, Float[ndarray, "num_draws num_values"]]:
     """Draw `PARAMETERS` from the priors, and `labels` = γ·λ(1) and `wrong_labels` = γ·(λ(1) − λ(0)) with them."""
-    m = design.series["num_labels"].to_numpy()
-    by_series, by_style = (num_draws, len(m)), (num_draws, len(design.styles))
+    m = layout.series["num_labels"].to_numpy()
+    by_series, by_style = (num_draws, len(m)), (num_draws, len(layout.styles))
 
     def half_normal(scale: float, shape: tuple[int, int]) -> ndarray:
         return scale * np.abs(rng.standard_normal(shape))
@@ -78,7 +78,7 @@ def expected_accuracy(
     cells
         A table of evidence cells.
     parameters
-        `PARAMETERS`, one value for each series or style in the order of `evidence_design(cells)`, behind any number of
+        `PARAMETERS`, one value for each series or style in the order of `evidence_layout(cells)`, behind any number of
         dimensions of draws.
     walk
         W of each cell's demonstration set, nats; none where it is left out.
@@ -88,29 +88,29 @@ def expected_accuracy(
     UserError
         If a parameter is missing or has the wrong length.
     """
-    design = evidence_design(cells)
-    _check(design, parameters)
-    return _mean(design, parameters, 0.0 if walk is None else walk)
+    layout = evidence_layout(cells)
+    _check(layout, parameters)
+    return _mean(layout, parameters, 0.0 if walk is None else walk)
 
 
 def draw_walk(
-    design: EvidenceDesign, walk_deviation: Float[ndarray, "*draws num_series"], rng: np.random.Generator
+    layout: EvidenceLayout, walk_deviation: Float[ndarray, "*draws num_series"], rng: np.random.Generator
 ) -> Float[ndarray, "*draws num_cells"]:
     """Draw W of every cell's demonstration set, nats."""
-    deviation = np.asarray(walk_deviation, dtype=float)[..., design.walk_series]
+    deviation = np.asarray(walk_deviation, dtype=float)[..., layout.walk_series]
     step = deviation * rng.standard_normal(deviation.shape)
-    return (step[..., design.cell_walk] * design.cell_walk_length).sum(axis=-1)
+    return (step[..., layout.cell_walk] * layout.cell_walk_length).sum(axis=-1)
 
 
 def draw_counts(
-    design: EvidenceDesign,
+    layout: EvidenceLayout,
     accuracy: Float[ndarray, "*draws num_cells"],
     log_precision: Float[ndarray, "*draws num_series"],
     rng: np.random.Generator,
 ) -> ndarray:
     """Draw the right answers of each cell, Beta-binomial about its accuracy."""
-    values = {"log_precision": np.asarray(log_precision, dtype=float)[..., design.cell_series]}
-    return OBSERVATIONS["counts"].simulate(accuracy, values, design.cells, rng)
+    values = {"log_precision": np.asarray(log_precision, dtype=float)[..., layout.cell_series]}
+    return OBSERVATIONS["counts"].simulate(accuracy, values, layout.cells, rng)
 
 
 def simulate_evidence(cells: pd.DataFrame, parameters: Mapping[str, ndarray], rng: np.random.Generator) -> pd.DataFrame:
@@ -129,19 +129,19 @@ def simulate_evidence(cells: pd.DataFrame, parameters: Mapping[str, ndarray], rn
     UserError
         If a parameter is missing or has the wrong length.
     """
-    design = evidence_design(cells)
-    _check(design, parameters)
-    mean = _mean(design, parameters, draw_walk(design, parameters["walk_deviation"], rng))
-    return design.cells.assign(num_correct=draw_counts(design, mean, parameters["log_precision"], rng))
+    layout = evidence_layout(cells)
+    _check(layout, parameters)
+    mean = _mean(layout, parameters, draw_walk(layout, parameters["walk_deviation"], rng))
+    return layout.cells.assign(num_correct=draw_counts(layout, mean, parameters["log_precision"], rng))
 
 
 def _mean(
-    design: EvidenceDesign, parameters: Mapping[str, ndarray], walk: Float[ndarray, "*draws num_cells"] | float
+    layout: EvidenceLayout, parameters: Mapping[str, ndarray], walk: Float[ndarray, "*draws num_cells"] | float
 ) -> Float[ndarray, "*draws num_cells"]:
-    cells = design.cells
+    cells = layout.cells
     mine = {
         name: np.asarray(parameters[name], dtype=float)[
-            ..., design.cell_style if name in _BY_STYLE else design.cell_series
+            ..., layout.cell_style if name in _BY_STYLE else layout.cell_series
         ]
         for name in (*PARAMETERS, "permuted_gap")
         if name in parameters
@@ -166,11 +166,11 @@ def _mean(
     return (softmax(np.stack(odds), axis=0) * np.stack(levels)).sum(axis=0)
 
 
-def _check(design: EvidenceDesign, parameters: Mapping[str, ndarray]) -> None:
+def _check(layout: EvidenceLayout, parameters: Mapping[str, ndarray]) -> None:
     if missing := [name for name in PARAMETERS if name not in parameters]:
         raise UserError(f"parameters {missing} are missing; icl.concept.evidence.simulate.PARAMETERS lists all.")
     for name in [*PARAMETERS, *(["permuted_gap"] if "permuted_gap" in parameters else [])]:
-        what, table = ("style", design.styles) if name in _BY_STYLE else ("series", design.series)
+        what, table = ("style", layout.styles) if name in _BY_STYLE else ("series", layout.series)
         if np.shape(parameters[name])[-1:] != (len(table),):
             raise UserError(
                 f"parameter '{name}' needs one value for each {what}, {len(table)}, got shape "

@@ -6,7 +6,6 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.evidence.design import CONDITION
 from icl.concept.evidence.identified import (
     DATA,
     DATA_AND_NOISE_PRIOR,
@@ -18,6 +17,7 @@ from icl.concept.evidence.identified import (
     told_by,
     weaker,
 )
+from icl.concept.evidence.layout import CONDITION
 from icl.errors import UserError
 
 __all__ = ["break_even", "label_share", "summarise_conditions", "summarise_evidence"]

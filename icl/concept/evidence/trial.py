@@ -1,4 +1,4 @@
-"""The evidence decomposition as something to calibrate: drawn from its prior, simulated, and fitted again."""
+"""The evidence decomposition as a trial of recovery: drawn from its prior, simulated, and fitted again."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,14 +8,14 @@ import pandas as pd
 import xarray as xr
 from numpy import ndarray
 
-from icl.concept.calibrate import LOG_LIKELIHOOD, Fits
 from icl.concept.compiled import Fitted
 from icl.concept.evidence import EVIDENCE
 from icl.concept.evidence.account import in_dims, log_likelihood
-from icl.concept.evidence.design import EvidenceDesign, evidence_design
+from icl.concept.evidence.layout import EvidenceLayout, evidence_layout
 from icl.concept.evidence.model import compile_evidence
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.evidence.simulate import PARAMETERS, draw_counts, draw_prior, draw_walk, expected_accuracy
+from icl.concept.sbc import LOG_LIKELIHOOD, Fits
 
 __all__ = ["EvidenceTrial"]
 
@@ -49,12 +49,12 @@ class EvidenceTrial:
 
     def draw(self, rng: np.random.Generator) -> tuple[xr.Dataset, ndarray]:
         """Draw parameters, the walks of the demonstration sets, and counts by NumPy."""
-        design = self._design
-        drawn = draw_prior(design, self.priors, concepts=self.concepts, num_draws=1, rng=rng)
-        walk = draw_walk(design, drawn["walk_deviation"], rng)
+        layout = self._layout
+        drawn = draw_prior(layout, self.priors, concepts=self.concepts, num_draws=1, rng=rng)
+        walk = draw_walk(layout, drawn["walk_deviation"], rng)
         drawn["accuracy"] = expected_accuracy(self.cells, drawn, walk)
-        observed = draw_counts(design, drawn["accuracy"], drawn["log_precision"], rng)[0]
-        return self._ranked(in_dims(design, drawn, chains=1), observed), observed
+        observed = draw_counts(layout, drawn["accuracy"], drawn["log_precision"], rng)[0]
+        return self._ranked(in_dims(layout, drawn, chains=1), observed), observed
 
     def compiled(self) -> Fits:
         """Compile the model."""
@@ -65,15 +65,15 @@ class EvidenceTrial:
         return self._ranked(fitted.trace["posterior"].to_dataset(), observed)
 
     @property
-    def _design(self) -> EvidenceDesign:
-        return evidence_design(self.cells)
+    def _layout(self) -> EvidenceLayout:
+        return evidence_layout(self.cells)
 
     def _ranked(self, draws: xr.Dataset, observed: ndarray) -> xr.Dataset:
         names = [*PARAMETERS, "labels", "wrong_labels", *(["permuted_gap"] if self.concepts == 3 else [])]
         found = draws[names]
         signal = found["inputs"] + found["label_space"] + found["labels"]
         drift = signal - found["noise"].isel(style=0)
-        density = log_likelihood(self._design, draws, observed).sum(axis=-1)
+        density = log_likelihood(self._layout, draws, observed).sum(axis=-1)
         return found.assign(
             {
                 "drift of right labels": drift,

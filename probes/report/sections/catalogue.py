@@ -8,8 +8,8 @@ from probes.findings.material import Material
 from probes.report.section import Sentence
 from probes.report.sections import (
     bias,
-    calibration,
     consistency,
+    contextual_calibration,
     evidence,
     flip,
     ladder,
@@ -48,7 +48,9 @@ SECTIONS: dict[str, Section] = {
     "bias": Section(draw=bias.draw, say=bias.say, answers=("bias",)),
     "variance": Section(draw=variance.draw, say=variance.say, answers=("prompt-variance",)),
     "evidence": Section(draw=evidence.draw, say=evidence.say),
-    "calibration": Section(draw=calibration.draw, say=calibration.say, answers=("calibration",)),
+    "contextual_calibration": Section(
+        draw=contextual_calibration.draw, say=contextual_calibration.say, answers=("contextual-calibration",)
+    ),
 }
 """Name → section, in the order of the page."""
 

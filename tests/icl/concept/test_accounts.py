@@ -7,8 +7,8 @@ from scipy.special import expit
 
 from icl.concept.accounts import ACCOUNTS, account_named
 from icl.concept.accounts.account import DIMENSIONS, LINKS
-from icl.concept.design import Design, design_of
 from icl.concept.hierarchy import SET_EFFECT, log_prior, unconstrained
+from icl.concept.layout import Layout, layout_of
 from icl.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Numba will use object mode:UserWarning")
@@ -35,16 +35,16 @@ def counts(
     return pd.DataFrame(rows).astype({"example_length": "Int64"})
 
 
-def set_values(design: Design, **values: float) -> np.ndarray:
+def set_values(layout: Layout, **values: float) -> np.ndarray:
     """Accuracy of each cell with these values (on the scale of x) in every level."""
-    nodes = design.draw_prior(1, np.random.default_rng(0))
+    nodes = layout.draw_prior(1, np.random.default_rng(0))
     for name, value in values.items():
         nodes[unconstrained(name)][...] = value
-    return design.probability(design.gathered(nodes))[0]
+    return layout.probability(layout.gathered(nodes))[0]
 
 
-def cell(design: Design, *, n: int, k: int = 3, label_mode: str = "gold") -> int:
-    cells = design.grid.cells
+def cell(layout: Layout, *, n: int, k: int = 3, label_mode: str = "gold") -> int:
+    cells = layout.grid.cells
     mode = label_mode if n else "zero_shot"
     found = (cells["num_shots"] == n) & (cells["example_length"] == k) & (cells["label_mode"] == mode)
     (place,) = np.flatnonzero(found)
@@ -70,22 +70,22 @@ def test_every_prior_is_data_with_a_reason(account) -> None:
 @pytest.mark.parametrize("observe", ["counts", "logprob"])
 def test_pymc_and_numpy_hold_the_same_account(account, observe: str, rng: np.random.Generator) -> None:
     """The sampler's density is the sum of NumPy's prior densities of all nodes and of its likelihood."""
-    design = design_of(counts(models=("a", "b"), sets=("s1", "s2")), account, observe=observe)
-    nodes = design.draw_prior(2, rng)
-    model = design.model()
+    layout = layout_of(counts(models=("a", "b"), sets=("s1", "s2")), account, observe=observe)
+    nodes = layout.draw_prior(2, rng)
+    model = layout.model()
     densities = model.compile_logp(jacobian=False, sum=False, mode="FAST_COMPILE")
     names = {variable.name: model.rvs_to_values[variable].name for variable in model.free_RVs}
     transforms = {variable.name: model.rvs_to_transforms[variable] for variable in model.free_RVs}
-    everything = [node.__class__(**{**_fields(node), "is_prior": True}) for node in design.nodes]
+    everything = [node.__class__(**{**_fields(node), "is_prior": True}) for node in layout.nodes]
     for draw in range(2):
         here = {name: values[draw : draw + 1] for name, values in nodes.items()}
         point = {
             names[name]: (np.log(values[0]) if transforms[name] is not None else values[0])
             for name, values in here.items()
         }
-        positive = sum(np.log(here[node.name]).sum() for node in design.nodes if node.positive)  # of log-normals
+        positive = sum(np.log(here[node.name]).sum() for node in layout.nodes if node.positive)  # of log-normals
         expected = sum(part[0] for part in log_prior(everything, here).values()) - positive
-        expected += design.log_likelihood(here).sum()
+        expected += layout.log_likelihood(here).sum()
         assert sum(part.sum() for part in densities(point)) == pytest.approx(expected, rel=1e-6)
 
 
@@ -95,25 +95,25 @@ def _fields(node) -> dict:
 
 @pytest.mark.parametrize("account", ACCOUNTS.values(), ids=lambda account: account.name)
 def test_probabilities_are_probabilities_and_zero_shot_knows_no_label_mode(account, rng: np.random.Generator) -> None:
-    design = design_of(counts(), account)
-    nodes = design.draw_prior(500, rng)
-    probability = design.probability(design.gathered(nodes))
+    layout = layout_of(counts(), account)
+    nodes = layout.draw_prior(500, rng)
+    probability = layout.probability(layout.gathered(nodes))
     assert ((probability > 0) & (probability < 1)).all()
     for parameter in account.parameters:  # whatever belongs to a label mode or condition cannot move n = 0
         if {"label_mode", "condition"} & set(parameter.by) and not account.needs_evidence:
             nodes[unconstrained(parameter.name)] = rng.standard_normal(nodes[unconstrained(parameter.name)].shape)
-    moved = design.probability(design.gathered(nodes))
-    zero = design.grid.cells["num_shots"].to_numpy() == 0
+    moved = layout.probability(layout.gathered(nodes))
+    zero = layout.grid.cells["num_shots"].to_numpy() == 0
     np.testing.assert_allclose(moved[:, zero], probability[:, zero], rtol=1e-12)
 
 
 def test_drift_diffusion_is_the_walk_it_claims(rng: np.random.Generator) -> None:
-    design = design_of(counts(), account_named("drift-diffusion"))
+    layout = layout_of(counts(), account_named("drift-diffusion"))
     at = {"signal_of_label_mode": 0.6, "noise_of_format": 0.2, "start_deviation": 0.5, "step_deviation": 0.7}
     values = {name: inverse_softplus(value) for name, value in at.items()}
     values |= {"drift_deviation": inverse_softplus(0.1 / 0.3), "start_log_odds": -1.0}
     values |= {"miss_logit": -1.0, "skill_logit": 1.0}
-    got = set_values(design, **values)
+    got = set_values(layout, **values)
     ceiling = 0.92
     miss = ceiling * expit(-1.0)
     hit = miss + (ceiling - miss) * expit(1.0)
@@ -124,39 +124,39 @@ def test_drift_diffusion_is_the_walk_it_claims(rng: np.random.Generator) -> None
             for _ in range(n):
                 z += own + 0.7 * rng.standard_normal(400_000)
             expected = miss + (hit - miss) * expit(z).mean()
-            assert got[cell(design, n=n, k=k)] == pytest.approx(expected, abs=2e-3)
+            assert got[cell(layout, n=n, k=k)] == pytest.approx(expected, abs=2e-3)
 
 
 def test_pure_drift_is_drift_diffusion_without_deviation() -> None:
     shared = {"signal_of_label_mode": 0.3, "noise_of_format": 0.1, "start_log_odds": -1.0}
     shared |= {"miss_logit": -1.0, "skill_logit": 1.0}
     still = dict.fromkeys(("start_deviation", "step_deviation", "drift_deviation"), -40.0)
-    pure = set_values(design_of(counts(), account_named("pure-drift")), **shared)
-    walk = set_values(design_of(counts(), account_named("drift-diffusion")), **shared, **still)
+    pure = set_values(layout_of(counts(), account_named("pure-drift")), **shared)
+    walk = set_values(layout_of(counts(), account_named("drift-diffusion")), **shared, **still)
     np.testing.assert_allclose(walk, pure, atol=1e-8)
 
 
 def test_tempered_bayes_at_temperature_one_is_the_exact_posterior(rng: np.random.Generator) -> None:
-    design = design_of(counts(), account_named("tempered-bayes"))
+    layout = layout_of(counts(), account_named("tempered-bayes"))
     got = set_values(
-        design, temperature=0.0, start_log_odds=0.0, start_deviation=-40.0, miss_logit=-60.0, skill_logit=60.0
+        layout, temperature=0.0, start_log_odds=0.0, start_deviation=-40.0, miss_logit=-60.0, skill_logit=60.0
     )
     n = 16
     log_odds = 0.3 * n + 0.1 * (1 + n) * rng.standard_normal(1_000_000)
-    assert got[cell(design, n=n)] == pytest.approx(0.92 * expit(log_odds).mean(), abs=2e-3)
+    assert got[cell(layout, n=n)] == pytest.approx(0.92 * expit(log_odds).mean(), abs=2e-3)
 
 
 def test_tempered_bayes_says_what_it_lacks() -> None:
     table = counts()
     table.loc[3, "evidence"] = np.nan
     with pytest.raises(UserError, match="needs the exact evidence of every cell, and 1 of 14 have none"):
-        design_of(table, account_named("tempered-bayes"))
+        layout_of(table, account_named("tempered-bayes"))
 
 
 @pytest.mark.parametrize("name", ["arora", "arora-sampling", "arora-scoring"])
 def test_aroras_laws_are_posterior_averages(name: str) -> None:
     """Weights ρ_m·P_m^(nK) updated shot by shot, as a Bayesian would, not by the law's log-sum-exp."""
-    design = design_of(counts(), account_named(name))
+    layout = layout_of(counts(), account_named(name))
     right, gaps, priors = expit(0.8), [0.5, 1.2], [0.4, -0.3]
     values = {"right_logit": 0.8, "efficiency": 1.5}
     if name == "arora-scoring":
@@ -166,14 +166,14 @@ def test_aroras_laws_are_posterior_averages(name: str) -> None:
         values |= {"near_gap": inverse_softplus(gaps[0]), "far_gap": inverse_softplus(gaps[1])}
         values |= {"near_prior": priors[0], "far_prior": priors[1]}
         p, weight = right * np.exp([0.0, -gaps[0], -gaps[0] - gaps[1]]), np.exp([0.0, *priors])
-    got = set_values(design, **values)
+    got = set_values(layout, **values)
     shown = 0
     for n in SHOTS:
         for _ in range(n - shown):
             weight = weight * p**1.5
             weight = weight / weight.sum()
         shown = n
-        assert got[cell(design, n=n)] == pytest.approx((weight * p).sum() / weight.sum(), abs=1e-6)
+        assert got[cell(layout, n=n)] == pytest.approx((weight * p).sum() / weight.sum(), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -185,24 +185,24 @@ def test_aroras_laws_are_posterior_averages(name: str) -> None:
     ],
 )
 def test_laws_of_the_negative_log_accuracy(name: str, left) -> None:
-    design = design_of(counts(), account_named(name))
+    layout = layout_of(counts(), account_named(name))
     values = {"start_logit": -1.0, "end_logit": 1.0, "exponent": np.log(0.7)}
     if name != "power":
         values["turn"] = np.log(3.0)
-    got = set_values(design, **values)
+    got = set_values(layout, **values)
     start, end = -np.log(expit(-1.0)), -np.log(expit(1.0))
     for n in SHOTS:
-        assert got[cell(design, n=n)] == pytest.approx(np.exp(-(end + (start - end) * left(n))), abs=1e-6)
+        assert got[cell(layout, n=n)] == pytest.approx(np.exp(-(end + (start - end) * left(n))), abs=1e-6)
 
 
 def test_a_set_shifts_all_its_cells_but_not_zero_shot() -> None:
-    design = design_of(counts(sets=("s1", "s2")), account_named("power"))
-    nodes = design.draw_prior(1, np.random.default_rng(0))
+    layout = layout_of(counts(sets=("s1", "s2")), account_named("power"))
+    nodes = layout.draw_prior(1, np.random.default_rng(0))
     nodes[SET_EFFECT][...] = 0.0
-    still = design.probability(design.gathered(nodes))[0]
+    still = layout.probability(layout.gathered(nodes))[0]
     nodes[SET_EFFECT][0] = np.array([1.0, 0.0])
-    moved = design.probability(design.gathered(nodes))[0]
-    is_first = (design.grid.cells["demonstration_set"] == "s1").to_numpy()
+    moved = layout.probability(layout.gathered(nodes))[0]
+    is_first = (layout.grid.cells["demonstration_set"] == "s1").to_numpy()
     change = np.log(moved / (1 - moved)) - np.log(still / (1 - still))
     np.testing.assert_allclose(change, np.where(is_first, 1.0, 0.0), atol=1e-6)
 
@@ -212,12 +212,12 @@ def test_models_and_tasks_lie_around_a_population(
     models: int, tasks: int, effects: tuple[str, ...], rng: np.random.Generator
 ) -> None:
     names = tuple(f"m{i}" for i in range(models)), tuple(f"t{i}" for i in range(tasks))
-    design = design_of(counts(models=names[0], tasks=names[1]), account_named("power"))
-    nodes = {node.name for node in design.nodes}
+    layout = layout_of(counts(models=names[0], tasks=names[1]), account_named("power"))
+    nodes = {node.name for node in layout.nodes}
     assert "start_logit_population" in nodes
     assert ("start_logit_spread" in nodes) == (models * tasks >= 4)
     assert tuple(kind for kind in ("model", "task") if f"start_logit_{kind}_effect" in nodes) == effects
-    drawn = design.draw_prior(20_000, rng)
+    drawn = layout.draw_prior(20_000, rng)
     x = drawn["start_logit_x"]
     assert x.shape == (20_000, models * tasks, 1, 2)
     # Two of a population differ by √2 spreads, so more than nothing and less than two that share nothing.
@@ -235,4 +235,4 @@ def test_log_probabilities_that_are_missing_are_counted() -> None:
     table = counts()
     table.loc[[2, 5], "mean_logprob"] = [np.nan, -np.inf]
     with pytest.raises(UserError, match="2 of 14 cells have no finite mean log-probability"):
-        design_of(table, account_named("power"), observe="logprob")
+        layout_of(table, account_named("power"), observe="logprob")

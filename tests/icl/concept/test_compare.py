@@ -15,11 +15,11 @@ from small_accounts import FLAT, LEVEL, LINE, RISING, cell, compiled, curve
 from icl.concept import loo
 from icl.concept.accounts import ACCOUNTS, POWER
 from icl.concept.compare import compare
-from icl.concept.compiled import Compiled, compile_design
-from icl.concept.design import Design, design_of
+from icl.concept.compiled import Compiled, compile_layout
 from icl.concept.extrapolate import CARRIED, extrapolate
 from icl.concept.fit import fit
 from icl.concept.forecast import carried_forward, scored, scores_of
+from icl.concept.layout import Layout, layout_of
 from icl.concept.marginal import log_integral, unit_log_likelihood, units_of
 from icl.concept.sampler import Effort
 from icl.concept.scoring import crps, log_mean_exp, stacking_weights
@@ -44,7 +44,7 @@ EFFORT = Effort(draws=1000, tune=500, chains=2)
 def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, Compiled]:
     """Two small accounts among the others, compiled once for all tests."""
     for name, machine in compiled().items():
-        monkeypatch.setitem(ACCOUNTS, name, machine.design.account)
+        monkeypatch.setitem(ACCOUNTS, name, machine.layout.account)
     return compiled()
 
 
@@ -53,12 +53,12 @@ def flat() -> Compiled:
     return compiled()["flat"]
 
 
-def on_grid(design: Design) -> tuple[np.ndarray, np.ndarray]:
+def on_grid(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """Every value of level and log precision, and their log prior: a dense grid instead of a sampler."""
     level, precision = np.meshgrid(np.linspace(-1.5, 2.5, 161), np.linspace(-1, 15, 161), indexing="ij")
     nodes = {"level_x": level.reshape(-1, 1), "log_precision_x": precision.reshape(-1, 1)}
     prior = norm.logpdf(level, 0, 1.5) + norm.logpdf(precision, 7, 2)
-    return design.log_likelihood(nodes), prior.ravel()
+    return layout.log_likelihood(nodes), prior.ravel()
 
 
 # ---------------------------------------------------------------- scores
@@ -127,17 +127,17 @@ def test_quadrature_of_a_normal_is_exact() -> None:
 @pytest.mark.parametrize("observe", ["counts", "logprob"])
 def test_a_left_out_set_has_its_effect_integrated_out(observe: str) -> None:
     counts = sets_table().assign(mean_logprob=lambda t: np.log(t["num_correct"] / t["num_prompts"]), logprob_error=0.1)
-    design = design_of(counts, FLAT, observe=observe)
-    units = units_of(design.grid)
+    layout = layout_of(counts, FLAT, observe=observe)
+    units = units_of(layout.grid)
     assert units.word == "demonstration set"
     assert len(units.labels) == 4  # three sets, and the zero-shot cell on its own
-    nodes = design.draw_prior(4, np.random.default_rng(0))
-    found = unit_log_likelihood(design, nodes, units)
+    nodes = layout.draw_prior(4, np.random.default_rng(0))
+    found = unit_log_likelihood(layout, nodes, units)
     for draw in range(4):
         at = np.linspace(-100, 100, 40_001) * nodes["set_spread"][draw]  # data may contradict a draw
         here = {name: np.repeat(values[[draw]], len(at), axis=0) for name, values in nodes.items()}
         here["set_effect"] = np.repeat(at[:, None], 3, axis=1)
-        cells = design.log_likelihood(here)
+        cells = layout.log_likelihood(here)
         prior = norm.logpdf(at, 0, nodes["set_spread"][draw]) + np.log(at[1] - at[0])
         dense = [logsumexp(cells[:, units.of_cell == unit].sum(axis=1) + prior) for unit in (1, 2, 3)]
         np.testing.assert_allclose(found[draw, 1:], dense, atol=0.005)
@@ -146,10 +146,10 @@ def test_a_left_out_set_has_its_effect_integrated_out(observe: str) -> None:
 
 def test_the_unit_is_a_task_where_there_are_three_and_a_cell_where_nothing_else_is_told() -> None:
     tasks = pd.concat([curve(50, 60, 70).assign(task=name) for name in ("t1", "t2", "t3")])
-    units = units_of(design_of(tasks, POWER).grid)
+    units = units_of(layout_of(tasks, POWER).grid)
     assert (units.word, units.labels) == ("task", ("t1", "t2", "t3"))
     np.testing.assert_array_equal(units.of_cell, np.repeat([0, 1, 2], 3))
-    alone = units_of(design_of(curve(50, 60, 70), POWER).grid)
+    alone = units_of(layout_of(curve(50, 60, 70), POWER).grid)
     assert (alone.word, len(alone.labels)) == ("cell", 3)
     assert "n=2" in alone.labels[2]
 
@@ -158,9 +158,9 @@ def test_the_unit_is_a_task_where_there_are_three_and_a_cell_where_nothing_else_
 
 
 def test_leave_one_out_by_weights_and_by_refits_is_exact(flat: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = flat.of(design_of(curve(55, 62, 58, 60, 52, 72, 57), FLAT))
-    design, units = machine.design, units_of(machine.design.grid)
-    density, prior = on_grid(design)
+    machine = flat.of(layout_of(curve(55, 62, 58, 60, 52, 72, 57), FLAT))
+    layout, units = machine.layout, units_of(machine.layout.grid)
+    density, prior = on_grid(layout)
     exact = np.empty(7)
     for left in range(7):
         others = prior + np.delete(density, left, axis=1).sum(axis=1)
@@ -186,10 +186,10 @@ def test_leave_one_out_by_weights_and_by_refits_is_exact(flat: Compiled, monkeyp
 def test_held_out_cells_do_not_reach_the_posterior(flat: Compiled) -> None:
     seen = np.arange(7) < 3
     one = flat.fit(EFFORT, seed=3, seen=seen)
-    two = flat.of(design_of(curve(*RISING[:3], 3, 99, 0, 50), FLAT)).fit(EFFORT, seed=3, seen=seen)
+    two = flat.of(layout_of(curve(*RISING[:3], 3, 99, 0, 50), FLAT)).fit(EFFORT, seed=3, seen=seen)
     for name, values in one.nodes.items():
         np.testing.assert_array_equal(values, two.nodes[name])
-    density, prior = on_grid(flat.design)
+    density, prior = on_grid(flat.layout)
     weight = prior + density[:, :3].sum(axis=1)
     level = np.repeat(np.linspace(-1.5, 2.5, 161), 161)
     exact = (np.exp(weight - logsumexp(weight)) * level).sum()
@@ -197,14 +197,14 @@ def test_held_out_cells_do_not_reach_the_posterior(flat: Compiled) -> None:
 
 
 def test_another_table_takes_the_place_of_one_only_where_what_was_compiled_is_the_same(flat: Compiled) -> None:
-    for design in (
-        design_of(curve(*RISING), LINE),
-        design_of(curve(*RISING[:4]), FLAT),
-        design_of(curve(*RISING, num_prompts=101), FLAT),
-        design_of(curve(*RISING), replace(FLAT, parameters=(replace(LEVEL, spread=1.0),))),
+    for layout in (
+        layout_of(curve(*RISING), LINE),
+        layout_of(curve(*RISING[:4]), FLAT),
+        layout_of(curve(*RISING, num_prompts=101), FLAT),
+        layout_of(curve(*RISING), replace(FLAT, parameters=(replace(LEVEL, spread=1.0),))),
     ):
         with pytest.raises(ValueError, match="only where priors, cells and prompts are the same"):
-            flat.of(design)
+            flat.of(layout)
 
 
 # ---------------------------------------------------------------- compare
@@ -301,9 +301,9 @@ def test_the_last_seen_cell_of_the_same_curve_is_carried_forward() -> None:
     rows = [cell(num_shots=0, num_correct=20)]
     rows += [cell(num_shots=n, num_correct=c) for n, c in ((1, 30), (4, 60), (16, 70))]
     rows += [cell(num_shots=16, num_correct=25, label_mode="random"), cell(num_shots=16, num_correct=9, format="qa")]
-    design = design_of(pd.DataFrame(rows), FLAT)
-    seen = design.grid.cells["num_shots"].to_numpy() <= 4
-    found = carried_forward(design, seen, rng=np.random.default_rng(0))
+    layout = layout_of(pd.DataFrame(rows), FLAT)
+    seen = layout.grid.cells["num_shots"].to_numpy() <= 4
+    found = carried_forward(layout, seen, rng=np.random.default_rng(0))
     np.testing.assert_allclose(found["median"].to_numpy(), [60, 20, np.nan], atol=1)  # its curve, zero-shot, nothing
     exact = betabinom.logpmf([70, 25], 100, [60.5, 20.5], [40.5, 80.5])
     np.testing.assert_allclose(found["log_score"].to_numpy()[:2], exact)
@@ -313,9 +313,9 @@ def test_the_last_seen_cell_of_the_same_curve_is_carried_forward() -> None:
 
 
 def test_scores_are_counted_by_hand() -> None:
-    design = design_of(curve(50, 60, 70, num_prompts=200), FLAT)
+    layout = layout_of(curve(50, 60, 70, num_prompts=200), FLAT)
     draws = np.array([[40.0, 60.0, 100.0], [60.0, 60.0, 120.0], [50.0, 60.0, 110.0]])
-    found = scored(design, np.array([True, True, False]), draws, np.array([-1.0, -2.0, -5.0]))
+    found = scored(layout, np.array([True, True, False]), draws, np.array([-1.0, -2.0, -5.0]))
     assert found["observed"].tolist() == [25.0, 30.0, 35.0]
     assert found["median"].tolist() == [25.0, 30.0, 55.0]
     assert found["inside"].tolist() == [True, True, False]
@@ -371,8 +371,8 @@ def test_sets_left_out_by_weights_and_by_refits_agree(monkeypatch: pytest.Monkey
         for number, share in enumerate(shares)
         for n in (2, 8)
     ]
-    machine = compile_design(design_of(pd.DataFrame(rows), FLAT))
-    units = units_of(machine.design.grid)
+    machine = compile_layout(layout_of(pd.DataFrame(rows), FLAT))
+    units = units_of(machine.layout.grid)
     nodes = machine.fit(Effort(tune=500), seed=3).nodes
     effort = Effort(draws=4000, tune=500)
     weighted = loo.leave_one_out(machine, nodes, units, max_refits=0, effort=effort, seed=3)

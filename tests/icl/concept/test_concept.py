@@ -14,10 +14,10 @@ from scipy.stats import betabinom, norm
 from icl.concept.accounts import DRIFT_DIFFUSION
 from icl.concept.accounts.drift import expected_sigmoid
 from icl.concept.counts import COUNT_COLUMNS, counts_from_scores, validate_counts
-from icl.concept.design import design_of
 from icl.concept.diagnose import diagnose, posterior_predictive_check, prior_predictive_check
 from icl.concept.fit import fit
 from icl.concept.grid import grid_of
+from icl.concept.layout import layout_of
 from icl.concept.summary import demonstrations_needed, separately_identified, summarise
 from icl.errors import UserError
 from icl.scores import SCORE_COLUMNS
@@ -195,7 +195,7 @@ def test_bad_counts_are_refused_in_one_sentence(counts: pd.DataFrame, message: s
 def test_counts_that_are_all_alike_inform_no_account(right: int, which: str) -> None:
     alike = table(cell(num_correct=right), cell(num_shots=4, num_correct=right))
     with pytest.raises(UserError, match=f"was answered {which}, so counts can inform no account"):
-        design_of(alike, DRIFT_DIFFUSION)
+        layout_of(alike, DRIFT_DIFFUSION)
 
 
 def test_one_chain_cannot_disagree() -> None:
@@ -225,7 +225,7 @@ def test_conditions_leave_zero_shot_out() -> None:
 
 
 def test_prior_is_as_ready_to_fall_as_to_rise(rng: np.random.Generator) -> None:
-    nodes = design_of(text_counts(), DRIFT_DIFFUSION).draw_prior(4000, rng)
+    nodes = layout_of(text_counts(), DRIFT_DIFFUSION).draw_prior(4000, rng)
     signal, noise = (np.logaddexp(0, nodes[f"{name}_x"]) for name in ("signal_of_label_mode", "noise_of_format"))
     drift = signal[:, 0, 0] - noise[:, 0, 0]
     assert abs((drift > 0).mean() - 0.5) < 0.035  # 4,000 draws: 4.4 standard errors
@@ -405,7 +405,7 @@ def test_tree_survives_netcdf(text_tree: xr.DataTree, tmp_path) -> None:
 
 
 def test_importing_the_room_loads_no_heavy_library() -> None:
-    modules = "accounts, counts, design, diagnose, fit, grid, hierarchy, observation, summary"
+    modules = "accounts, counts, layout, diagnose, fit, grid, hierarchy, observation, summary"
     code = f"import sys; from icl.concept import {modules}; "
     code += "print([m for m in ('pymc', 'nutpie', 'arviz', 'torch', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

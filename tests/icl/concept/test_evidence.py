@@ -12,8 +12,8 @@ from scipy.stats import ks_2samp
 
 from icl.concept.diagnose import diagnose, posterior_predictive_check
 from icl.concept.evidence.account import constant_data
-from icl.concept.evidence.design import evidence_cells, evidence_design, label_evidence
 from icl.concept.evidence.identified import DATA, DATA_AND_NOISE_PRIOR, PRIOR, identified_sums, told_by
+from icl.concept.evidence.layout import evidence_cells, evidence_layout, label_evidence
 from icl.concept.evidence.model import build_evidence_model
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS
 from icl.concept.evidence.simulate import draw_prior, expected_accuracy, simulate_evidence
@@ -72,17 +72,17 @@ def ladder(rng, *, modes=LADDER, sets=4, queries=100, shots=(0, 4, 16), m=2, for
 
 
 def parameters(cells: pd.DataFrame, **changed) -> dict[str, np.ndarray]:
-    design = evidence_design(cells)
-    sizes = {name: len(design.styles if name in ("noise", "start_log_odds") else design.series) for name in TRUE}
-    sizes |= dict.fromkeys(changed, len(design.series)) | {name: sizes[name] for name in changed if name in sizes}
+    layout = evidence_layout(cells)
+    sizes = {name: len(layout.styles if name in ("noise", "start_log_odds") else layout.series) for name in TRUE}
+    sizes |= dict.fromkeys(changed, len(layout.series)) | {name: sizes[name] for name in changed if name in sizes}
     return {name: np.full(sizes[name], value) for name, value in (TRUE | changed).items()}
 
 
 def made_tree(cells: pd.DataFrame, rng, *, agree: bool = True, **changed) -> xr.DataTree:
     """What a fit would hold whose posterior is close about known parameters."""
-    design, concepts = evidence_design(cells), 3 if "permuted_gap" in changed else 2
+    layout, concepts = evidence_layout(cells), 3 if "permuted_gap" in changed else 2
     known = parameters(cells, **changed)
-    m = design.series["num_labels"].to_numpy()
+    m = layout.series["num_labels"].to_numpy()
     right, wrong = (known["label_weight"] * label_evidence(share, known["label_noise"], m) for share in (1.0, 0.0))
     known |= {"labels": right, "wrong_labels": right - wrong, "accuracy": expected_accuracy(cells, known)}
     dim = {"noise": "style", "start_log_odds": "style", "accuracy": "cell"}
@@ -93,9 +93,9 @@ def made_tree(cells: pd.DataFrame, rng, *, agree: bool = True, **changed) -> xr.
             noise = width * rng.standard_normal((2, 500, len(value)))
             noise[0] += 0 if agree else 3
             draws[name] = (("chain", "draw", dim.get(name, "series")), value + noise)
-        groups[group] = xr.Dataset(draws, coords={k: v for k, v in design.coords.items() if k != "step"})
+        groups[group] = xr.Dataset(draws, coords={k: v for k, v in layout.coords.items() if k != "step"})
     groups["sample_stats"] = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((2, 500), dtype=bool))})
-    groups["constant_data"] = constant_data(design)
+    groups["constant_data"] = constant_data(layout)
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {"account": "evidence", "observe": "counts", "concepts": concepts, "models": '["small"]'}
     return tree
@@ -254,14 +254,14 @@ def test_mean_accuracy_agrees_with_the_second_implementation(rng, concepts, m):
     with model:
         drawn = pm.draw([*model.free_RVs, *model.deterministics], random_seed=1, draws=3, mode="FAST_COMPILE")
     drawn = dict(zip([v.name for v in (*model.free_RVs, *model.deterministics)], drawn))
-    design = evidence_design(cells)
+    layout = evidence_layout(cells)
     for draw in range(3):
         mine = {name: values[draw] for name, values in drawn.items()}
         known = {name: mine[name] for name in [*TRUE, *(["permuted_gap"] if concepts == 3 else [])]}
-        step = mine["walk_deviation"][design.walk_series] * mine["walk_unit"]
+        step = mine["walk_deviation"][layout.walk_series] * mine["walk_unit"]
         walk = [
             sum(step[at] * length for at, length in zip(*cell))
-            for cell in zip(design.cell_walk, design.cell_walk_length)
+            for cell in zip(layout.cell_walk, layout.cell_walk_length)
         ]
         np.testing.assert_allclose(mine["accuracy"], expected_accuracy(cells, known, np.array(walk)), atol=1e-10)
         np.testing.assert_allclose(
@@ -274,7 +274,7 @@ def test_the_priors_drawn_by_numpy_are_the_models(rng, concepts):
     import pymc as pm
 
     cells = ladder(rng, modes=(*LADDER, ("flipped", "task")), m=3)
-    numpy = draw_prior(evidence_design(cells), DEFAULT_EVIDENCE_PRIORS, concepts=concepts, num_draws=2000, rng=rng)
+    numpy = draw_prior(evidence_layout(cells), DEFAULT_EVIDENCE_PRIORS, concepts=concepts, num_draws=2000, rng=rng)
     model = build_evidence_model(cells, concepts=concepts)
     with model:
         drawn = pm.draw([model[name] for name in numpy], random_seed=1, draws=2000, mode="FAST_COMPILE")
@@ -283,13 +283,13 @@ def test_the_priors_drawn_by_numpy_are_the_models(rng, concepts):
 
 
 def test_a_set_walks_from_its_fewest_demonstrations_to_its_most(rng):
-    design = evidence_design(ladder(rng, sets=2, shots=(0, 4, 16)))
-    assert len(design.walk_series) == 4
-    variance = (design.cell_walk_length**2).sum(axis=1)
-    np.testing.assert_allclose(variance, design.cells["num_shots"])
-    shown = design.cells["num_shots"].to_numpy() > 0
-    first = design.cell_walk[shown, 0]
-    sets = design.cells["demonstration_set_id"].to_numpy()[shown]
+    layout = evidence_layout(ladder(rng, sets=2, shots=(0, 4, 16)))
+    assert len(layout.walk_series) == 4
+    variance = (layout.cell_walk_length**2).sum(axis=1)
+    np.testing.assert_allclose(variance, layout.cells["num_shots"])
+    shown = layout.cells["num_shots"].to_numpy() > 0
+    first = layout.cell_walk[shown, 0]
+    sets = layout.cells["demonstration_set_id"].to_numpy()[shown]
     assert len(set(zip(first, sets))) == 2
 
 

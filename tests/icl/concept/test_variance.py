@@ -13,7 +13,7 @@ from scipy import stats
 from icl.concept.diagnose import diagnose
 from icl.concept.fit import fit
 from icl.concept.variance import build_variance_model, variance_shares
-from icl.concept.variance_design import MAX_LOG_ODDS, design_of
+from icl.concept.variance_layout import MAX_LOG_ODDS, layout_of
 from icl.errors import UserError
 from icl.metrics.power import components
 from probes.cli.main import main as run
@@ -45,15 +45,15 @@ def tree() -> xr.DataTree:
 
 
 def test_factors_that_did_not_vary_are_left_out_and_named(rng):
-    design = design_of(outcomes(orders=1, formats=1, rng=rng))
-    assert list(design.levels) == ["query", "demonstrations", "labels"]
-    assert design.num_levels == {"query": 12, "demonstrations": 5, "labels": 10}
-    assert design.absent == dict.fromkeys(("order", "format", "combination"), "not varied")
+    layout = layout_of(outcomes(orders=1, formats=1, rng=rng))
+    assert list(layout.levels) == ["query", "demonstrations", "labels"]
+    assert layout.num_levels == {"query": 12, "demonstrations": 5, "labels": 10}
+    assert layout.absent == dict.fromkeys(("order", "format", "combination"), "not varied")
 
 
 def test_orders_and_labels_are_levels_within_a_set(rng):
-    design = design_of(outcomes(rng=rng))
-    assert design.num_levels == {
+    layout = layout_of(outcomes(rng=rng))
+    assert layout.num_levels == {
         "query": 12,
         "demonstrations": 5,
         "order": 10,
@@ -62,31 +62,31 @@ def test_orders_and_labels_are_levels_within_a_set(rng):
         "combination": 80,
     }
     for child in ("order", "labels"):
-        pairs = np.unique(np.column_stack([design.levels[child], design.levels["demonstrations"]]), axis=0)
-        assert len(pairs) == design.num_levels[child]
+        pairs = np.unique(np.column_stack([layout.levels[child], layout.levels["demonstrations"]]), axis=0)
+        assert len(pairs) == layout.num_levels[child]
 
 
 def test_factors_that_vary_only_together_are_counted_once(rng):
     table = outcomes(orders=1, formats=1, labels=1, rng=rng)
-    design = design_of(table.assign(format="f" + table["demonstration_set_id"].astype(str)))
-    assert design.absent["format"] == "varied only together with demonstrations, and counted there"
+    layout = layout_of(table.assign(format="f" + table["demonstration_set_id"].astype(str)))
+    assert layout.absent["format"] == "varied only together with demonstrations, and counted there"
     ginc = table.assign(query_id=np.arange(len(table)))
-    assert "each level was asked once" in design_of(ginc).absent["query"]
+    assert "each level was asked once" in layout_of(ginc).absent["query"]
 
 
 def test_label_draws_may_be_absent_and_zero_shot_prompts_are_left_out(rng):
     table = outcomes(labels=1, rng=rng).drop(columns=["label_draw", "input_mode"])
     zero = table[table["format"] == 0].assign(num_shots=0, label_mode="zero_shot")
-    design = design_of(pd.concat([table, zero], ignore_index=True))
-    assert len(design.values) == len(table)
-    assert set(design.setting) == {0}
+    layout = layout_of(pd.concat([table, zero], ignore_index=True))
+    assert len(layout.values) == len(table)
+    assert set(layout.setting) == {0}
 
 
 def test_log_odds_are_zero_at_chance_and_cut(rng):
     table = outcomes(rng=rng, num_candidates=4)
     probability = np.full(len(table), 0.25)
     probability[:2] = [0.0, 1.0]
-    values = design_of(table.assign(gold_probability=probability)).values
+    values = layout_of(table.assign(gold_probability=probability)).values
     assert values[:2].tolist() == [-MAX_LOG_ODDS, MAX_LOG_ODDS]
     np.testing.assert_allclose(values[2:], 0, atol=1e-12)
 
@@ -120,25 +120,25 @@ def test_outcomes_that_cannot_be_split_are_refused(rng, change, ask, message):
 def test_prompts_that_were_not_scored_are_left_out(rng):
     table = outcomes(rng=rng)
     gone = rng.random(len(table)) < 0.2
-    design = design_of(table.assign(gold_probability=table["gold_probability"].mask(gone)))
-    np.testing.assert_array_equal(design.values, design_of(table[~gone]).values)
+    layout = layout_of(table.assign(gold_probability=table["gold_probability"].mask(gone)))
+    np.testing.assert_array_equal(layout.values, layout_of(table[~gone]).values)
     with pytest.raises(UserError, match="1 of 960 scores are missing"):
-        replace(design_of(table), values=np.r_[np.nan, np.zeros(959)])
+        replace(layout_of(table), values=np.r_[np.nan, np.zeros(959)])
 
 
 # ---------------------------------------------------------------- the density
 
 
 def test_the_density_is_that_of_the_dense_normal(rng):
-    """Against the multivariate normal of all outcomes, up to a constant; the design has gaps and two settings."""
+    """Against the multivariate normal of all outcomes, up to a constant; the layout has gaps and two settings."""
     table = outcomes(queries=4, sets=3, formats=2, rng=rng)
     table = table.assign(num_shots=np.where(table["query_id"] < 2, 4, 8))[rng.random(len(table)) < 0.7]
-    design = design_of(table)
-    model = build_variance_model(design)
+    layout = layout_of(table)
+    model = build_variance_model(layout)
     (sd,) = model.free_RVs
     density = model.compile_logp(jacobian=False, mode="FAST_COMPILE")
-    y, onehot = design.values, {name: np.eye(codes.max() + 1)[codes] for name, codes in design.levels.items()}
-    settings = np.eye(design.setting.max() + 1)[design.setting]
+    y, onehot = layout.values, {name: np.eye(codes.max() + 1)[codes] for name, codes in layout.levels.items()}
+    settings = np.eye(layout.setting.max() + 1)[layout.setting]
     own = y - settings @ (settings.T @ y / settings.sum(axis=0))
     scale = own.std()
     differences = []
@@ -189,7 +189,7 @@ def test_shares_add_up_and_the_prompt_is_the_sum_of_its_parts(tree):
 def test_balanced_data_give_the_estimates_of_the_analysis_of_variance(rng):
     table = outcomes(queries=40, sets=40, orders=1, formats=1, labels=1, rng=rng)
     shares = variance_shares(fit(table, "variance", seed=3, draws=500)).set_index("factor")
-    found = components(design_of(table).values, table["demonstration_set_id"].to_numpy(), table["query_id"].to_numpy())
+    found = components(layout_of(table).values, table["demonstration_set_id"].to_numpy(), table["query_id"].to_numpy())
     for name, variance in (("demonstrations", found.by_set), ("query", found.by_query), ("residual", found.residual)):
         assert shares.loc[name, "sd"] == pytest.approx(np.sqrt(variance), rel=0.05), name
     assert shares.loc["format", "note"] == "not varied"

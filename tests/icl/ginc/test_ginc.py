@@ -18,7 +18,7 @@ import probes
 from icl.errors import UserError
 from icl.ginc.exact import infer
 from icl.ginc.family import DEFAULT_FAMILY_SEED, GincFamily, default_family, load_family, sample_family
-from icl.ginc.layout import answer_positions, prompt_tokens
+from icl.ginc.positions import answer_positions, prompt_tokens
 from icl.ginc.sampling import sample_documents, sample_examples
 
 

@@ -9,7 +9,7 @@ from icl.errors import UserError
 from icl.ginc.exact import ExactInference, infer
 from icl.ginc.family import default_family
 from icl.ginc.implied import fit_temperature, implied_posterior, tempered_predictive
-from icl.ginc.layout import answer_positions, prompt_tokens
+from icl.ginc.positions import answer_positions, prompt_tokens
 from icl.ginc.sampling import sample_examples
 
 

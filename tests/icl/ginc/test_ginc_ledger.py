@@ -12,8 +12,8 @@ from icl.errors import UserError
 from icl.ginc.condition import enumerated_condition, sampled_condition
 from icl.ginc.exact import infer
 from icl.ginc.family import GincFamily, default_family, sample_family
-from icl.ginc.layout import answer_positions, prompt_tokens
 from icl.ginc.ledger import ledger
+from icl.ginc.positions import answer_positions, prompt_tokens
 from icl.ginc.sampling import sample_examples
 from icl.ginc.success import SuccessModel, fit_success, score_forecast
 
@@ -192,7 +192,7 @@ def test_forecast_scores_match_scikit_learn(rng):
     assert score.log_score == pytest.approx(-log_loss(correct, chance), rel=1e-9)
     assert score.num_prompts == 500
     sure = score_forecast(np.array([1.0, 0.0]), np.array([True, False]))
-    assert (sure.brier, sure.log_score, sure.calibration_error) == (0.0, 0.0, 0.0)
+    assert (sure.brier, sure.log_score, sure.expected_calibration_error) == (0.0, 0.0, 0.0)
 
 
 def test_the_ledger_forecasts_the_success_of_exact_bayes(rng):
@@ -207,7 +207,7 @@ def test_the_ledger_forecasts_the_success_of_exact_bayes(rng):
     score = score_forecast(forecast, parts[1][1])
     base_rate = parts[0][1].mean()
     assert score.log_score > score_forecast(np.full(1500, base_rate), parts[1][1]).log_score
-    assert score.calibration_error < 0.1  # of ten bins of 150
+    assert score.expected_calibration_error < 0.1  # of ten bins of 150
 
 
 def test_shares_outside_0_and_1_are_refused():

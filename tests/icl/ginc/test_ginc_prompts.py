@@ -7,7 +7,7 @@ import pytest
 
 from icl.errors import UserError
 from icl.ginc.family import DELIMITER, GincFamily, default_family, sample_family
-from icl.ginc.layout import Role, answer_positions, prompt_tokens, roles
+from icl.ginc.positions import Role, answer_positions, prompt_tokens, roles
 from icl.ginc.sampling import (
     gold_labels,
     sample_documents,

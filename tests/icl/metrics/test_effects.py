@@ -1,4 +1,4 @@
-"""The metrics of inputs, orders, biases, mappings and calibration: hand counts, closed forms, other optimisers."""
+"""The metrics of inputs, orders, biases, mappings, contextual calibration: hand counts, closed forms, optimisers."""
 
 from itertools import combinations
 
@@ -304,7 +304,7 @@ def test_sets_that_tell_a_slope_alone_leave_it_without_an_interval(rng):
         assert "identifies this slope" in rows[metric]["reason"]
 
 
-def test_calibration_by_hand(rng):
+def test_contextual_calibration_by_hand(rng):
     scores = table(rng, [{}], odds=lambda c, s, q: 1.0)
     prior = dict(zip(LABELS, np.log([0.6, 0.3, 0.1])))
     scores = scores.assign(**dict.fromkeys(CONTENT_FREE_COLUMNS, scores["candidate"].map(prior)))
@@ -314,7 +314,7 @@ def test_calibration_by_hand(rng):
     raw = (wide.to_numpy().argmax(axis=1) == [list(wide.columns).index(g) for g in gold]).mean()
     moved = wide - pd.Series(prior)
     after = (moved.to_numpy().argmax(axis=1) == [list(wide.columns).index(g) for g in gold]).mean()
-    assert value(rows, "calibration_gain", "accuracy") == pytest.approx(after - raw)
+    assert value(rows, "contextual_calibration_gain", "accuracy") == pytest.approx(after - raw)
     assert not contextual_calibration_effects(
         {"sum": answer_table(table(rng, [{}]))}
     )  # nothing was asked to calibrate by

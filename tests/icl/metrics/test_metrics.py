@@ -227,7 +227,7 @@ def test_jackknife_of_a_mean_is_the_textbook_error(rng):
     assert estimate.standard_error == pytest.approx(values.std(ddof=1) / np.sqrt(20), rel=1e-12)
 
 
-def test_calibration_error_by_hand():
+def test_expected_calibration_error_by_hand():
     confidence = np.array([0.95, 0.95, 0.55, 0.55])
     correct = np.array([1.0, 0.0, 1.0, 0.0])
     assert expected_calibration_error(confidence, correct) == pytest.approx((2 * 0.45 + 2 * 0.05) / 4)

@@ -53,7 +53,7 @@ def test_each_normalisation_is_what_it_says():
     np.testing.assert_allclose(outcomes["gold_probability"], expected[:, 0])
 
 
-def test_calibration_takes_away_what_the_demonstrations_favour():
+def test_contextual_calibration_takes_away_what_the_demonstrations_favour():
     """A model that adds the same bias to one label everywhere is unbiased once calibrated."""
     fair = table()
     bias = np.where(fair["candidate"] == "yes", 0.0, -3.0)

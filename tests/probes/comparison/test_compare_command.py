@@ -28,8 +28,8 @@ from probes.runs.artefacts import stamp_of_file
 @pytest.fixture
 def counts_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, machine in compiled().items():
-        monkeypatch.setitem(ACCOUNTS, name, machine.design.account)
-    monkeypatch.setattr("icl.concept.compiled.compile_design", lambda design: compiled()[design.account.name])
+        monkeypatch.setitem(ACCOUNTS, name, machine.layout.account)
+    monkeypatch.setattr("icl.concept.compiled.compile_layout", lambda layout: compiled()[layout.account.name])
     path = tmp_path / "counts.csv"
     curve(*RISING).drop(columns="ceiling").assign(ceiling="").to_csv(path, index=False)
     return path

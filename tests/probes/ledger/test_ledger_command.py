@@ -11,7 +11,7 @@ from scipy.special import softmax
 from icl.errors import UserError
 from icl.ginc.exact import infer
 from icl.ginc.family import GincFamily, sample_family
-from icl.ginc.layout import answer_positions, prompt_tokens
+from icl.ginc.positions import answer_positions, prompt_tokens
 from icl.ginc.sampling import sample_examples
 from icl.seeds import stream
 from probes.cli.main import main

@@ -24,7 +24,7 @@ from probes.report.words import answers
 from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 
-EVERY_REQUEST = ("bias", "calibration", "consistency")
+EVERY_REQUEST = ("bias", "consistency", "contextual-calibration")
 
 
 def row(metric: str, estimate: float, low: float, high: float, **columns) -> dict:
@@ -387,7 +387,7 @@ def test_searched_formats_stand_by_accuracy_with_their_prompts():
     assert SECTIONS["search"].draw(material(rows, outcomes=outcomes.assign(probe="format"))) is None
 
 
-# --- consistency, bias, calibration: on request ---
+# --- consistency, bias, contextual calibration: on request ---
 
 
 def test_agreement_stands_in_groups_with_its_overlap():
@@ -423,29 +423,31 @@ def test_biases_are_in_nats_a_group_each_shot_count():
     assert "0.00 nats (90 % interval 0.00 to 0.00; no clear effect) in the log-probabilities" in said("bias", known)
 
 
-def the_calibration() -> list[dict]:
+def the_contextual_calibration() -> list[dict]:
     rows = []
     for shots, change in ((0, -0.02), (4, 0.1)):
         where = {"label_mode": "gold" if shots else "zero_shot", "num_shots": shots}
         low, high = change - 0.05, change + 0.05
-        rows += pair("calibration_gain", (change, low, high), (change / 2, low / 2, high / 2), **where)
-        rows.append(row("calibration_error_change", -0.2, -0.3, -0.1, score="", **where))
+        rows += pair("contextual_calibration_gain", (change, low, high), (change / 2, low / 2, high / 2), **where)
+        rows.append(row("expected_calibration_error_change", -0.2, -0.3, -0.1, score="", **where))
         for how, level in (("sum", 0.6), ("calibrated", 0.6 + change)):
             rows.append(row("accuracy_by_normalisation", level, 0.5, 0.8, normalisation=how, **where))
     return rows
 
 
-def test_calibration_is_a_dumbbell_a_condition():
-    assert SECTIONS["calibration"].draw(material(the_calibration())) is None
-    known = material(the_calibration(), probes=("calibration",))
-    found = drawn("calibration", known)
+def test_contextual_calibration_is_a_dumbbell_a_condition():
+    assert SECTIONS["contextual_calibration"].draw(material(the_contextual_calibration())) is None
+    known = material(the_contextual_calibration(), probes=("contextual-calibration",))
+    found = drawn("contextual_calibration", known)
     assert labels(found.figure) == ["qa, 0 shots", "qa, 4 shots"]
     changes = "accuracy by −2.0 to +10.0 points in 2 conditions, clearly in 1"
     assert found.title == f"small: contextual calibration changes {changes}"
     bars = [line.get_xdata() for line in found.figure.axes[0].get_lines() if len(line.get_xdata()) == 2]
     np.testing.assert_allclose(bars, [[60.0, 58.0], [60.0, 70.0]])
-    assert "+10.0 points of accuracy (90 % interval 5.0 to 15.0) and +5.0 points of" in said("calibration", known)
-    assert "calibration error by −20.0 points (90 % interval −30.0 to −10.0)" in said("calibration", known)
+    assert "+10.0 points of accuracy (90 % interval 5.0 to 15.0) and +5.0 points of" in said(
+        "contextual_calibration", known
+    )
+    assert "calibration error by −20.0 points (90 % interval −30.0 to −10.0)" in said("contextual_calibration", known)
 
 
 # --- variance ---
@@ -511,7 +513,7 @@ def test_a_split_of_another_model_is_not_shown():
 
 
 def everything() -> list[dict]:
-    rows = [*the_ladder(), *the_curves(), *the_flips(), *the_order_rows(), *the_biases(), *the_calibration()]
+    rows = [*the_ladder(), *the_curves(), *the_flips(), *the_order_rows(), *the_biases(), *the_contextual_calibration()]
     where = {"label_mode": "gold", "num_shots": 4}
     return rows + twins("set_consistency", "set_overlap", (0.7, 0.6, 0.8), (0.75, 0.7, 0.8), **where)
 

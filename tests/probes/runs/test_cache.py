@@ -100,7 +100,7 @@ def test_a_damaged_cache_is_one_sentence(tiny_lm, empty_cache):
         pass
 
 
-def test_tasks_of_sentences_are_asked_what_calibration_needs():
+def test_tasks_of_sentences_are_asked_what_contextual_calibration_needs():
     task = BUILTIN_TASKS["topic"]()
     plan = make_plan(Experiment(models=("uniform",), task="topic", shots=(0, 2), queries=2))
     prompt = next(p for p in plan.prompts if len(p.demonstrations) == 2)

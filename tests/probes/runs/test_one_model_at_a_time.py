@@ -9,8 +9,8 @@ from transformers import GPT2Config, LlamaConfig, PreTrainedModel
 
 from icl.concept.sampler import Effort
 from icl.ginc.family import default_family
-from probes.calibration import agreement
 from probes.ledger.measure import LedgerQuestion, measure_ledger
+from probes.recovery import agreement
 from probes.reproduction.execute import reproduce
 from probes.reproduction.experiments import Reproduction
 from probes.runs.execute import execute

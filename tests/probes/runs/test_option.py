@@ -83,3 +83,8 @@ def test_every_flag_sets_its_entry(name):
         for other in needed.keys() - {name}:
             words += [OPTIONS[other].flags[0], needed[other]]
         assert experiment_of(make_parser().parse_args(words)) == replace(Experiment(**needed), **{name: value})
+
+
+def test_a_probe_is_known_by_its_former_name_too():
+    asked = Experiment(models="uniform", task="topic", probes=("calibration", "flip", "contextual-calibration"))
+    assert asked.probes == ("contextual-calibration", "flip")

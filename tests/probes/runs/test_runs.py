@@ -260,7 +260,7 @@ def test_rows_carry_all_provenance(tmp_path):
 
 @pytest.mark.parametrize("kill_after", [slow(5), 31, slow(60)])
 def test_companions_are_asked_once_and_survive_a_kill(tmp_path, monkeypatch, kill_after):
-    """What calibration compares with stands in the rows, and is read back from them."""
+    """What contextual calibration compares with stands in the rows, and is read back from them."""
     monkeypatch.setattr(asking, "_WRITTEN_TOGETHER", 7)
     plan = replace(make_plan(SMALL), use_cache=False)
     first, second, whole = Recorder(kill_after), Recorder(), Recorder()

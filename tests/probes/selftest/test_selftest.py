@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from icl.metrics import catalogue
-from probes.designs.catalogue import PROBES
+from probes.catalogue.index import PROBES
 from probes.scorers import controls
 from probes.selftest import run
 from probes.selftest.expectations import EXPECTATIONS

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from probes.calibration.words import calibration_lines
 from probes.cli.main import main
 from probes.findings.findings import Finding
+from probes.recovery.sbc_words import sbc_lines
 from probes.report.run_words import effect_lines
 from probes.terminal.layout import text_width
 
@@ -84,15 +84,15 @@ def test_clear_effects_come_first_and_the_others_are_counted(monkeypatch):
     assert "    +2.0  [−3.0, +7.0]  gold − random, 20 shots" in nothing
 
 
-def test_a_calibration_says_first_what_did_not_converge_and_keeps_it_back(monkeypatch):
+def test_recovery_says_first_what_did_not_converge_and_keeps_it_back(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    summary = pd.DataFrame({"design": ["drift–diffusion of two models", "power"], "quantity": ["a", "b"]})
+    summary = pd.DataFrame({"trial": ["drift–diffusion of two models", "power"], "quantity": ["a", "b"]})
     numbers = ("coverage", "coverage_error", "recovery", "median_draws", "max_difference")
     summary = summary.assign(same_as="", uniform=True, simulations=300, **dict.fromkeys(numbers, np.float64(0.9)))
     summary = summary.assign(converged=[1.0, 0.2])
-    ranks = pd.DataFrame({"design": summary["design"], "simulation": [0, 0], "reason": ""})
-    first, *said = calibration_lines(ranks, summary)
+    ranks = pd.DataFrame({"trial": summary["trial"], "simulation": [0, 0], "reason": ""})
+    first, *said = sbc_lines(ranks, summary)
     assert first.startswith("Most fits did not converge: power; their rows are withheld")
     assert not any(line.startswith("power") for line in said)
-    assert any(line.startswith("power") for line in calibration_lines(ranks, summary, anyway=True))
+    assert any(line.startswith("power") for line in sbc_lines(ranks, summary, anyway=True))
     assert max(map(text_width, said)) <= 80

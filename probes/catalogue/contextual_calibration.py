@@ -1,0 +1,10 @@
+"""What does contextual calibration change? (Zhao §4)"""
+
+from probes.catalogue.probe import Grid, Probe
+
+PROBE = Probe(
+    name="contextual-calibration",
+    question="What does contextual calibration change?",
+    metrics=("contextual_calibration_gain", "expected_calibration_error_change"),
+    text=(Grid(label_modes=("gold",), formats=("input-output", "qa", "arrow"), shots=(0, 4, 8)),),
+)

@@ -1,0 +1,19 @@
+"""Do the inputs of the demonstrations have to come from the task? (Min §5.1)"""
+
+from probes.catalogue.probe import Grid, Probe
+
+PROBE = Probe(
+    name="input-distribution",
+    question="Do the inputs of the demonstrations have to come from the task?",
+    metrics=("input_distribution_effect",),
+    text=(Grid(label_modes=("random",), input_modes=("task", "ood"), formats=("input-output",), shots=(0, 16)),),
+    ginc=(
+        Grid(
+            label_modes=("random",),
+            input_modes=("task", "ood"),
+            formats=("ginc",),
+            shots=(0, 16),
+            example_lengths=(5,),
+        ),
+    ),
+)
