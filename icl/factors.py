@@ -5,9 +5,13 @@ that makes it happen in a prompt. Score table, prompt keys, conditions, grids of
 it from here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "BARE_COLUMNS",
@@ -23,6 +27,8 @@ __all__ = [
     "as_tuple",
     "condition_columns",
     "get_factor",
+    "unusual",
+    "varied_sides",
 ]
 
 Names = str | Sequence[str]
@@ -66,6 +72,12 @@ class Factor:
         Place among the loops over conditions; those of smaller numbers change more slowly.
     heading : str
         What heads a column of it for people.
+    usual : object
+        Value of a side factor that goes without saying; None: whichever is a run's only one.
+    told : str
+        How a sentence tells a value, with ``{value}`` in place of it.
+    words : mapping
+        Value → its words in a sentence, where `told` would not do.
     in_plural : str
         What its values, or their number, are called in a sentence.
     option : str
@@ -89,10 +101,21 @@ class Factor:
     is_main: bool = False
     nesting: int
     heading: str
+    usual: Any = None
+    told: str = ""
+    words: Mapping[str, str] = MappingProxyType({})
     in_plural: str
     option: str
     is_counted: bool
     needs: str = ""
+
+    def label(self, value: Any) -> str:
+        """Name a value as a part of another name, such as ``ood inputs``."""
+        return f"{value} {self.heading}"
+
+    def in_words(self, value: Any) -> str:
+        """Tell a value as a part of a sentence, such as ``other inputs``."""
+        return self.words.get(value) or (self.told or f"{self.heading} {{value}}").format(value=value)
 
 
 def _factor(default: Any = MISSING, **known: Any) -> Any:
@@ -118,6 +141,8 @@ class FactorValues:
         bare="task",
         nesting=5,
         heading="inputs",
+        usual="task",
+        words=MappingProxyType({"task": "inputs of the task", "ood": "other inputs", "none": "no inputs"}),
         in_plural="inputs",
     )
     balance: str = _factor(
@@ -127,6 +152,7 @@ class FactorValues:
         bare="balanced",
         nesting=4,
         heading="balance",
+        told="demonstrations {value}",
         in_plural="balances of labels",
     )
     label_draw: int = _factor(
@@ -312,6 +338,38 @@ def get_factor(name: str) -> Factor:
 def condition_columns(*besides: str) -> tuple[str, ...]:
     """Name the columns that together name what metrics are of, model and task first, but for `besides`."""
     return tuple(name for name in ("model", "task", *(one.name for one in CONDITION_FACTORS)) if name not in besides)
+
+
+def unusual(row: "Mapping[str, Any] | pd.Series", varied: Collection[str] = (), *, shows: bool) -> dict[str, Any]:
+    """Give the values of a row's side factors that do not go without saying, by the name of their column.
+
+    Parameters
+    ----------
+    row
+        Values by column; of those it lacks, and of an empty value, which compares several, nothing is told.
+    varied
+        Side factors that take several values where the row comes from, see `varied_sides`: they are told in any case.
+    shows
+        Whether there are demonstrations; without them only what matters to a bare prompt is told.
+    """
+    return {
+        one.name: row[one.name]
+        for one in map(get_factor, SIDE_FACTORS)
+        if (shows or one.matters_bare)
+        and row.get(one.name, "") != ""
+        and (one.name in varied or (one.usual is not None and row[one.name] != one.usual))
+    }
+
+
+def varied_sides(table: "pd.DataFrame") -> set[str]:
+    """Name the side factors that take several values where they matter; an empty value, of several, counts as none."""
+    shown = table["num_shots"] > 0
+    found = set()
+    for one in map(get_factor, SIDE_FACTORS):
+        named = table[one.name].ne("")
+        if table.loc[named if one.matters_bare else named & shown, one.name].nunique(dropna=False) > 1:
+            found.add(one.name)
+    return found
 
 
 def as_tuple(value: Any) -> Any:

@@ -5,24 +5,32 @@ import pandas as pd
 
 from icl.answers import answer_table, naming_left_out, nothing_known
 from icl.errors import UserError
+from icl.factors import CONDITION_FACTORS, get_factor, unusual, varied_sides
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.scores import Column, validate_scores
 
 __all__ = [
     "ALL_SETS",
+    "CONDITION",
     "COUNT_COLUMNS",
     "ORACLE",
     "ZERO_SHOT",
     "counts_from_answers",
     "counts_from_scores",
+    "tell_sides",
     "validate_counts",
 ]
 
 ORACLE = "oracle"
 """Name of the exact Bayes predictor: its cells are the others' ceiling."""
 
-ZERO_SHOT = "zero_shot"
+ZERO_SHOT = get_factor("label_mode").bare
 """Label mode of every cell without demonstrations: there are no labels whose making could differ."""
+
+CONDITION = ("label_mode", "format", "example_length")
+"""What accounts tell demonstrations apart by; `tell_sides` brings every other factor of a condition under these."""
+
+_SIDES = tuple(one for one in CONDITION_FACTORS if one.name not in (*CONDITION, "num_shots"))
 
 ALL_SETS = "all"
 """Demonstration set of a cell that does not tell sets apart."""
@@ -45,9 +53,10 @@ COUNT_COLUMNS: tuple[Column, ...] = (
     Column("logprob_error", "float64", "standard error of mean_logprob, nats", absent=np.nan),
     Column("evidence", "float64", "mean exact log-odds of the right concept, nats; NaN if unknown", absent=np.nan),
     Column("evidence_deviation", "float64", "standard deviation of those over the prompts, nats", absent=np.nan),
+    *(Column(one.name, one.dtype, one.meaning, absent=one.default) for one in _SIDES),
 )
 
-_CELL = ["task", "label_mode", "format", "example_length", "num_shots"]
+_CELL = ["task", *CONDITION, "num_shots", *(one.name for one in _SIDES)]
 _MIN_PROMPTS_A_SET = 4
 
 
@@ -81,10 +90,45 @@ def validate_counts(counts: pd.DataFrame) -> pd.DataFrame:
     if whole:
         raise UserError(f"{whole} of the counts table must be whole numbers; give counts, not shares.")
     counts = typed
-    counts["label_mode"] = counts["label_mode"].where(counts["num_shots"] > 0, ZERO_SHOT)
+    counts = _bare(counts)
     counts["demonstration_set"] = counts["demonstration_set"].where(counts["num_shots"] > 0, ALL_SETS)
     _check_values(counts)
     return counts
+
+
+def tell_sides(cells: pd.DataFrame) -> pd.DataFrame:
+    """Make label modes and formats of their own of cells that differ in a factor that accounts have no parameter for.
+
+    Inputs that are not the task's make a label mode ``"gold, ood inputs"``, as does every factor of demonstrations that
+    takes several values in the table. What matters without demonstrations makes a format of its own.
+
+    Parameters
+    ----------
+    cells
+        A validated counts table.
+    """
+    varied = varied_sides(cells)
+    found = pd.Series(
+        [unusual(row, varied, shows=row["num_shots"] > 0) for row in cells.to_dict("records")], cells.index
+    )
+    told = cells.copy()
+    for one in _SIDES:
+        column = "format" if one.matters_bare else "label_mode"
+        is_told = found.map(lambda sides, name=one.name: name in sides)
+        told[column] = told[column].where(~is_told, told[column] + ", " + cells[one.name].map(one.label))
+        told[one.name] = cells[one.name].where(~is_told, one.default)
+    return told
+
+
+def _bare(table: pd.DataFrame) -> pd.DataFrame:
+    """Give every factor that shows nothing without demonstrations its value for that."""
+    shown = table["num_shots"] > 0
+    plain = {
+        one.name: table[one.name].where(shown, one.bare)
+        for one in CONDITION_FACTORS
+        if one.name != "num_shots" and not one.matters_bare
+    }
+    return table.assign(**plain)
 
 
 def _check_values(counts: pd.DataFrame) -> None:
@@ -133,9 +177,9 @@ def counts_from_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
     What a prompt's answer is, and which prompts have none and are left out, is said in `icl.answers`. Demonstration
     sets are cells of their own where there are several and each was asked with four queries or more. A zero-shot
-    question counts once, however many sets asked it. Cells with other than the task's own inputs become label modes
-    of their own (``"gold, ood inputs"``), and a model asked by the channel method a model of its own. Rows of the model
-    named ``oracle`` become the ceiling of the others, unless there are no others.
+    question counts once, however many sets asked it. Cells that differ in any factor of a condition are told apart; a
+    fit takes them for label modes or formats of their own, see `tell_sides`. A model asked by the channel method is a
+    model of its own. Rows of the model named ``oracle`` become the ceiling of the others, unless there are no others.
 
     Raises
     ------
@@ -148,10 +192,7 @@ def counts_from_answers(answers: pd.DataFrame) -> pd.DataFrame:
     # Without demonstrations every demonstration set asks the same question: one answer, counted once.
     asked = prompts[["model", *_CELL, "query_id", "prompt_id"]]
     prompts = prompts[~((prompts["num_shots"] == 0) & asked.duplicated())]
-    foreign = (prompts["input_mode"] != "task") & (prompts["num_shots"] > 0)
-    named = prompts["label_mode"] + ", " + prompts["input_mode"] + " inputs"
-    prompts["label_mode"] = prompts["label_mode"].where(~foreign, named)
-    prompts["label_mode"] = prompts["label_mode"].where(prompts["num_shots"] > 0, ZERO_SHOT)
+    prompts = _bare(prompts)
     prompts["demonstration_set"] = _sets_of(prompts)
     with np.errstate(divide="ignore"):  # a gold label that the model rules out
         prompts["logprob"] = np.log(prompts["gold_probability"].where(prompts["log_score"].notna()))

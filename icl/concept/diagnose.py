@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from icl.factors import condition_columns
+
 __all__ = [
     "MAX_DIVERGENCE_SHARE",
     "MAX_RHAT",
@@ -114,10 +116,10 @@ def posterior_predictive_check(tree: xr.DataTree) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row per model, task, label_mode, format, example_length and num_shots (of the evidence decomposition also
-        input_mode and balance), demonstration sets taken together:
-        observed, median, lower, upper (90 % interval) and inside. Of a fit of counts these are accuracies, of
-        log-probabilities mean log p(gold) in nats. `attrs["sentence"]` says how many lie inside.
+        One row per model, task, number of shots and value of the other factors that the fit's conditions differ in,
+        demonstration sets taken together: those columns, then observed, median, lower, upper (90 % interval) and
+        inside. Of a fit of counts these are accuracies, of log-probabilities mean log p(gold) in nats.
+        `attrs["sentence"]` says how many lie inside.
     """
     return _predictive_check(tree, "posterior_predictive", "after seeing the data (nine in ten should)")
 
@@ -127,9 +129,6 @@ def prior_predictive_check(tree: xr.DataTree) -> pd.DataFrame:
     return _predictive_check(
         tree, "prior_predictive", "from the priors alone (few would mean that they rule such data out)"
     )
-
-
-_CONDITION = ("model", "task", "label_mode", "format", "example_length", "num_shots")
 
 
 def _predictive_check(tree: xr.DataTree, group: str, when: str) -> pd.DataFrame:
@@ -142,9 +141,9 @@ def _predictive_check(tree: xr.DataTree, group: str, when: str) -> pd.DataFrame:
         totals = np.vstack([observed.to_numpy(), simulated])
     else:
         totals = np.vstack([observed.to_numpy(), simulated]) * prompts
-    told_apart = [*_CONDITION, *(name for name in ("input_mode", "balance") if f"cell_{name}" in fixed)]
-    named = {name: fixed[name if name == "num_shots" else f"cell_{name}"].to_numpy() for name in told_apart}
-    cells = pd.DataFrame(named)
+    places = {name: name if name == "num_shots" else f"cell_{name}" for name in condition_columns()}
+    cells = pd.DataFrame({name: fixed[place].to_numpy() for name, place in places.items() if place in fixed})
+    told_apart = list(cells)
     group_of = cells.groupby(told_apart, sort=False, dropna=False).ngroup().to_numpy()
     table = cells.drop_duplicates().reset_index(drop=True)
     member = (group_of[:, None] == np.arange(len(table))).astype(float)

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
-from icl.concept.counts import ALL_SETS, validate_counts
+from icl.concept.counts import ALL_SETS, CONDITION, tell_sides, validate_counts
 from icl.errors import UserError
 
 __all__ = ["NO_EXAMPLE_LENGTH", "Grid", "grid_of"]
@@ -22,6 +22,8 @@ _CEILING_SLACK = 0.02
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """Cells and conditions of a counts table; a condition is (label mode, format, example length), shots > 0.
+
+    Other factors in which cells differ are told by label mode and format, see `icl.concept.counts.tell_sides`.
 
     Attributes
     ----------
@@ -107,11 +109,11 @@ def grid_of(counts: pd.DataFrame) -> Grid:
     UserError
         If the table does not pass `validate_counts`, or mixes cells with and without example length.
     """
-    cells = validate_counts(counts)
+    cells = tell_sides(validate_counts(counts))
     if 0 < cells["example_length"].isna().sum() < len(cells):
         raise UserError("some cells have an example length and some have none; fit them separately.")
     shown = cells[cells["num_shots"] > 0]
-    key = ["label_mode", "format", "example_length"]
+    key = list(CONDITION)
     conditions = shown[key].drop_duplicates().sort_values(key).reset_index(drop=True)
     tasks, formats = _levels(cells["task"]), _levels(cells["format"])
     named = cells["model"] if len(tasks) == 1 else cells["model"] + " | " + cells["task"]

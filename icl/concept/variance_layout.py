@@ -1,14 +1,14 @@
 """What varied in a run: each outcome's level of every factor that can move an answer, and the factors that did not."""
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
+from icl import factors
 from icl.errors import UserError, unknown_name
-from icl.factors import condition_columns
 
 __all__ = ["FACTORS", "MAX_LOG_ODDS", "PROMPT_FACTORS", "VARIANCE_SCORES", "VarianceLayout", "layout_of"]
 
@@ -34,9 +34,10 @@ VARIANCE_SCORES: dict[str, str] = {"gold_log_odds": "nats", "accuracy": "nats, l
 MAX_LOG_ODDS = 15.0
 """Log-odds are cut here, in nats: beyond one in three million, probabilities are rounding."""
 
-_SETTING = list(condition_columns("model", "task", "label_mode", "format"))
-_ABSENT = {"label_draw": 0, "option_order": 0, "input_mode": "task", "balance": "", "example_length": pd.NA}
-_NEEDED = ["model", "task", "query_id", "demonstration_set_id", "order", "format", "label_mode", "num_shots"]
+_SETTING = list(factors.condition_columns("model", "task", "label_mode", "format"))
+_ABSENT = {one.name: one.default for one in factors.FACTORS if one.default is not MISSING}
+_NEEDED = ["model", "task", "query_id", "demonstration_set_id"]
+_NEEDED += [one.name for one in factors.FACTORS if one.default is MISSING]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +155,9 @@ def _values(rows: pd.DataFrame, score: str) -> Float[ndarray, " num_outcomes"]:
 def _levels(rows: pd.DataFrame) -> tuple[dict[str, ndarray], dict[str, str]]:
     """Levels of the factors that varied and can be told apart, and why the others are left out."""
     shown = ["demonstration_set_id", *_SETTING]
-    labels = ["label_mode", "label_draw"]
-    written = ["format", "option_order"]
+    repeated = [factors.get_factor(name) for name in factors.REPEATED_FACTORS if name != "order"]
+    labels = ["label_mode", *(one.name for one in repeated if not one.matters_bare)]
+    written = ["format", *(one.name for one in repeated if one.matters_bare)]
     keys = {
         "query": ["query_id"],
         "demonstrations": shown,

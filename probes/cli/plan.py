@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from icl.factors import condition_columns, get_factor
+from icl.factors import condition_columns, get_factor, unusual, varied_sides
 from probes.cli.command import Command, Group
 from probes.cli.flags import add_experiment, add_json
 from probes.terminal.layout import print_lines, table_lines
@@ -102,25 +102,26 @@ def _cell(prompt: "Prompt") -> tuple:
 
 def _too_long(planned: "Plan", reasons: "Mapping[str, TooLong]") -> dict[tuple, str]:
     """Say for each cell how many of its prompts do not fit, and how long the longest is."""
+    import pandas as pd
+
     found: dict[tuple, list["Prompt"]] = {}
     for prompt in planned.prompts:
         if prompt.prompt_id in reasons:
             found.setdefault(_cell(prompt), []).append(prompt)
+    varied = varied_sides(pd.DataFrame(list(found), columns=_CELL))
     lines = {}
     for cell, prompts in found.items():
         longest = max((reasons[prompt.prompt_id] for prompt in prompts), key=lambda one: one.num_tokens)
-        lines[cell] = f"{_cell_words(cell)}: {len(prompts)} prompts, the longest has {longest}"
+        lines[cell] = f"{_cell_words(cell, varied)}: {len(prompts)} prompts, the longest has {longest}"
     return lines
 
 
-def _cell_words(cell: tuple) -> str:
-    """Name a cell: what is always told, and what is not its factor's default."""
+def _cell_words(cell: tuple, varied: set[str]) -> str:
+    """Name a cell: what is always told, and what does not go without saying."""
     values = dict(zip(_CELL, cell))
-    named = [values["label_mode"], *([f"{values['input_mode']} inputs"] if values["input_mode"] != "task" else [])]
+    sides = unusual(values, varied, shows=values["num_shots"] > 0)
+    named = [values["label_mode"], *(get_factor(name).label(value) for name, value in sides.items())]
     named += [values["format"], *([f"k={values['example_length']}"] if values["example_length"] else [])]
-    told = {"label_mode", "input_mode", "balance", "format", "example_length", "method", "num_shots"}
-    others = [get_factor(name) for name in _CELL if name not in told]
-    named += [f"{one.heading} {values[one.name]!r}" for one in others if values[one.name] != one.default]
     named += [f"{values['num_shots']} shots", *(["channel"] if values["method"] == "channel" else [])]
     return ", ".join(named)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from icl.factors import SIDE_FACTORS, get_factor
+from icl.factors import SIDE_FACTORS, get_factor, unusual, varied_sides
 from icl.metrics.catalogue import METRICS, TESTED
 from icl.metrics.multiplicity import holm
 from icl.metrics.uncertainty import LEVEL
@@ -104,7 +104,7 @@ def findings(metrics: pd.DataFrame, model: str) -> list[Finding]:
     mine = metrics[metrics["model"] == model].reset_index(drop=True)
     rows = mine[mine["metric"].isin(PAIRED) & (mine["score"] == "accuracy")]
     spreads = all_spreads(mine, model)
-    varied = {name for name in SIDE_FACTORS if _varies(mine, name)}
+    varied = varied_sides(mine)
     corrected = dict(zip(rows.index, holm(rows["p_value"].to_numpy(dtype=float)).tolist())) if len(rows) else {}
     found = [_finding(row, effect_of(row, ""), varied, corrected[name]) for name, row in rows.iterrows()]
     found += [_finding(row, spread_of(row, ""), varied) for _, row in spreads.iterrows()]
@@ -142,17 +142,8 @@ def _where(row: pd.Series, varied: set[str]) -> str:
     parts += [length_words(row["example_length"])]
     if row["metric"] != "gap" and row["label_mode"] not in ("", "zero_shot"):
         parts.append(f"{row['label_mode']} labels")
-    if row["input_mode"] and ("input_mode" in varied or row["input_mode"] != "task") and shots:
-        parts.append({"task": "inputs of the task", "ood": "other inputs", "none": "no inputs"}[row["input_mode"]])
-    if "balance" in varied and row["balance"] and shots:
-        parts.append(f"demonstrations {row['balance']}")
-    parts += [f"{get_factor(name).heading} {row[name]!r}" for name in sorted(varied - {"input_mode", "balance"})]
+    parts += [get_factor(name).in_words(value) for name, value in unusual(row, varied, shows=shots > 0).items()]
     return ", ".join(part for part in parts if part)
-
-
-def _varies(rows: pd.DataFrame, name: str) -> bool:
-    shown = rows.loc[(rows["num_shots"] > 0) & (rows[name] != ""), name]
-    return shown.nunique() > 1
 
 
 def _lead(found: list[Finding], metrics: pd.DataFrame, model: str) -> list[Finding]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from icl.factors import SIDE_FACTORS
+from icl.factors import SIDE_FACTORS, get_factor
 from icl.metrics.catalogue import METRICS
 from probes.catalogue.index import PROBES
 from probes.scorers.catalogue import is_reference
@@ -30,7 +30,7 @@ _WRONG_MODES = ("random", "random_marginal", "fraction_correct(0)", "shuffled")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What stays fixed while labels, format or shots vary.
+    """What stays fixed while labels, format or shots vary, among `plain_rows`: these have one value of all else.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ def plain_rows(metrics: pd.DataFrame) -> pd.DataFrame:
     plain = pd.Series(True, index=metrics.index)
     for name in SIDE_FACTORS:
         named = metrics.loc[metrics[name] != "", name]
-        usual = "task" if name == "input_mode" else named.iloc[0] if len(named) else ""
+        usual = get_factor(name).usual or (named.iloc[0] if len(named) else "")
         plain &= metrics[name].isin([usual, ""])
     return metrics[plain]
 

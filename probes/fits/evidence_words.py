@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from icl.factors import get_factor, unusual
 from probes.terminal.layout import factored, paragraphs, table_lines
 
 __all__ = ["evidence_lines"]
@@ -64,5 +65,5 @@ def _shots(row: pd.Series) -> str:
 
 
 def _condition(row: pd.Series) -> str:
-    parts = [row["label_mode"], "" if row["input_mode"] == "task" else f"{row['input_mode']} inputs", row["format"]]
-    return ", ".join(filter(None, parts))
+    sides = [get_factor(name).label(value) for name, value in unusual(row, shows=True).items()]
+    return ", ".join([row["label_mode"], *sides, row["format"]])

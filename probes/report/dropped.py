@@ -4,6 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from icl.answers import left_out
+from icl.factors import get_factor, unusual
 from probes.findings.selection import length_words
 from probes.report.markup import part
 
@@ -84,8 +85,8 @@ def _count(gone: pd.DataFrame, answers: pd.DataFrame, noun: str) -> str:
 def _condition(row: pd.Series | dict) -> str:
     mode, shots = str(row["label_mode"]), int(row["num_shots"])
     labels = "no demonstrations" if mode == "zero_shot" else f"{mode} labels"
-    inputs = {"ood": "other inputs", "none": "no inputs"}.get(str(row["input_mode"]), "") if shots else ""
-    parts = [labels, inputs, f"format {row['format']}", length_words(row["example_length"])]
+    sides = [get_factor(name).in_words(value) for name, value in unusual(row, shows=shots > 0).items()]
+    parts = [labels, *sides, f"format {row['format']}", length_words(row["example_length"])]
     return ", ".join([*filter(None, parts), *([f"{shots} shot{'s' if shots != 1 else ''}"] if shots else [])])
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from icl.factors import condition_columns
+from icl.factors import BARE_COLUMNS, condition_columns
 from icl.metrics.uncertainty import LEVEL
 from probes.figures.words import interval_words, number, points
-from probes.findings.selection import of_length
 from probes.findings.verdict import effect_of
 
 __all__ = [
@@ -28,6 +27,8 @@ __all__ = [
 
 GOLD_PROBABILITY = "the gold label's probability"
 
+_BARE = tuple(name for name in BARE_COLUMNS if name not in ("model", "task"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
@@ -39,16 +40,16 @@ class Sentence:
 
 
 def one_setting(rows: pd.DataFrame, like: pd.Series, *columns: str) -> pd.DataFrame:
-    """Rows that agree with `like` in format and example length, and in the other columns that are named."""
-    rows = of_length(rows, None if pd.isna(like["example_length"]) else int(like["example_length"]))
-    for column in ("format", *columns):
-        rows = rows[rows[column] == like[column]]
+    """Rows that agree with `like` in what matters without demonstrations, and in the other columns that are named."""
+    for column in (*_BARE, *columns):
+        same = rows[column].isna() if pd.isna(like[column]) else (rows[column] == like[column]).fillna(False)
+        rows = rows[same.astype(bool)]
     return rows
 
 
 def twin_row(rows: pd.DataFrame, like: pd.Series) -> pd.Series | None:
     """Find the row of the same condition among those of the continuous twin."""
-    found = one_setting(rows, like, *condition_columns("model", "task", "format", "example_length"))
+    found = one_setting(rows, like, *condition_columns(*BARE_COLUMNS))
     return None if found.empty else found.iloc[0]
 
 

@@ -12,7 +12,8 @@ from numpy import ndarray
 
 from icl.concept.diagnose import posterior_predictive_check, prior_predictive_check
 from icl.concept.evidence import EVIDENCE
-from icl.concept.evidence.layout import EvidenceLayout, count_cells, evidence_layout
+from icl.concept.evidence.identified import cells_of
+from icl.concept.evidence.layout import CONDITION, EvidenceLayout, count_cells, evidence_layout, untold_factors
 from icl.concept.evidence.model import build_evidence_model
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.evidence.simulate import draw_counts, draw_prior, draw_walk, expected_accuracy
@@ -152,8 +153,12 @@ class EvidenceAccount:
         }
 
     def sentences(self, tree: xr.DataTree) -> list[str]:
-        """Say whether the decomposition could have produced the data."""
-        return [check(tree).attrs["sentence"] for check in (prior_predictive_check, posterior_predictive_check)]
+        """Say whether the decomposition could have produced the data, and what it does not tell apart."""
+        checks = [check(tree).attrs["sentence"] for check in (prior_predictive_check, posterior_predictive_check)]
+        return checks + [
+            f"No component follows the {one.heading}, which takes several values here: they share all components."
+            for one in untold_factors(cells_of(tree))
+        ]
 
 
 EVIDENCE_ACCOUNT = EvidenceAccount()
@@ -204,7 +209,7 @@ def constant_data(layout: EvidenceLayout) -> xr.Dataset:
         for name in ("num_shots", "num_correct", "num_prompts", "num_labels", "share_correct", "share_permuted")
     }
     variables |= {name: ("cell", cells[name].to_numpy()) for name in ("has_inputs", "has_label_space")}
-    text = ("model", "task", "demonstration_set_id", "label_mode", "input_mode", "balance", "format")
+    text = ("model", "task", "demonstration_set_id", *CONDITION)
     variables |= {f"cell_{name}": ("cell", cells[name].to_numpy(dtype=np.str_)) for name in text}
     variables |= {
         "cell_example_length": ("cell", np.full(len(cells), np.nan)),

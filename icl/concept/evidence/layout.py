@@ -10,6 +10,7 @@ from numpy import ndarray
 from icl.answers import answer_table, naming_left_out, nothing_known
 from icl.concept.counts import ZERO_SHOT
 from icl.errors import UserError
+from icl.factors import FACTORS, REPEATED_FACTORS, Factor, get_factor
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.scores import Column, validate_scores
 
@@ -21,20 +22,17 @@ __all__ = [
     "evidence_cells",
     "evidence_layout",
     "label_evidence",
+    "untold_factors",
     "validate_evidence_cells",
 ]
+
+_FACTORS = tuple(one for one in FACTORS if one.role != "model" and one.name not in ("example_length", "num_shots"))
 
 EVIDENCE_COLUMNS: tuple[Column, ...] = (
     Column("model", "str", "scorer's name"),
     Column("task", "str", "task's name"),
     Column("demonstration_set_id", "str", "which demonstrations; empty where there are none"),
-    Column("label_mode", "str", "how the shown labels were made; zero_shot where num_shots is 0"),
-    Column("input_mode", "str", "where the shown inputs came from: task, ood or none"),
-    Column("balance", "str", "how often each label was drawn"),
-    Column("label_draw", "Int64", "which draw of the shown labels"),
-    Column("order", "Int64", "order of the demonstrations"),
-    Column("option_order", "Int64", "places by which listed options are rotated"),
-    Column("format", "str", "how a demonstration is written"),
+    *(Column(one.name, one.dtype, one.meaning) for one in _FACTORS),
     Column("num_shots", "int64", "demonstrations in the prompt"),
     Column("num_correct", "int64", "prompts whose gold label had the highest log-probability"),
     Column("num_prompts", "int64", "prompts of the cell"),
@@ -46,10 +44,13 @@ EVIDENCE_COLUMNS: tuple[Column, ...] = (
     Column("has_label_space", "bool", "whether the shown labels are words of the label space"),
 )
 
-CONDITION = ["label_mode", "input_mode", "balance", "format"]
+CONDITION = [one.name for one in _FACTORS if one.role == "condition"]
 """What is summed up together: draws, orders and sets are repetitions."""
 
-_REPETITION = ["demonstration_set_id", "label_draw", "order", "option_order"]
+_COMPONENTS = ("label_mode", "input_mode", "format")
+"""Factors that the components of a demonstration's evidence follow from."""
+
+_REPETITION = ["demonstration_set_id", *REPEATED_FACTORS]
 _SERIES = ["model", "task"]
 _CELL = [*_SERIES, *CONDITION, *_REPETITION, "num_shots"]
 _WITHOUT_LABEL_WORDS = ("none", "random_words", "symbols", ZERO_SHOT)
@@ -125,16 +126,11 @@ def _prompts(answers: pd.DataFrame) -> pd.DataFrame:
     if len(answers) and prompts.empty:
         raise UserError(nothing_known(answers))
     none = prompts["num_shots"] == 0
-    fixed: dict[str, object] = {
-        "label_mode": ZERO_SHOT,
-        "input_mode": "none",
-        "balance": "",
-        "demonstration_set_id": "",
-    }
-    fixed |= {"label_draw": 0, "order": 0, "num_wrong_shown": pd.NA}
+    fixed = {one.name: one.bare for one in _FACTORS if not one.matters_bare}
+    fixed |= {"demonstration_set_id": "", "num_wrong_shown": pd.NA}
     for name, value in fixed.items():
         prompts[name] = prompts[name].mask(none, value)
-    asked = [*_SERIES, "format", "option_order", "query_id", "prompt_id"]
+    asked = [*_SERIES, *(one.name for one in _FACTORS if one.matters_bare), "query_id", "prompt_id"]
     return prompts[~(none & prompts.duplicated([*asked, "num_shots"]))]
 
 
@@ -282,6 +278,13 @@ class EvidenceLayout:
             "cell": np.arange(len(self.cells)),
             "step": np.arange(len(self.walk_series)),
         }
+
+
+def untold_factors(cells: pd.DataFrame) -> list[Factor]:
+    """Name the factors of conditions that take several values in a table of cells and that no component follows."""
+    shown = cells[cells["num_shots"] > 0]
+    others = [get_factor(name) for name in CONDITION if name not in _COMPONENTS]
+    return [one for one in others if (cells if one.matters_bare else shown)[one.name].nunique() > 1]
 
 
 def evidence_layout(cells: pd.DataFrame) -> EvidenceLayout:

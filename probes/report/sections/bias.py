@@ -9,7 +9,7 @@ from probes.figures.style import label_mode_style
 from probes.figures.twins import Block, TwinRow, draw_twins, span_of
 from probes.figures.words import span_words
 from probes.findings.material import Material
-from probes.findings.selection import length_words
+from probes.findings.selection import length_words, plain_rows
 from probes.report.section import Sentence, change_words, twin_row
 
 __all__ = ["draw", "plot_bias", "say"]
@@ -83,7 +83,7 @@ def plot_bias(material: Material, *, title: str = ""):
 def _rows(material: Material) -> pd.DataFrame:
     """Slopes of choices in the format that has most, for gold and random labels, by shots."""
     rows = material.metrics[material.metrics["metric"].isin(list(_SLOPES))]
-    plain = rows[rows["label_mode"].isin(["gold", "random"]) & (rows["input_mode"] == "task")]
+    plain = plain_rows(rows[rows["label_mode"].isin(["gold", "random"])])
     rows = plain if len(plain) else rows
     if rows.empty:
         return rows

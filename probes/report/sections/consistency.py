@@ -6,7 +6,7 @@ from probes.figures.drawn import Drawn
 from probes.figures.twins import Block, TwinRow, draw_twins, span_of
 from probes.figures.words import points
 from probes.findings.material import Material
-from probes.findings.selection import length_words
+from probes.findings.selection import length_words, plain_rows
 from probes.report.section import Sentence, level_words, twin_row
 
 __all__ = ["draw", "plot_consistency", "say"]
@@ -88,7 +88,7 @@ def _rows(material: Material) -> pd.DataFrame | None:
 
 def _all_rows(material: Material) -> pd.DataFrame:
     rows = material.metrics[material.metrics["metric"].isin(list(_KINDS))]
-    rows = rows[rows["label_mode"].isin(["gold", "zero_shot"]) & rows["input_mode"].isin(["task", ""])]
+    rows = plain_rows(rows[rows["label_mode"].isin(["gold", "zero_shot"])])
     formats = {name: place for place, name in enumerate(dict.fromkeys(rows["format"]))}
     order = rows.assign(place=rows["format"].map(formats)).sort_values(["place", "example_length", "num_shots"])
     return order.drop(columns="place")

@@ -10,7 +10,7 @@ from probes.figures.style import CHANCE, INK, error_bars, finish, new_figure, pl
 from probes.figures.twins import Span, span_of
 from probes.figures.words import number, points, span_words
 from probes.findings.material import Material
-from probes.findings.selection import length_words
+from probes.findings.selection import length_words, plain_rows
 from probes.findings.verdict import effect_of
 from probes.report.section import (
     Sentence,
@@ -114,10 +114,9 @@ def plot_contextual_calibration(material: Material, *, title: str = "") -> "Figu
 def _gains(material: Material) -> pd.DataFrame:
     """Changes of accuracy under gold labels or none, by format and shots."""
     rows = material.rows("contextual_calibration_gain", "accuracy")
-    rows = rows[rows["label_mode"].isin(["gold", "zero_shot"]) & rows["input_mode"].isin(["task", ""])]
+    rows = plain_rows(rows[rows["label_mode"].isin(["gold", "zero_shot"])])
     levels = material.rows("accuracy_by_normalisation")
     rows = rows[rows["format"].isin(levels["format"])]  # a search asked its formats too unequally to have levels
-    rows = rows[rows["balance"] == rows["balance"].iloc[0]] if len(rows) else rows
     counts = rows["format"].value_counts(sort=False)
     formats = {name: place for place, name in enumerate(counts.sort_values(ascending=False, kind="stable").index)}
     order = rows.assign(place=rows["format"].map(formats)).sort_values(["place", "example_length", "num_shots"])

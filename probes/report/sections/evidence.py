@@ -11,6 +11,7 @@ from icl.concept.diagnose import diagnose
 from icl.concept.evidence import EVIDENCE
 from icl.concept.evidence.identified import DATA, PRIOR
 from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
+from icl.factors import get_factor, unusual
 from probes.figures.drawn import Drawn
 from probes.figures.style import INK, error_bars, finish, new_figure, plain
 from probes.figures.words import (
@@ -234,9 +235,10 @@ def _break_even_words(rows: pd.DataFrame) -> str:
 
 
 def _kind(row: pd.Series) -> str:
-    inputs = {"task": "", "ood": " on other inputs", "none": " without inputs"}[row["input_mode"]]
+    sides = [get_factor(name).in_words(value) for name, value in unusual(row, shows=True).items()]
     label_mode = str(row["label_mode"]).replace("_", " ")
-    return ("no labels" if label_mode == "none" else f"{label_mode} labels").replace("words labels", "words") + inputs
+    labels = ("no labels" if label_mode == "none" else f"{label_mode} labels").replace("words labels", "words")
+    return " and ".join([labels, *sides])
 
 
 def _nats(row: pd.Series) -> str:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from icl.factors import condition_columns
 from icl.metrics.table import as_drawn, clusters
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
 from icl.prompts.label_modes import known_label_mode
 from probes.figures.drawn import Drawn
 from probes.figures.style import CHANCE, error_bars, finish, label_mode_style, new_figure
 from probes.findings.material import Material
-from probes.findings.selection import of_length
 from probes.report.section import (
     Sentence,
     one_setting,
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["draw", "num_flipped", "plot_flip", "say"]
+
+_SETTING = condition_columns("model", "task", "label_mode")
+"""What stays fixed while labels flip."""
 
 _OLD, _NEW = "answers that keep to the gold labels", "answers that follow the new mapping"
 
@@ -104,8 +107,7 @@ def _setting(material: Material) -> pd.Series | None:
     rows = rows[rows["label_mode"].isin(changing) & rows["estimate"].notna()]
     if rows.empty:
         return None
-    keys = ["format", "example_length", "balance", "num_shots"]
-    return max((block for _, block in rows.groupby(keys, dropna=False, sort=False)), key=len).iloc[0]
+    return max((block for _, block in rows.groupby(list(_SETTING), dropna=False, sort=False)), key=len).iloc[0]
 
 
 def _following(material: Material, first: pd.Series, metric: str) -> pd.DataFrame:
@@ -115,7 +117,7 @@ def _following(material: Material, first: pd.Series, metric: str) -> pd.DataFram
 
 def _flipped(material: Material, first: pd.Series, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of the setting, with how many demonstrations are flipped."""
-    rows = one_setting(rows, first, "num_shots", "balance", "input_mode")
+    rows = one_setting(rows, first, *_SETTING)
     counts = [num_flipped(mode, int(first["num_shots"])) for mode in rows["label_mode"]]
     rows = rows.assign(flipped=pd.array(counts, dtype="Int64"))
     return rows[rows["flipped"].notna()].sort_values("flipped")
@@ -125,11 +127,7 @@ def _before(material: Material, first: pd.Series, score: str) -> pd.DataFrame | 
     """How often the new mapping's answer is given while the prompt still shows gold labels alone."""
     if material.outcomes is None:
         return None
-    rows = as_drawn(material.outcomes)
-    length = None if pd.isna(first["example_length"]) else int(first["example_length"])
-    rows = of_length(rows, length)
-    for column in ("format", "num_shots", "balance", "input_mode"):
-        rows = rows[rows[column] == first[column]]
+    rows = one_setting(as_drawn(material.outcomes), first, *_SETTING)
     mapping = rows[rows["label_mode"] == first["label_mode"]].groupby("gold")["mapped"].agg(["nunique", "first"])
     gold = rows[rows["label_mode"] == "gold"]
     if gold.empty or (mapping["nunique"] != 1).any() or not set(gold["gold"]) <= set(mapping.index):

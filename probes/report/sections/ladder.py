@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from icl.factors import condition_columns, get_factor, unusual
 from icl.metrics.labels import CONTRASTS
 from probes.figures.drawn import Drawn
 from probes.figures.style import label_mode_style
@@ -33,6 +34,11 @@ KINDS: dict[tuple[str, str], str] = {
     ("none", "task"): "inputs only",
 }
 """Label mode and input mode → words, in the ladder's order."""
+
+_KIND = ("label_mode", "input_mode")
+
+_SETTING = condition_columns("model", "task", *_KIND)
+"""What stays fixed along the ladder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +113,10 @@ def plot_ladder(material: Material, *, title: str = ""):
 
 def words_of(label_mode: str, input_mode: str) -> str:
     """Spell a kind of demonstrations."""
-    inputs = {"task": "", "ood": ", other inputs", "none": ", no inputs"}[input_mode]
-    return KINDS.get((label_mode, input_mode), f"{label_mode} labels{inputs}")
+    sides = [
+        get_factor(name).in_words(value) for name, value in unusual({"input_mode": input_mode}, shows=True).items()
+    ]
+    return KINDS.get((label_mode, input_mode), ", ".join([f"{label_mode} labels", *sides]))
 
 
 def _read(material: Material) -> _Ladder | None:
@@ -119,8 +127,7 @@ def _read(material: Material) -> _Ladder | None:
     contrasts = material.metrics[material.metrics["metric"].isin(list(CONTRASTS))]
     if shown.empty or (contrasts.empty and (shown["input_mode"] == "task").all()):
         return None
-    keys = ["format", "example_length", "balance", "num_shots"]
-    groups = [block for _, block in shown.groupby(keys, dropna=False, sort=False)]
+    groups = [block for _, block in shown.groupby(list(_SETTING), dropna=False, sort=False)]
     block = max(groups, key=lambda rows: (len(rows), int(rows["num_shots"].iloc[0])))
     if len(block) < 2:
         return None
@@ -128,13 +135,9 @@ def _read(material: Material) -> _Ladder | None:
     twins = material.rows("gold_probability")
     by_kind = {(row["label_mode"], row["input_mode"]): row for _, row in block.iterrows()}
     order = [*(kind for kind in KINDS if kind in by_kind), *(kind for kind in by_kind if kind not in KINDS)]
-    same = ("num_shots", "balance")
     zero = one_setting(levels[levels["num_shots"] == 0], first)
     return _Ladder(
-        kinds={
-            kind: (by_kind[kind], _only(one_setting(twins, by_kind[kind], *same, "label_mode", "input_mode")))
-            for kind in order
-        },
+        kinds={kind: (by_kind[kind], _only(one_setting(twins, by_kind[kind], *_SETTING, *_KIND))) for kind in order},
         zero=None if zero.empty else (zero.iloc[0], _only(one_setting(twins[twins["num_shots"] == 0], first))),
         parts={name: pair for name in PARTS if (pair := _contrast(material, name, first)) is not None},
         first=first,
@@ -157,7 +160,7 @@ def _caption(found: _Ladder) -> str:
 def _contrast(material: Material, metric: str, like: pd.Series) -> tuple[pd.Series, pd.Series | None] | None:
     found = []
     for score in ("accuracy", "gold_probability"):
-        rows = one_setting(material.rows(metric, score), like, "num_shots", "balance")
+        rows = one_setting(material.rows(metric, score), like, *_SETTING)
         if metric == "gap":
             rows = rows[(rows["label_mode"] == "random") & (rows["input_mode"] == "task")]
         found.append(_only(rows))

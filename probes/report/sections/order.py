@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from icl.factors import condition_columns
+from icl.factors import BARE_COLUMNS, condition_columns
 from icl.metrics.table import without_search
 from probes.figures.drawn import Drawn
 from probes.figures.style import CHANCE, INK, finish, new_figure
@@ -178,7 +178,7 @@ def _where(first: pd.Series) -> str:
 
 
 def _same(rows: pd.DataFrame, like: pd.Series) -> pd.DataFrame:
-    return one_setting(rows, like, "num_shots", "label_mode", "input_mode", "balance")
+    return one_setting(rows, like, *condition_columns(*BARE_COLUMNS))
 
 
 def _spread(material: Material, like: pd.Series, score: str) -> str:

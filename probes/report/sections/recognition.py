@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from icl.factors import BARE_COLUMNS, SIDE_FACTORS
 from probes.figures.drawn import Drawn
 from probes.figures.style import INK, finish, label_mode_style, new_figure, shots_axis
 from probes.findings.material import Material
@@ -99,7 +100,7 @@ def _setting(material: Material) -> pd.Series | None:
     rows = material.rows("task_learning", "accuracy")
     if rows.empty:
         return None
-    groups = [block for _, block in rows.groupby(["format", "example_length", "balance"], dropna=False, sort=False)]
+    groups = [block for _, block in rows.groupby([*BARE_COLUMNS, *SIDE_FACTORS], dropna=False, sort=False)]
     block = max(groups, key=len)
     return block.loc[block["num_shots"].astype(int).idxmax()]
 
@@ -108,7 +109,7 @@ def _effects(material: Material, first: pd.Series) -> dict[str, tuple[pd.Series,
     found = {}
     for name, metric in (("recognition", "task_recognition"), ("learning", "task_learning")):
         pair = [
-            one_setting(material.rows(metric, score), first, "num_shots", "balance")
+            one_setting(material.rows(metric, score), first, "num_shots", *SIDE_FACTORS)
             for score in ("accuracy", "gold_probability")
         ]
         if len(pair[0]):
@@ -125,14 +126,13 @@ def _chance(material: Material, first: pd.Series, score: str) -> float:
     """What was taken off the level to make the effect."""
     level = _curve(material, first, "symbols", score)
     level = level[level["num_shots"] == first["num_shots"]]["estimate"].iloc[0]
-    above = one_setting(material.rows("task_learning", score), first, "num_shots", "balance")["estimate"].iloc[0]
+    above = one_setting(material.rows("task_learning", score), first, "num_shots", *SIDE_FACTORS)["estimate"].iloc[0]
     return float(level - above)
 
 
 def _curve(material: Material, first: pd.Series, label_mode: str, score: str) -> pd.DataFrame:
-    rows = one_setting(material.rows(score, score), first, "balance")
-    rows = rows[(rows["label_mode"] == label_mode) & (rows["input_mode"] == "task")]
-    return rows.sort_values("num_shots")
+    rows = one_setting(material.rows(score, score), first, *SIDE_FACTORS)
+    return rows[rows["label_mode"] == label_mode].sort_values("num_shots")
 
 
 def _band(axes: "Axes", block: pd.DataFrame, chance: float, mode: str, sideways: float):

@@ -167,7 +167,18 @@ def test_oracle_alone_is_fitted_like_a_model() -> None:
 
 def test_other_inputs_are_a_label_mode_of_their_own() -> None:
     answers = [(ZERO, {"a": -1.0, "b": -2.0}, "a"), ({"input_mode": "ood"}, {"a": -1.0, "b": -2.0}, "b")]
-    assert set(counts_from_scores(scores(answers))["label_mode"]) == {"zero_shot", "gold, ood inputs"}
+    grid = grid_of(counts_from_scores(scores(answers)))
+    assert grid.label_modes == ("gold, ood inputs",)
+    assert grid_of(grid.cells).label_modes == grid.label_modes
+
+
+def test_a_balance_that_varies_makes_conditions_of_its_own_also_across_runs() -> None:
+    asked = {"a": -1.0, "b": -2.0}
+    first = counts_from_scores(scores([(ZERO, asked, "a"), ({"balance": "as-drawn"}, asked, "b")]))
+    other = counts_from_scores(scores([(ZERO, asked, "a"), ({"balance": "skewed(0.75)"}, asked, "b")]))
+    assert grid_of(first).label_modes == ("gold",)  # one balance goes without saying
+    both = pd.concat([first, other[other["num_shots"] > 0]])
+    assert grid_of(both).label_modes == ("gold, as-drawn balance", "gold, skewed(0.75) balance")
 
 
 @pytest.mark.parametrize(
