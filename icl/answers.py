@@ -1,12 +1,15 @@
 """From the candidates of a prompt to its answer: the one rule that metrics, fits and reports share.
 
 **The prediction** is the likeliest candidate. Where several are equally likely it is the one that is listed first, as
-greedy decoding would take it, so that every answer is right or wrong and metrics and fits count the same prompts.
+greedy decoding would take it, so that every answer is right or wrong and metrics and fits count the same prompts. They
+are equally likely where they differ by no more than rounding does (`icl.ties.TIED_WITHIN`), so that the same answers
+are predicted under every normalisation that changes nothing, and on every machine.
 
 **A candidate without a log-probability** may still be known to lie below a bound (a server that tells the likeliest
-tokens only). Where all such bounds lie below the likeliest candidate the prediction is known. Otherwise any of them
-could have won, and the prompt has no answer, for the reason that stands in its rows. To judge it among the candidates
-that were told would be to leave out those that the model thinks least likely.
+tokens only). Where all such bounds lie below the likeliest candidate, by more than equally likely ones differ, the
+prediction is known. Otherwise any of them could have won, and the prompt has no answer, for the reason that stands in
+its rows. To judge it among the candidates that were told would be to leave out those that the model thinks least
+likely.
 
 **Probabilities** are normalised over the candidates. What was not told is taken at half of its bound where all of it
 together is at most `MOST_UNTOLD` of what was told, which moves no probability by more than half of that; otherwise
@@ -27,6 +30,7 @@ from numpy import ndarray
 from icl.errors import UserError
 from icl.factors import condition_columns
 from icl.scores import PROMPT_KEYS, prompt_numbers
+from icl.ties import is_as_likely
 
 __all__ = [
     "ANSWER_COLUMNS",
@@ -111,11 +115,10 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
     sizes = np.diff(np.r_[starts, len(scores)])
     told = (scores["status"] == "ok").to_numpy()
     logprob = np.where(told, scores["logprob"].to_numpy(dtype=float), -np.inf)
-    top = np.maximum.reduceat(logprob, starts)
-    possible = np.isfinite(top)
-    shift = np.repeat(np.where(possible, top, 0.0), sizes)
-    bound = np.where(told, -np.inf, scores["logprob_below"].fillna(np.inf).to_numpy(dtype=float)) - shift
-    known = possible & (np.maximum.reduceat(bound, starts) < 0)
+    below = np.where(told, -np.inf, scores["logprob_below"].fillna(np.inf).to_numpy(dtype=float))
+    best, possible, known = _likeliest(logprob, below, starts)
+    shift = np.repeat(np.where(possible, np.maximum.reduceat(logprob, starts), 0.0), sizes)
+    bound = below - shift
     with np.errstate(over="ignore"):  # no bound at all is an infinite one
         untold = np.exp(bound)
     weights = np.where(told, np.exp(logprob - shift), untold / 2)
@@ -129,7 +132,6 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
     candidate = scores["candidate"].to_numpy(dtype=object)
     is_mapped = scores["is_mapped"].fillna(False).to_numpy(dtype=bool)
     has_mapping = np.add.reduceat(is_mapped, starts) > 0
-    best = starts + _first_true(logprob == np.repeat(top, sizes), starts)
     gold = starts + _first_true(is_gold, starts)
     mapped = starts + np.minimum(_first_true(is_mapped, starts), sizes - 1)
     alphabetical = np.lexsort((pd.factorize(candidate, sort=True)[0], number))
@@ -173,12 +175,29 @@ def predicted(logprobs: Float[ndarray, " num_candidates"], below: Float[ndarray,
     below
         Bound of each that was not told; NaN where none is known.
     """
-    told = np.isfinite(logprobs)
-    if not told.any():
-        return None
-    best = int(np.nanargmax(logprobs))
-    bounds = below[np.isnan(logprobs)]
-    return best if (bounds < logprobs[best]).all() else None  # never for NaN
+    told = ~np.isnan(logprobs)
+    bounds = np.where(told, -np.inf, np.where(np.isnan(below), np.inf, below))
+    best, _, known = _likeliest(np.where(told, logprobs, -np.inf), bounds, np.array([0]))
+    return int(best[0]) if known[0] else None
+
+
+def _likeliest(
+    logprob: Float[ndarray, " num_rows"], below: Float[ndarray, " num_rows"], starts: Integer[ndarray, " num_prompts"]
+) -> tuple[Integer[ndarray, " num_prompts"], Bool[ndarray, " num_prompts"], Bool[ndarray, " num_prompts"]]:
+    """Row of each prompt's prediction, whether any candidate is possible, and whether no untold one could have won.
+
+    Parameters
+    ----------
+    logprob
+        Of each candidate; −∞ where it was not told.
+    below
+        Bound of each that was not told, ∞ where none is known; −∞ of each that was.
+    """
+    top = np.maximum.reduceat(logprob, starts)
+    sizes = np.diff(np.r_[starts, len(logprob)])
+    best = starts + _first_true(is_as_likely(logprob, np.repeat(top, sizes)), starts)
+    possible = np.isfinite(top)
+    return best, possible, possible & ~is_as_likely(np.maximum.reduceat(below, starts), top)
 
 
 def asked_models(answers: pd.DataFrame) -> pd.Series:
@@ -291,7 +310,7 @@ def _boundaries(
     split = np.where(told, scores["logprob_split"].to_numpy(dtype=float), np.nan)
     top = np.maximum.reduceat(split, starts)  # NaN where one is
     sizes = np.diff(np.r_[starts, len(split)])
-    best = starts + np.minimum(_first_true(split == np.repeat(top, sizes), starts), sizes - 1)
+    best = starts + np.minimum(_first_true(is_as_likely(split, np.repeat(top, sizes)), starts), sizes - 1)
     known = scores["boundary_clean"].notna().to_numpy() & told
     unclean = known & ~scores["boundary_clean"].fillna(True).to_numpy(dtype=bool)
     return {

@@ -12,6 +12,7 @@ from icl.ginc.compiled import compiled
 from icl.ginc.exact import DEFAULT_SMOOTHING, smoothed_transition
 from icl.ginc.family import GincFamily, chosen_concepts
 from icl.ginc.forward import forward
+from icl.ties import likeliest
 
 __all__ = [
     "GincExamples",
@@ -25,9 +26,6 @@ __all__ = [
 
 _NUMBERS_AT_ONCE = 1 << 18
 """How many steps' random numbers are held at a time: 4 MB."""
-
-_TIED_WITHIN = 1e-9
-"""Relative difference of probabilities below which they are tied: nearly deterministic families have such ties."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +192,9 @@ def gold_labels(
 ) -> Integer[ndarray, "num_prompts num_examples"]:
     """Find argmax_y p(y | x, θ*) with the start property known and the entity uniform (Xie §4.1).
 
-    A start property of −1 means that every start state is alike. An input that θ* cannot have made, which `smoothing`
-    rules out, gets the delimiter.
+    Equally likely labels, as nearly deterministic families have them, are settled by `icl.ties`. A start property of −1
+    means that every start state is alike. An input that θ* cannot have made, which `smoothing` rules out, gets the
+    delimiter.
     """
     labels = np.empty(inputs.shape[:2], dtype=int)
     for theta, known in np.unique(np.stack([concept, start_property], axis=1), axis=0):
@@ -208,13 +207,10 @@ def gold_labels(
         transition = smoothed_transition(family, smoothing, np.array([theta]))
         last = np.array([inputs.shape[2] - 1])
         _, predictive = forward(start, transition, family.emission, family.vocab_size, queries, last)
-        labels[rows] = _first_largest(predictive[:, 0, 0]).reshape(-1, inputs.shape[1])
+        with np.errstate(divide="ignore"):
+            log_predictive = np.log(predictive[:, 0, 0])
+        labels[rows] = likeliest(log_predictive).reshape(-1, inputs.shape[1])
     return labels
-
-
-def _first_largest(probabilities: Float[ndarray, "num_rows size"]) -> Integer[ndarray, " num_rows"]:
-    """Find the first of each row's largest entries; those that differ by rounding alone are equal."""
-    return (probabilities >= (1 - _TIED_WITHIN) * probabilities.max(axis=1, keepdims=True)).argmax(axis=1)
 
 
 def _check_examples(num_examples: int, example_length: int) -> None:

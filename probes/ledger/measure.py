@@ -20,6 +20,7 @@ from icl.ginc.sampling import GincExamples, sample_examples
 from icl.ginc.success import fit_success, score_forecast
 from icl.metrics.uncertainty import clustered_mean
 from icl.seeds import stream
+from icl.ties import likeliest
 from probes.scorers.ginc import ExactPredictor, GincPredictor
 
 __all__ = ["LedgerQuestion", "LedgerResults", "check_predictors", "measure_ledger"]
@@ -244,7 +245,7 @@ def _forecasts(name: str, shots: ndarray, asked: dict[int, _Asked], answers: dic
     """Predict success on the second half of the prompts of each k, with hit and miss fitted on the first half."""
     frames = []
     for length, prompts in asked.items():
-        correct = answers[length].argmax(axis=2) == prompts.gold
+        correct = likeliest(answers[length]) == prompts.gold
         half = len(correct) // 2
         fitted = fit_success(prompts.log_odds[:half].ravel(), correct[:half].ravel())
         frames.append(
@@ -275,7 +276,7 @@ def _behaviour(name: str, shots: ndarray, asked: dict[int, _Asked], answers: dic
             weight = clustered_mean(implied.weights[number, at, prompts.examples.concept], number, number)
             rows.append(
                 {"model": name, "example_length": length, "num_shots": num_shots}
-                | {"accuracy": (found[:, at].argmax(axis=1) == prompts.gold[:, at]).mean()}
+                | {"accuracy": (likeliest(found[:, at]) == prompts.gold[:, at]).mean()}
                 | {"posterior": np.exp(evidence[number, at, prompts.examples.concept]).mean()}
                 | {"implied": weight.estimate, "implied_low": weight.low, "implied_high": weight.high}
                 | {"implied_kl": implied.kl[:, at].mean(), "implied_excess": implied.excess[:, at].max()}

@@ -23,6 +23,7 @@ from icl.ginc.positions import answer_positions, prompt_tokens
 from icl.ginc.sampling import sample_examples
 from icl.metrics.uncertainty import Estimate
 from icl.seeds import stream
+from icl.ties import likeliest
 
 __all__ = ["ANSWERS", "Answered", "Asked", "acted_log_odds", "answers_of", "ask", "count_answers", "growth"]
 
@@ -124,7 +125,7 @@ def answers_of(
     greedy, sampled, implied = {}, {}, {}
     for length, prompts in asked.items():
         log_lm = found[length].astype(float)
-        greedy[length] = log_lm.argmax(axis=2) == prompts.gold
+        greedy[length] = likeliest(log_lm) == prompts.gold
         drawn = stream(seed, "answers", length).uniform(size=prompts.gold.shape)
         sampled[length] = drawn < _gold_probability(log_lm, prompts.gold)
         implied[length] = fit_temperature(log_lm, prompts.inference, rng=stream(seed, "resample")).temperature
@@ -136,9 +137,7 @@ def count_answers(answered: Answered, answers: str, asked: Mapping[int, Asked], 
     rows = []
     for length, prompts in asked.items():
         exact = prompts.inference.log_predictive
-        ceiling = (
-            exact.argmax(axis=2) == prompts.gold if answers == "greedy" else _gold_probability(exact, prompts.gold)
-        )
+        ceiling = likeliest(exact) == prompts.gold if answers == "greedy" else _gold_probability(exact, prompts.gold)
         correct = answered.correct[answers][length]
         for at, num_shots in enumerate(shots.tolist()):
             rows.append(

@@ -10,6 +10,7 @@ from scipy.special import rel_entr
 
 from icl.ginc.sampling import GincExamples
 from icl.metrics.uncertainty import clustered_mean, clustered_share, clustered_share_ratio
+from icl.ties import likeliest
 from probes.reproduction.experiments import ORDERED, ORDERS, SHOTS, asked_at, ordered_prefixes
 from probes.scorers.ginc import GincPredictor
 
@@ -52,8 +53,8 @@ def shot_outcomes(
         {
             "prompt": np.repeat(np.arange(num_prompts), len(SHOTS)),
             "num_shots": np.tile(SHOTS, num_prompts),
-            "correct": (ours.argmax(axis=2) == gold).ravel().astype(float),
-            "ceiling_correct": (bayes.argmax(axis=2) == gold).ravel().astype(float),
+            "correct": (likeliest(ours) == gold).ravel().astype(float),
+            "ceiling_correct": (likeliest(bayes) == gold).ravel().astype(float),
             "kl": rel_entr(np.exp(bayes), np.exp(ours)).sum(axis=2).ravel(),
         }
     )
@@ -70,7 +71,7 @@ def order_outcomes(predictor: GincPredictor, examples: GincExamples) -> pd.DataF
     frames = []
     for number, (tokens, gold) in enumerate(zip(examples.tokens, examples.gold_labels)):
         queries, answers = tokens[ORDERED:, :-1], gold[ORDERED:]
-        predicted = predictor.branches(ordered_prefixes(tokens[:ORDERED]), queries).argmax(axis=2)
+        predicted = likeliest(predictor.branches(ordered_prefixes(tokens[:ORDERED]), queries))
         frames.append(
             pd.DataFrame(
                 {

@@ -22,6 +22,7 @@ from icl.ginc.family import load_family
 from icl.ginc.task import family_of
 from icl.prompts.render import Prompt
 from icl.tasks.protocol import AnyTask
+from icl.ties import likeliest
 from probes.scorers.huggingface_attention import use_branching_attention
 from probes.scorers.huggingface_check import checked_length, why_read_whole
 from probes.scorers.huggingface_failures import LOADING_ERRORS, hub_is_reachable, loading_error
@@ -286,7 +287,7 @@ class HuggingFaceScorer(Scorer):
             "prompts": len(prompts),
             "largest_difference_nats": float(difference.max()),
             "mean_difference_nats": float(difference.mean()),
-            "predictions_changed": int((reduced.argmax(axis=1) != reference.argmax(axis=1)).sum()),
+            "predictions_changed": int((likeliest(reduced) != likeliest(reference)).sum()),
         }
 
     @property
