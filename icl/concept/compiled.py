@@ -145,7 +145,7 @@ def _neutral(layout: Layout) -> Float[ndarray, " num_cells"]:
 
 def _same_model(one: Layout, other: Layout) -> bool:
     """Whether two layouts differ in nothing that is compiled in."""
-    names = ("num_shots", "tokens", "ceiling", "evidence", "evidence_deviation")
+    names = ("num_shots", "tokens", "ceiling", "middle", "num_labels", "evidence", "evidence_deviation")
     arrays = [(getattr(one.cells, name), getattr(other.cells, name)) for name in names]
     arrays += [
         (np.asarray(getattr(one.grid, name)), np.asarray(getattr(other.grid, name)))

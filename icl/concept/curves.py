@@ -16,12 +16,13 @@ from icl.concept.counts import counts_from_answers
 from icl.concept.diagnose import posterior_predictive_check, prior_predictive_check
 from icl.concept.fittable import PRIOR_DRAWS, Seeds
 from icl.concept.grid import Grid
-from icl.concept.hierarchy import SET_EFFECT, log_prior, unconstrained
+from icl.concept.hierarchy import SET_DECAY, SET_EFFECT, log_prior, unconstrained
 from icl.concept.layout import Layout, layout_of
 from icl.concept.observation import OBSERVATIONS
 from icl.concept.sampler import Adaptation, Effort, nodes_of_tree
 from icl.concept.sensitivity import leaning
 from icl.concept.summary import has_drift, parameter_table, summarise
+from icl.concept.wander import WANDER_SHARED
 
 if TYPE_CHECKING:
     import pymc
@@ -111,7 +112,8 @@ class Curves:
         checks = {"prior_predictive": prior_predictive_check, "posterior_predictive": posterior_predictive_check}
         leans = [leaning(tree)] if "log_prior" in tree.children else []
         checked = [check(tree).attrs["sentence"] for group, check in checks.items() if group in tree.children]
-        return [*_unseen(tree), *leans, *checked]
+        told = self.law.remark(tree["posterior"].to_dataset()) if self.law.remark is not None else []
+        return [*_unseen(tree), *told, *leans, *checked]
 
 
 def _unseen(tree: xr.DataTree) -> list[str]:
@@ -144,7 +146,7 @@ def quantities_of(
         if (population := f"{parameter.name}_population") in nodes and parameter.anchor is None:
             quantities[population] = (parameter.value(nodes[population]), parameter.by)
     for node in layout.nodes:
-        if node.name == SET_EFFECT or node.positive:
+        if node.name in (SET_EFFECT, SET_DECAY, WANDER_SHARED) or node.positive:
             quantities[node.name] = (nodes[node.name], node.dims)
     reported = _by_chain(quantities, chains, layout.coords)
     if layout.account.derive is not None:
@@ -187,6 +189,7 @@ def constant_data(grid: Grid) -> xr.Dataset:
         "condition_tokens": ("condition", grid.tokens_per_demonstration),
         "ceiling_of_length": (("model", "example_length"), grid.ceiling),
         "observed": (("model", "condition"), grid.observed),
+        "middle": ("model", grid.middle),
     }
     coords = {name: np.asarray(grid.coords[name]) for name in ("model", "condition", "cell", "example_length")}
     return xr.Dataset(variables, coords=coords)

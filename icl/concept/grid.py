@@ -94,6 +94,25 @@ class Grid:
         """Highest accuracy there can be: of exact Bayes with a little slack, or 1."""
         return np.minimum(np.nan_to_num(self.per_example_length("ceiling"), nan=1.0) + _CEILING_SLACK, 1.0)
 
+    @property
+    def middle(self) -> Float[ndarray, " num_models"]:
+        """Mean log(1 + n) over the shot counts that each model was asked at; at least log 2, one demonstration's."""
+        asked = self.cells.assign(series=self.cell_model)[["series", "num_shots"]].drop_duplicates()
+        mean = np.log1p(asked["num_shots"]).groupby(asked["series"]).mean()
+        return np.maximum(mean.sort_index().to_numpy(dtype=float), np.log(2))
+
+    @property
+    def num_labels(self) -> Float[ndarray, " num_models"]:
+        """How many labels each model's demonstrations can show; NaN where any token may be an answer, as on GINC."""
+        chance = np.full(len(self.models), np.nan)
+        np.fmax.at(chance, self.cell_model, self.cells["chance"].to_numpy())
+        return np.full(len(chance), np.nan) if self.has_example_lengths else 1 / chance
+
+    @property
+    def has_example_lengths(self) -> bool:
+        """Whether the cells know the tokens of an example, as GINC's do and text's do not."""
+        return self.example_lengths != (NO_EXAMPLE_LENGTH,)
+
     def per_example_length(self, column: str) -> Float[ndarray, "num_models num_example_lengths"]:
         """Largest value of a column of the cells for each model and example length; NaN where there is none."""
         largest = np.full((len(self.models), len(self.example_lengths)), np.nan)

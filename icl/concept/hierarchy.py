@@ -21,8 +21,19 @@ from scipy.stats import norm
 
 from icl.concept.accounts.account import Parameter
 from icl.concept.grid import Grid
+from icl.concept.wander import OWN_STEP, SHARED_STEP, WANDER, WANDER_SHARED, Walks
 
-__all__ = ["MANY_CANDIDATES", "SET_EFFECT", "Node", "draw_nodes", "gather", "log_prior", "nodes_of", "unconstrained"]
+__all__ = [
+    "MANY_CANDIDATES",
+    "SET_DECAY",
+    "SET_EFFECT",
+    "Node",
+    "draw_nodes",
+    "gather",
+    "log_prior",
+    "nodes_of",
+    "unconstrained",
+]
 
 MANY_CANDIDATES = 10
 """From this many candidates on, the wrong concept still answers far better than chance (GINC's 50 tokens)."""
@@ -33,8 +44,18 @@ _MISS_WITH_MANY = -0.6
 SET_EFFECT = "set_effect"
 """Shift of the logit of the probability of a right answer that a demonstration set brings to all its cells."""
 
+SET_DECAY = "set_decay"
+"""Power of 1 + n by which that shift fades: one of a thousand demonstrations matters less than one of two."""
+
 _SET_SPREAD = (np.log(0.3), 0.7)
-"""Log-normal: demonstration sets differ by 0.1 to 1 on the logit scale, seldom by nothing."""
+"""Log-normal: demonstration sets differ by 0.1 to 1 on the logit scale in the middle of the shots, seldom by nothing.
+"""
+
+_SET_DECAY = (0.25, 0.25)
+"""From not at all to as an average of independent demonstrations does (½)."""
+
+_WANDER_SHARED = (0.0, 1.0)
+"""Logit: from a fifth to four fifths of ω² belong to the task rather than to one model on it."""
 
 _FEWEST_TO_LEARN = 4
 """From this many models (tasks) on, their spread is learned."""
@@ -78,10 +99,18 @@ def unconstrained(name: str) -> str:
     return f"{name}_x"
 
 
-def nodes_of(parameters: Sequence[Parameter], grid: Grid) -> list[Node]:
-    """Lay out the nodes of all parameters, and of the demonstration sets where cells tell them apart."""
+def nodes_of(parameters: Sequence[Parameter], grid: Grid, walks: Walks) -> list[Node]:
+    """Lay out the nodes of all parameters, of walks where they wander, and of demonstration sets told apart."""
     nodes = [node for parameter in parameters for node in _nodes(parameter, grid)]
+    if any(parameter.name == WANDER for parameter in parameters):
+        nodes.append(Node(name=OWN_STEP, dims=(f"{OWN_STEP}_number",)))
+        if walks.shared.shape[1]:
+            location, spread = _WANDER_SHARED
+            nodes.append(Node(name=WANDER_SHARED, dims=(), location=location, spread=spread, is_prior=True))
+            nodes.append(Node(name=SHARED_STEP, dims=(f"{SHARED_STEP}_number",)))
     if grid.sets:
+        location, spread = _SET_DECAY
+        nodes.append(Node(name=SET_DECAY, dims=(), location=location, spread=spread, is_prior=True))
         location, spread = _SET_SPREAD
         nodes.append(Node(name="set_spread", dims=(), location=location, spread=spread, positive=True, is_prior=True))
         nodes.append(Node(name=SET_EFFECT, dims=("demonstration_set",), spread="set_spread"))
@@ -138,10 +167,12 @@ def _anchor(parameter: Parameter, grid: Grid) -> Float[ndarray, "..."]:
     if parameter.anchor != "chance" or parameter.by != ("example_length",):
         raise ValueError(f"{parameter.name}: an anchor is 'chance', by example length")
     chance = grid.per_example_length("chance")
-    if np.nanmin(chance) < 1 / MANY_CANDIDATES:
-        return np.full(chance.shape, _MISS_WITH_MANY)
-    chance = np.clip(np.nan_to_num(chance, nan=float(np.nanmax(chance))), 0.01, 0.99)
-    return np.log(chance / (1 - chance))
+    chance = np.where(np.isnan(chance), np.nanmax(chance, axis=1, keepdims=True), chance)
+    near = np.clip(chance, 0.001, 0.99)
+    wrong = np.log(near / (1 - near))
+    if not grid.has_example_lengths:
+        return wrong
+    return np.where(chance < 1 / MANY_CANDIDATES, _MISS_WITH_MANY, wrong)
 
 
 def shape_of(node: Node, coords: Mapping[str, Sequence]) -> tuple[int, ...]:

@@ -11,8 +11,9 @@ from numpy import ndarray
 
 from icl.concept.accounts.account import NUMPY, Account, Cells, Functions, Parameter
 from icl.concept.grid import Grid, grid_of
-from icl.concept.hierarchy import SET_EFFECT, Node, draw_nodes, gather, nodes_of, unconstrained
+from icl.concept.hierarchy import SET_DECAY, SET_EFFECT, Node, draw_nodes, gather, nodes_of, unconstrained
 from icl.concept.observation import Observation, observation_named
+from icl.concept.wander import OWN_STEP, SHARED_STEP, WANDER, WANDER_SHARED, Walks, walks_of
 from icl.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Layout", "layout_of"]
 
 _EPSILON = 1e-9
+_NEAR_ZERO = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Layout:
         What was asked, laid out.
     nodes
         The parameters and how they hang together.
+    walks
+        How curves stray from their law, of accounts that wander.
     """
 
     account: Account
@@ -40,6 +44,7 @@ class Layout:
     grid: Grid
     cells: Cells
     nodes: tuple[Node, ...]
+    walks: Walks
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -50,7 +55,8 @@ class Layout:
     def coords(self) -> dict[str, Any]:
         """Coordinates of every dimension."""
         names = {"model_name": self.grid.model_names, "task_name": self.grid.tasks}
-        return self.grid.coords | names
+        steps = {OWN_STEP: range(self.walks.own.shape[1]), SHARED_STEP: range(self.walks.shared.shape[1])}
+        return self.grid.coords | names | {f"{name}_number": np.array(each) for name, each in steps.items()}
 
     def draw_prior(self, size: int, rng: np.random.Generator) -> dict[str, Float[ndarray, "size ..."]]:
         """Draw all nodes from the prior: name → (draw, \\*dims)."""
@@ -63,18 +69,32 @@ class Layout:
         for parameter in self.parameters:
             x = nodes[unconstrained(parameter.name)][(*ahead, *gather(self.grid, ("model", *parameter.by)))]
             found[parameter.name] = parameter.value(x, functions)
+        if WANDER in found:
+            found[WANDER] = found[WANDER] * self._path(nodes, functions)
         if self.grid.sets:
             at = (*ahead, np.maximum(self.grid.cell_set, 0))
-            found[SET_EFFECT] = nodes[SET_EFFECT][at] * (self.grid.cell_set >= 0)
+            found[SET_EFFECT] = nodes[SET_EFFECT][at] * self.set_weight(nodes, functions)
         return found
 
+    def set_weight(self, nodes: Mapping[str, Any], functions: Functions = NUMPY) -> Any:
+        """How much of its demonstration set's effect reaches each cell: it fades as demonstrations become many."""
+        apart = np.log1p(self.cells.num_shots) - self.cells.middle
+        return functions.exp(-nodes[SET_DECAY][..., None] * apart) * (self.grid.cell_set >= 0)
+
+    def _path(self, nodes: Mapping[str, Any], functions: Functions) -> Any:
+        """How far each cell's curve has strayed, in units of ω."""
+        own = nodes[OWN_STEP] @ self.walks.own.T
+        if SHARED_STEP not in nodes:
+            return own
+        share = functions.sigmoid(nodes[WANDER_SHARED][..., None])
+        return functions.sqrt(1 - share) * own + functions.sqrt(share) * (nodes[SHARED_STEP] @ self.walks.shared.T)
+
     def probability(self, gathered: Mapping[str, Any], functions: Functions = NUMPY) -> Any:
-        """Probability of a right answer in each cell, kept off 0 and 1, moved by the demonstration set's effect."""
+        """Probability of a right answer in each cell, kept off 0 and 1, moved off its law."""
         p = self.account.accuracy(gathered, self.cells, functions)
         p = _EPSILON + (1 - 2 * _EPSILON) * p
-        if SET_EFFECT in gathered:
-            p = functions.sigmoid(functions.log(p) - functions.log(1 - p) + gathered[SET_EFFECT])
-        return p
+        shifts = [gathered[name] for name in (WANDER, SET_EFFECT) if name in gathered]
+        return functions.sigmoid(functions.log(p) - functions.log(1 - p) + sum(shifts)) if shifts else p
 
     def simulate(self, nodes: Mapping[str, ndarray], rng: np.random.Generator) -> ndarray:
         """Data that might have been observed, one row a draw of the nodes."""
@@ -102,6 +122,7 @@ class Layout:
             sqrt=pt.sqrt,
             sigmoid=pt.sigmoid,
             softplus=pt.softplus,
+            exprel=_exprel,
             normal_cdf=lambda z: 0.5 * pt.erfc(-z / np.sqrt(2)),
             log_sigmoid=lambda x: -pt.softplus(-x),
             log_sum_exp=lambda x: pt.logsumexp(x, axis=-1),
@@ -149,11 +170,23 @@ def layout_of(counts: pd.DataFrame, account: Account, *, observe: str = "counts"
         tokens=tokens,
         mean_tokens=float(grid.tokens_per_demonstration.mean()),
         ceiling=grid.ceiling[grid.cell_model, grid.cell_example_length],
+        middle=grid.middle[grid.cell_model],
+        num_labels=grid.num_labels[grid.cell_model],
         evidence=grid.cells["evidence"].to_numpy(dtype=float),
         evidence_deviation=grid.cells["evidence_deviation"].to_numpy(dtype=float),
     )
-    nodes = tuple(nodes_of((*account.parameters, *observation.parameters), grid))
-    return Layout(account=account, observation=observation, grid=grid, cells=cells, nodes=nodes)
+    walks = walks_of(grid)
+    nodes = tuple(nodes_of((*account.parameters, *observation.parameters), grid, walks))
+    return Layout(account=account, observation=observation, grid=grid, cells=cells, nodes=nodes, walks=walks)
+
+
+def _exprel(x: Any) -> Any:
+    """(eˣ − 1) ÷ x as PyTensor computes it, by its series near 0."""
+    import pytensor.tensor as pt
+
+    near = pt.abs(x) < _NEAR_ZERO
+    away = pt.switch(near, 1.0, x)
+    return pt.switch(near, 1 + x / 2 + x**2 / 6, pt.expm1(away) / away)
 
 
 def _check(grid: Grid, account: Account, observation: Observation) -> None:

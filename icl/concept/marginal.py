@@ -108,9 +108,10 @@ def unit_log_likelihood(
     fixed = replace(layout, account=replace(layout.account, accuracy=lambda *_: accuracy))
     observed, at = layout.observed(), np.maximum(grid.cell_set, 0)
     in_set = grid.cell_set >= 0
+    weight = layout.set_weight(nodes)
 
     def cells_at(effect: Float[ndarray, "num_draws num_sets"]) -> Float[ndarray, "num_draws num_cells"]:
-        moved = gathered | {SET_EFFECT: effect[:, at] * in_set}
+        moved = gathered | {SET_EFFECT: effect[:, at] * weight}
         return layout.observation.log_density(fixed.probability(moved), moved, grid.cells, observed)
 
     def sets_at(effect: Float[ndarray, "num_draws num_sets"]) -> Float[ndarray, "num_draws num_sets"]:

@@ -4,6 +4,7 @@ from icl.concept.accounts.account import Account
 from icl.concept.accounts.arora import ARORA, ARORA_SAMPLING, ARORA_SCORING
 from icl.concept.accounts.drift import DRIFT_DIFFUSION, PURE_DRIFT, TEMPERED_BAYES
 from icl.concept.accounts.laws import BOUNDED_POWER, LOGISTIC, POWER
+from icl.concept.accounts.walk import SUBLINEAR_WALK
 from icl.errors import unknown_name
 
 __all__ = ["ACCOUNTS", "account_named"]
@@ -12,6 +13,7 @@ ACCOUNTS: dict[str, Account] = {
     account.name: account
     for account in (
         DRIFT_DIFFUSION,
+        SUBLINEAR_WALK,
         PURE_DRIFT,
         TEMPERED_BAYES,
         ARORA,

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.special import expit, log_expit, logsumexp, ndtr
+from scipy.special import expit, exprel, log_expit, logsumexp, ndtr
 
 __all__ = ["DIMENSIONS", "LINKS", "NUMPY", "Account", "Cells", "Functions", "Parameter", "softplus"]
 
@@ -35,6 +35,8 @@ class Functions:
     sqrt: Callable
     sigmoid: Callable
     softplus: Callable
+    exprel: Callable
+    """(eˣ − 1) ÷ x, 1 at 0."""
     normal_cdf: Callable
     log_sigmoid: Callable
     log_sum_exp: Callable
@@ -49,6 +51,7 @@ NUMPY = Functions(
     sqrt=np.sqrt,
     sigmoid=expit,
     softplus=softplus,
+    exprel=exprel,
     normal_cdf=ndtr,
     log_sigmoid=log_expit,
     log_sum_exp=lambda x: logsumexp(x, axis=-1),
@@ -75,7 +78,7 @@ class Parameter:
     link, scale
         From x to the value.
     anchor
-        Added to the location: "chance" (logit of chance among few candidates) or None.
+        Added to the location: "chance" (see `icl.concept.hierarchy`) or None.
     reason
         Why this prior.
     """
@@ -123,6 +126,10 @@ class Cells:
         Mean k over the conditions.
     ceiling
         Highest accuracy there can be: of exact Bayes, where known, otherwise 1.
+    middle
+        Mean log(1 + n) over the shot counts that the cell's model was asked at on its task: the scale of n there.
+    num_labels
+        Labels that demonstrations can show; NaN where answers are not of a small set of labels.
     evidence, evidence_deviation
         Mean and standard deviation over the cell's prompts of the exact log-odds of the right concept, nats; NaN where
         unknown.
@@ -132,6 +139,8 @@ class Cells:
     tokens: Float[ndarray, " num_cells"]
     mean_tokens: float
     ceiling: Float[ndarray, " num_cells"]
+    middle: Float[ndarray, " num_cells"]
+    num_labels: Float[ndarray, " num_cells"]
     evidence: Float[ndarray, " num_cells"]
     evidence_deviation: Float[ndarray, " num_cells"]
 
@@ -155,6 +164,8 @@ class Account:
         Leading dimensions (draws) are allowed.
     derive
         (posterior of one parameter each as DataArrays; constant_data) → further quantities to report, or None.
+    remark
+        (posterior with what `derive` adds) → sentences to read beside the tables, or None.
     needs_evidence
         Whether every cell must carry the exact evidence.
     """
@@ -166,6 +177,7 @@ class Account:
     parameters: tuple[Parameter, ...]
     accuracy: Callable[[Mapping[str, Any], Cells, Functions], Any]
     derive: Callable[[xr.Dataset, xr.Dataset], dict[str, xr.DataArray]] | None = None
+    remark: Callable[[xr.Dataset], list[str]] | None = None
     needs_evidence: bool = False
 
     def parameter(self, name: str) -> Parameter:

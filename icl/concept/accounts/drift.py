@@ -21,7 +21,18 @@ from scipy.special import expit
 
 from icl.concept.accounts.account import Account, Cells, Functions, Parameter
 
-__all__ = ["DRIFT_DIFFUSION", "PURE_DRIFT", "TEMPERED_BAYES", "expected_sigmoid"]
+__all__ = [
+    "DRIFT_DIFFUSION",
+    "MISS",
+    "PURE_DRIFT",
+    "SKILL",
+    "START",
+    "START_DEVIATION",
+    "TEMPERED_BAYES",
+    "answer",
+    "expected_sigmoid",
+    "levels",
+]
 
 # Monahan & Stefanski 1992, Handbook of the Logistic Distribution: sigmoid(z) = Σ w·Φ(s·z) ± 2e-9; columns w, s.
 _PROBIT_MIXTURE = np.array(
@@ -77,7 +88,7 @@ _NOISE = Parameter(
     link="softplus",
     reason="the same prior as the signal's",
 )
-_START = Parameter(
+START = Parameter(
     name="start_log_odds",
     unit="nats",
     meaning="log-odds of the right concept without demonstrations",
@@ -86,7 +97,7 @@ _START = Parameter(
     spread=2.0,
     reason="one standard deviation spans 12 % to 88 %: the query alone may already give the concept away",
 )
-_MISS = Parameter(
+MISS = Parameter(
     name="miss_logit",
     unit="logit",
     meaning="logit of (accuracy with the wrong concept ÷ ceiling)",
@@ -98,7 +109,7 @@ _MISS = Parameter(
     reason="near chance with few candidates, with room for a biased model; with many, 10–70 % of GINC prompts are "
     "right under the wrong concept",
 )
-_SKILL = Parameter(
+SKILL = Parameter(
     name="skill_logit",
     unit="logit",
     meaning="logit of how much of the way from miss to the ceiling the right concept brings",
@@ -108,7 +119,7 @@ _SKILL = Parameter(
     scatter=0.5,
     reason="most of the way up; anything from 36 % to 99 % is plausible: well-trained models reach the ceiling",
 )
-_START_DEVIATION = Parameter(
+START_DEVIATION = Parameter(
     name="start_deviation",
     unit="nats",
     meaning="how far prompts differ in log-odds before any demonstration",
@@ -149,7 +160,7 @@ _TEMPERATURE = Parameter(
 )
 
 
-def _answer(identified: Any, values: Mapping[str, Any], cells: Cells, functions: Functions) -> Any:
+def answer(identified: Any, values: Mapping[str, Any], cells: Cells, functions: Functions) -> Any:
     """Mix the accuracy under the right and under the wrong concept."""
     miss = cells.ceiling * functions.sigmoid(values["miss_logit"])
     hit = miss + (cells.ceiling - miss) * functions.sigmoid(values["skill_logit"])
@@ -167,12 +178,12 @@ def _drift_diffusion(values: Mapping[str, Any], cells: Cells, functions: Functio
         values["start_deviation"] ** 2 + n * values["step_deviation"] ** 2 + n**2 * values["drift_deviation"] ** 2
     )
     identified = expected_sigmoid(mean, functions.sqrt(variance), functions.normal_cdf)
-    return _answer(identified, values, cells, functions)
+    return answer(identified, values, cells, functions)
 
 
 def _pure_drift(values: Mapping[str, Any], cells: Cells, functions: Functions) -> Any:
     identified = functions.sigmoid(values["start_log_odds"] + cells.num_shots * _drift(values, cells))
-    return _answer(identified, values, cells, functions)
+    return answer(identified, values, cells, functions)
 
 
 def _tempered_bayes(values: Mapping[str, Any], cells: Cells, functions: Functions) -> Any:
@@ -180,7 +191,7 @@ def _tempered_bayes(values: Mapping[str, Any], cells: Cells, functions: Function
     mean = values["start_log_odds"] + temperature * cells.evidence
     variance = values["start_deviation"] ** 2 + (temperature * cells.evidence_deviation) ** 2
     identified = expected_sigmoid(mean, functions.sqrt(variance), functions.normal_cdf)
-    return _answer(identified, values, cells, functions)
+    return answer(identified, values, cells, functions)
 
 
 def _signal_and_noise(posterior: xr.Dataset, fixed: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -191,10 +202,11 @@ def _signal_and_noise(posterior: xr.Dataset, fixed: xr.Dataset) -> dict[str, xr.
     )
     noise = posterior["noise_of_format"].sel(format=fixed["condition_format"]).drop_vars("format")
     signal, noise = (part.transpose("chain", "draw", "model", "condition") for part in (signal, noise))
-    return {"signal": signal, "noise": noise, "drift": signal - noise} | _levels(posterior, fixed)
+    return {"signal": signal, "noise": noise, "drift": signal - noise} | levels(posterior, fixed)
 
 
-def _levels(posterior: xr.Dataset, fixed: xr.Dataset) -> dict[str, xr.DataArray]:
+def levels(posterior: xr.Dataset, fixed: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Accuracy under the wrong and under the right concept, (chain, draw, model, example_length)."""
     ceiling = fixed["ceiling_of_length"]
     miss = ceiling * _sigmoid(posterior["miss_logit"])
     hit = miss + (ceiling - miss) * _sigmoid(posterior["skill_logit"])
@@ -213,10 +225,10 @@ DRIFT_DIFFUSION = Account(
     parameters=(
         _SIGNAL,
         _NOISE,
-        _START,
-        _MISS,
-        _SKILL,
-        _START_DEVIATION,
+        START,
+        MISS,
+        SKILL,
+        START_DEVIATION,
         _STEP_DEVIATION,
         _DRIFT_DEVIATION,
     ),
@@ -229,7 +241,7 @@ PURE_DRIFT = Account(
     title="pure drift",
     says="every prompt's log-odds of the right concept move by signal − noise per demonstration, without randomness",
     source="Xie et al. 2022 §3: exp(n·r_n) with r_n at its limit",
-    parameters=(_SIGNAL, _NOISE, _START, _MISS, _SKILL),
+    parameters=(_SIGNAL, _NOISE, START, MISS, SKILL),
     accuracy=_pure_drift,
     derive=_signal_and_noise,
 )
@@ -239,8 +251,8 @@ TEMPERED_BAYES = Account(
     title="tempered Bayes",
     says="the model is an exact Bayesian that uses a share of each nat of evidence; needs the exact evidence (GINC)",
     source="log w ∝ log p(θ) + τ·log p(prompt | θ), averaged over prompts",
-    parameters=(_TEMPERATURE, _START, _MISS, _SKILL, _START_DEVIATION),
+    parameters=(_TEMPERATURE, START, MISS, SKILL, START_DEVIATION),
     accuracy=_tempered_bayes,
-    derive=_levels,
+    derive=levels,
     needs_evidence=True,
 )

@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from icl.concept.accounts import ACCOUNTS, account_named
 from icl.concept.accounts.account import DIMENSIONS, LINKS
-from icl.concept.hierarchy import SET_EFFECT, log_prior, unconstrained
+from icl.concept.hierarchy import SET_DECAY, SET_EFFECT, log_prior, unconstrained
 from icl.concept.layout import Layout, layout_of
 from icl.errors import UserError
 
@@ -198,7 +198,7 @@ def test_laws_of_the_negative_log_accuracy(name: str, left) -> None:
 def test_a_set_shifts_all_its_cells_but_not_zero_shot() -> None:
     layout = layout_of(counts(sets=("s1", "s2")), account_named("power"))
     nodes = layout.draw_prior(1, np.random.default_rng(0))
-    nodes[SET_EFFECT][...] = 0.0
+    nodes[SET_EFFECT][...], nodes[SET_DECAY][...] = 0.0, 0.0
     still = layout.probability(layout.gathered(nodes))[0]
     nodes[SET_EFFECT][0] = np.array([1.0, 0.0])
     moved = layout.probability(layout.gathered(nodes))[0]
