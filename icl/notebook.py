@@ -4,20 +4,26 @@ from dataclasses import replace
 from typing import Any
 
 from icl.errors import UserError
-from icl.ginc.family import default_family
-from icl.ginc.task import DEFAULT_EXAMPLE_LENGTH, GincTask
+from icl.factors import FACTORS
+from icl.ginc.task import DEFAULT_EXAMPLE_LENGTH
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.formats import DEFAULT_FORMATS
 from icl.prompts.render import Prompt
+from icl.public import public
 from icl.seeds import Seeds
 from icl.tasks.catalogue import load_task as load_rows
 from icl.tasks.corpus import Corpus
 from icl.tasks.demonstrations import EXACT_ORDERS
 from icl.tasks.protocol import AnyTask
+from icl.worlds import WORLDS
 
 __all__ = ["load_task", "show"]
 
+COLUMNS = ("input_column", "label_column", "options_column", "label_is")
+"""What `load_task` wants to know of a file or data set."""
 
+
+@public("icl.load_task", options=lambda: COLUMNS)
 def load_task(name: str, *, example_length: int = DEFAULT_EXAMPLE_LENGTH, **columns: str) -> AnyTask:
     """Find a task by name, a world with known truth included.
 
@@ -42,11 +48,12 @@ def load_task(name: str, *, example_length: int = DEFAULT_EXAMPLE_LENGTH, **colu
     UserError
         If there is no such task, or it cannot be read.
     """
-    if name == GincTask.name:
-        return GincTask(family=default_family(), example_length=example_length)
-    return load_rows(name, **columns, also_known=(GincTask.name,))
+    if name in WORLDS:
+        return WORLDS[name].load(example_lengths=example_length)
+    return load_rows(name, **columns, also_known=tuple(WORLDS))
 
 
+@public("icl.show", options=lambda: [one.name for one in FACTORS])
 def show(
     task: str | AnyTask,
     *,

@@ -12,15 +12,16 @@ The groups are ``icl_probe_lab.tasks`` (a `Task`, or a function without argument
 
 from collections.abc import Callable
 
-from icl.errors import UserError
 from icl.prompts import formats as _formats
 from icl.prompts import label_modes as _label_modes
+from icl.public import public
 from icl.tasks import catalogue as _tasks
 from icl.tasks.task import Task
 
 __all__ = ["format", "label_mode", "task"]
 
 
+@public("icl.register.task")
 def task(made: Task) -> None:
     """Let a task be asked by its name.
 
@@ -41,6 +42,7 @@ def task(made: Task) -> None:
     _tasks.REGISTERED.add(made.name, made, own=_tasks.BUILTIN_TASKS)
 
 
+@public("icl.register.format")
 def format(made: _formats.Format) -> None:
     """Let a format be asked for by its name.
 
@@ -60,6 +62,7 @@ def format(made: _formats.Format) -> None:
     _formats.REGISTERED.add(made.name, made, own=_formats.FORMATS)
 
 
+@public("icl.register.label_mode")
 def label_mode(name: str, show: Callable[..., tuple[str, ...]]) -> None:
     """Let demonstrations show the labels that a function makes of the gold ones.
 
@@ -87,6 +90,4 @@ def label_mode(name: str, show: Callable[..., tuple[str, ...]]) -> None:
     UserError
         If the name is one of the lab's own, or is not written as one.
     """
-    if not callable(show):
-        raise UserError(f"label mode '{name}' needs a function of gold labels, label spaces and rng, got {show!r}.")
     _label_modes.REGISTERED.add(name, show, own=_label_modes.LABEL_MODES)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icl.errors import unknown_name
+from icl.public import public
 from icl.tasks.protocol import AnyTask
 from icl.tasks.stored import load_stored
 from probes.models import ModelSpec, from_callable
@@ -29,6 +30,7 @@ type Model = str | ModelSpec | Callable[..., Any]
 _RESOURCES = tuple(one.name for one in fields(Resources))
 
 
+@public("probes.run", options=lambda: [*_RESOURCES, *(one.name for one in fields(Experiment))])
 def run(
     models: Model | Sequence[Model],
     task: str | AnyTask,
@@ -77,6 +79,7 @@ def run(
     return Run(folder.path)
 
 
+@public("probes.open_run")
 def open_run(path: str | Path) -> "Run":
     """Open a run folder.
 
@@ -100,6 +103,12 @@ class Run(RunFolder):
 
     __slots__ = ()
 
+    scores = public("run.scores")(RunFolder.scores)
+    answers = public("run.answers")(RunFolder.answers)
+    fit = public("run.fit")(RunFolder.fit)
+    compare = public("run.compare")(RunFolder.compare)
+
+    @public("run.plot")
     def plot(self, name: str | None = None, *, model: str | None = None) -> "Figure | Figures":
         """Draw the run's figures, or one of them.
 
@@ -127,6 +136,7 @@ class Run(RunFolder):
                 return figure
         raise unknown_name("figure of this run", name, dict.fromkeys(drawn for _, drawn in figures))
 
+    @public("run.report")
     def report(self, out: str | Path | None = None) -> Path:
         """Write the report page and its figures into the run folder, or into `out`; return the page's path."""
         from probes.report.page import write_report

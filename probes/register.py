@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from icl.errors import UserError
+from icl.public import public
 from icl.tasks.protocol import AnyTask
 from probes.scorers import catalogue as _scorers
 
 __all__ = ["scorer"]
 
 
+@public("probes.register.scorer")
 def scorer(name: str, make: Callable[[AnyTask], Any]) -> None:
     """Let a model be asked by its name.
 
@@ -34,6 +35,4 @@ def scorer(name: str, make: Callable[[AnyTask], Any]) -> None:
     UserError
         If the name is one of the lab's own, or is not written as one.
     """
-    if not callable(make):
-        raise UserError(f"scorer '{name}' needs a function of the task, got {make!r}.")
     _scorers.REGISTERED.add(name, make, own=_scorers.REFERENCES)

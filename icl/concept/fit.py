@@ -110,7 +110,9 @@ class Fit:
         how = str(self.tree.attrs.get("normalisation", DEFAULT_NORMALISATION))
         compared = "" if how == DEFAULT_NORMALISATION else f", labels compared by '{how}'"
         model = f", {self.tree.attrs['asked_model']}" if self.tree.attrs.get("asked_model") else ""
-        return f"{self.account.title} of {self.observe.replace('_', ' ')}{compared}{model}"
+        given = json.loads(self.tree.attrs.get("asked_options", "{}"))
+        options = "".join(f", {name} {'of its own' if value is None else value}" for name, value in given.items())
+        return f"{self.account.title} of {self.observe.replace('_', ' ')}{compared}{options}{model}"
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ def _tasks() -> dict[str, str]:
     from icl.tasks.catalogue import REGISTERED
     from icl.tasks.min2022 import MIN_PREFIX
     from icl.tasks.min2022_sets import MIN_SETS
-    from probes.runs.asked_task import WORLDS
+    from icl.worlds import WORLDS
 
     tasks = {name: (make.__doc__ or "").strip().splitlines()[0] for name, make in BUILTIN_TASKS.items()}
     published = {f"{MIN_PREFIX}{name}": _kind_of(record) for name, record in MIN_SETS.items()}

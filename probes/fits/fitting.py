@@ -47,7 +47,6 @@ def fit_run(
     after
         Commands that are named as next ones where the fit converged.
     """
-    options = {name: value for name, value in options.items() if value is not None}
     asked = lay_out(folders, account, observe=observe, model=model, normalisation=normalisation, out=out, **options)
     effort = asked.account.effort.but(draws=draws, tune=tune, chains=chains)
     if not as_json:

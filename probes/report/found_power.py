@@ -9,6 +9,7 @@ import pandas as pd
 
 from icl.errors import UserError
 from icl.metrics.power import MAX_QUERIES, NUM_SETS, TYPICAL, Option, VarianceComponents, largest, needed
+from icl.worlds import WORLDS
 from probes.figures.words import points
 from probes.findings.findings import findings
 from probes.findings.material import Material
@@ -16,7 +17,6 @@ from probes.findings.selection import split_models
 from probes.findings.verdict import QUERIES_PER_FORMAT
 from probes.power.planned import SURE, size_flags, smallest_found
 from probes.power.variances import Variances, own_variances
-from probes.runs.asked_task import WORLDS
 from probes.runs.experiment import Experiment
 from probes.runs.folder import RunFolder
 from probes.terminal.shell import path_argument

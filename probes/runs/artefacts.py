@@ -94,6 +94,10 @@ def _renew_fit(run: str, tree: Any) -> str:
         words = ["probe fit", run, "--account", asked["account"], "--observe", asked["observe"]]
     words += ["--normalisation", asked["normalisation"]] if "normalisation" in asked and words[0] == "probe fit" else []
     words += ["--model", shell_word(asked["asked_model"])] if asked.get("asked_model") else []
+    options = json.loads(asked.get("asked_options", "{}"))
+    if None in options.values():
+        return f"run.fit({asked['account']!r}, {', '.join(f'{name}=…' for name in options)})"
+    words += [word for name, value in options.items() for word in (f"--{name}", shell_word(str(value)))]
     return " ".join(words)
 
 

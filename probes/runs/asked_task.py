@@ -1,51 +1,14 @@
 """From an experiment to the task that it asks: a world with known truth, or rows that Python or a file has."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-
 from icl.errors import UserError
-from icl.factors import as_tuple
-from icl.ginc.family import default_family, load_family
-from icl.ginc.task import DEFAULT_EXAMPLE_LENGTH, GincTask
 from icl.tasks.catalogue import load_task, names_code
 from icl.tasks.protocol import AnyTask
 from icl.tasks.stored import as_made_in_python
 from icl.tasks.task import Task, with_label_words
+from icl.worlds import WORLDS
 from probes.runs.experiment import Experiment
-from probes.runs.located import GINC
 
-__all__ = ["WORLDS", "World", "load_asked_task", "load_named_task"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """A world with known truth that goes by a name.
-
-    Attributes
-    ----------
-    description : str
-        One line of what is asked.
-    load : callable
-        From an experiment to its task.
-    options : tuple of str
-        Entries of an experiment that belong to it alone.
-    """
-
-    description: str
-    load: Callable[[Experiment], AnyTask]
-    options: tuple[str, ...]
-
-
-def _load_ginc(experiment: Experiment) -> GincTask:
-    family = load_family(Path(experiment.family)) if experiment.family else default_family()
-    return GincTask(family=family, example_length=as_tuple(experiment.example_lengths or DEFAULT_EXAMPLE_LENGTH)[0])
-
-
-WORLDS: dict[str, World] = {
-    GINC: World(description=GincTask.description, load=_load_ginc, options=("family", "example_lengths")),
-}
-"""Name as a task → the world."""
+__all__ = ["load_asked_task", "load_named_task"]
 
 
 def load_named_task(experiment: Experiment) -> AnyTask:
@@ -70,7 +33,7 @@ def load_asked_task(experiment: Experiment) -> tuple[AnyTask, Task | None]:
             raise UserError(
                 f"label_words rename the labels of sentences; {name.upper()}'s are its tokens, leave them out."
             )
-        return WORLDS[name].load(experiment), None
+        return WORLDS[name].load(**{option: getattr(experiment, option) for option in WORLDS[name].options}), None
     for world, known in WORLDS.items():
         for option in known.options:
             if getattr(experiment, option) is not None:

@@ -1,11 +1,13 @@
 """Fits of a run's answers: laid out, sampled, stored in a file of their own each, and read back.
 
-``fits/ACCOUNT.OBSERVATION.nc``; the normalisation, where it is not the default, and the model, where the fit is of one
-of several, stand in the name as well. So a fit replaces none but one that was asked the same.
+``fits/ACCOUNT.OBSERVATION.nc``; the normalisation, where it is not the default, options of the account that were given,
+and the model, where the fit is of one of several, stand in the name as well. So a fit replaces none but one that was
+asked the same.
 """
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +53,7 @@ class LaidOut:
     models
         Models of the table.
     source
-        Normalisation, digest of the scores, and the model that was asked for, as the fit records them.
+        Normalisation, digest of the scores, and the model and options that were asked for, as the fit records them.
     path
         Where the fit will be written.
     """
@@ -126,6 +128,7 @@ def lay_out(
         If a name is not known, an option is not the account's, or the answers cannot inform it.
     """
     asked = fittable_named(account)
+    options = {name: value for name, value in options.items() if value is not None}
     for name in options:
         if name not in asked.options:
             raise UserError(f"--{name} does not go with --account {account}; leave it out.")
@@ -152,7 +155,7 @@ def lay_out(
         layout = asked.layout(pd.concat(tables, ignore_index=True), observe=observe, **options)
     digest = stamps[0]["digest"] if len(stamps) == 1 else checksum("\n".join(s["digest"] for s in stamps).encode())
     chosen = model if several and model is not None else ""
-    name = f"{_name(account, observe, how, chosen)}.nc"
+    name = f"{_name(account, observe, how, chosen, options)}.nc"
     path = folders[0].path / FIT.place.replace("*.nc", name) if out is None else out
     disk.make_folder(path.parent)
     return LaidOut(
@@ -161,7 +164,12 @@ def lay_out(
         layout=layout,
         answers=everything,
         models=tuple(dict.fromkeys(name for table in tables for name in table["model"])),
-        source={"normalisation": how, "digest": digest, "asked_model": chosen},
+        source={
+            "normalisation": how,
+            "digest": digest,
+            "asked_model": chosen,
+            "asked_options": json.dumps({name: value if _is_plain(value) else None for name, value in options.items()}),
+        },
         path=path,
     )
 
@@ -221,9 +229,16 @@ def shared_normalisation(folders: Sequence["RunFolder"], asked: str | None = Non
     return next(iter(used.values()))
 
 
-def _name(account: str, observe: str, normalisation: str, model: str) -> str:
+def _is_plain(value: Any) -> bool:
+    """Whether an option of an account is a number or a name; others, such as priors, no command can write."""
+    return isinstance(value, int | str)
+
+
+def _name(account: str, observe: str, normalisation: str, model: str, options: Mapping[str, Any]) -> str:
     """Name a fit; a model's name is written in letters that every system takes, with a digest where some were not."""
+    given = {name: str(one) if _is_plain(one) else checksum(repr(one).encode())[:6] for name, one in options.items()}
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", model).strip("-")[:40]
     shown = plain if plain == model else f"{plain}-{checksum(model.encode())[:6]}"
-    parts = [account, observe, "" if normalisation == DEFAULT_NORMALISATION else normalisation, shown if model else ""]
-    return ".".join(filter(None, parts))
+    how = "" if normalisation == DEFAULT_NORMALISATION else normalisation
+    parts = [account, observe, how, *(f"{name}-{value}" for name, value in sorted(given.items()))]
+    return ".".join(filter(None, [*parts, shown if model else ""]))

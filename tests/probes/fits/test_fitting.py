@@ -2,12 +2,18 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
+from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS
+from icl.concept.fit import Fit
 from probes.cli.main import main
+from probes.runs.artefacts import FIT
+from probes.runs.fits import lay_out
+from probes.runs.folder import open_run
 from probes.terminal.layout import text_width
 
 pytestmark = pytest.mark.filterwarnings("ignore:Numba will use object mode:UserWarning")
@@ -127,3 +133,25 @@ def test_evidence_is_decomposed_and_drawn(runs, capsys):
     assert "break-even share" in said
     assert main(["report", runs[0]]) == 0
     assert Path(runs[0], "fits", "evidence.counts.nc").exists()
+
+
+def test_fits_with_other_options_have_files_of_their_own(runs) -> None:
+    folder = open_run(Path(runs[0]))
+    narrow = replace(DEFAULT_EVIDENCE_PRIORS, inputs=DEFAULT_EVIDENCE_PRIORS.inputs / 2)
+    asked = [{}, {"concepts": 2}, {"concepts": 3}, {"priors": narrow}]
+    laid_out = [lay_out([folder], "evidence", **options) for options in asked]
+    names = [one.path.name for one in laid_out]
+    assert names[:3] == ["evidence.counts.nc", "evidence.counts.concepts-2.nc", "evidence.counts.concepts-3.nc"]
+    assert len(set(names)) == 4
+    trees = [xr.DataTree() for _ in laid_out]
+    for tree, one in zip(trees, laid_out):
+        tree.attrs = {"account": "evidence", "observe": "counts", **one.source}
+    again = [FIT.renew("RUN", tree) for tree in trees]
+    assert again[1].endswith("--concepts 2")
+    assert again[3] == "run.fit('evidence', priors=…)"
+    assert [Fit(tree).title.partition(" of ")[2] for tree in trees] == [
+        "counts",
+        "counts, concepts 2",
+        "counts, concepts 3",
+        "counts, priors of its own",
+    ]
