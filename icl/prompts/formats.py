@@ -15,13 +15,18 @@ __all__ = [
     "CASINGS",
     "DEFAULT_FORMATS",
     "FORMATS",
+    "GINC_FORMAT",
     "REGISTERED",
     "TEMPLATE",
+    "TEXT_FORMAT",
     "Casing",
     "Format",
     "from_template",
     "get_format",
 ]
+
+TEXT_FORMAT, GINC_FORMAT = "input-output", "ginc"
+"""Names of the formats that are meant where none is named, for sentences and for GINC tokens."""
 
 type Casing = Literal["keep", "lower", "upper", "capitalised"]
 
@@ -139,7 +144,7 @@ def _check_template(name: str, kind: str, template: str, known: set[str]) -> Non
 
 _CATALOGUE = (
     Format(name="minimal", demonstration_separator="\n\n\n"),  # Min, appendix: input, newline, label
-    Format(name="input-output", input_prefix="Input: ", label_prefix="Output: "),
+    Format(name=TEXT_FORMAT, input_prefix="Input: ", label_prefix="Output: "),
     Format(name="text-label", input_prefix="Text: ", label_prefix="Label: "),
     Format(name="qa", input_prefix="Q: ", label_prefix="A: "),
     Format(name="arrow", field_separator=" ", label_prefix="-> ", demonstration_separator="\n"),
@@ -172,7 +177,7 @@ _CATALOGUE = (
     Format(name="options", input_prefix="Q: ", option="- {option}\n", label_prefix="A: "),
     Format(name="options-letters", input_prefix="Q: ", option="({A}) {option}\n", label_prefix="A: ", answer="mark"),
     # GINC: token 0 is the delimiter; every token is a word of digits.
-    Format(name="ginc", world="ginc", field_separator=" ", demonstration_separator=" {delimiter} "),
+    Format(name=GINC_FORMAT, world="ginc", field_separator=" ", demonstration_separator=" {delimiter} "),
     Format(name="ginc-no-delimiter", world="ginc", field_separator=" ", demonstration_separator=" "),
     Format(
         name="ginc-two-delimiters",
@@ -191,7 +196,7 @@ MANUAL = "min-manual:"
 FORMATS: dict[str, Format] = {format.name: format for format in _CATALOGUE}
 """Formats by name. In GINC formats ``{delimiter}`` stands for the delimiter's word."""
 
-DEFAULT_FORMATS = {"text": "input-output", "ginc": "ginc"}
+DEFAULT_FORMATS = {"text": TEXT_FORMAT, "ginc": GINC_FORMAT}
 """World → the format that is meant where none is named."""
 
 REGISTERED: Registry[Format] = Registry("format")

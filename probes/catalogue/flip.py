@@ -1,5 +1,6 @@
 """Does the model follow when the meaning of the labels changes within the prompt? (Kossen §5)"""
 
+from icl.prompts.formats import GINC_FORMAT, TEXT_FORMAT
 from probes.catalogue.probe import Grid, Probe
 
 _MODES = ("gold", "flip_after(12)", "flip_after(8)", "flip_after(4)", "flipped")
@@ -8,6 +9,6 @@ PROBE = Probe(
     name="flip",
     question="Does the model follow when the meaning of the labels changes within the prompt?",
     metrics=("follow_rate", "flip_rate"),
-    text=(Grid(label_modes=_MODES, formats=("input-output",), shots=(16,)),),
-    ginc=(Grid(label_modes=_MODES, formats=("ginc",), shots=(16,), example_lengths=(5,)),),
+    text=(Grid(label_modes=_MODES, formats=(TEXT_FORMAT,), shots=(16,)),),
+    ginc=(Grid(label_modes=_MODES, formats=(GINC_FORMAT,), shots=(16,), example_lengths=(5,)),),
 )

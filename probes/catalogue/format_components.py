@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from icl.prompts.formats import GINC_FORMAT, TEXT_FORMAT
 from probes.catalogue.probe import Grid, Probe
 
-_ALL = Grid(label_modes=("random",), input_modes=("task", "ood", "none"), formats=("input-output",), shots=(0, 16))
-_ON_GINC = replace(_ALL, formats=("ginc",), example_lengths=(5,))
+_ALL = Grid(label_modes=("random",), input_modes=("task", "ood", "none"), formats=(TEXT_FORMAT,), shots=(0, 16))
+_ON_GINC = replace(_ALL, formats=(GINC_FORMAT,), example_lengths=(5,))
 
 PROBE = Probe(
     name="format-components",

@@ -1,6 +1,6 @@
 """Do the labels in the demonstrations have to be right? The curve from all right to none (Min §4, Yoo)."""
 
-from icl.prompts.formats import DEFAULT_FORMATS
+from icl.prompts.formats import GINC_FORMAT, TEXT_FORMAT
 from probes.catalogue.probe import Grid, Probe
 
 _MODES = ("gold", "random", "shuffled", "fraction_correct(0.75)", "fraction_correct(0.5)", "fraction_correct(0)")
@@ -9,6 +9,6 @@ PROBE = Probe(
     name="label-correctness",
     question="Do the labels in the demonstrations have to be right?",
     metrics=("gap", "label_correctness_slope", "GLER", "gain_retained"),
-    text=(Grid(label_modes=_MODES, formats=(DEFAULT_FORMATS["text"],), shots=(0, 4, 16)),),
-    ginc=(Grid(label_modes=_MODES, formats=(DEFAULT_FORMATS["ginc"],), shots=(0, 4, 16), example_lengths=(5,)),),
+    text=(Grid(label_modes=_MODES, formats=(TEXT_FORMAT,), shots=(0, 4, 16)),),
+    ginc=(Grid(label_modes=_MODES, formats=(GINC_FORMAT,), shots=(0, 4, 16), example_lengths=(5,)),),
 )

@@ -1,0 +1,1 @@
+"""Metrics by theme, each declared once; `icl.metrics.catalogue` lists them all."""
