@@ -65,8 +65,12 @@ def run(options: Namespace) -> int:
         names = (*_CELL[:-1], "shots")
         grid = [dict(zip(names, cell)) | {"prompts": count} for cell, count in cells.items()]
         models = {
-            name: {"tokens": tokens, "seconds": seconds, "too_long": list(too_long[name].values())}
-            for name, (tokens, seconds) in costs.items()
+            scorer.name: {
+                **planned.models[scorer.name].covariates(scorer),
+                **dict(zip(("tokens", "seconds"), costs[scorer.name])),
+                "too_long": list(too_long[scorer.name].values()),
+            }
+            for scorer in planned.scorers
         }
         asked = {"prompts": len(planned.prompts), "questions": len(questions), "grid": grid, "models": models}
         asked["notices"] = list(planned.notices)

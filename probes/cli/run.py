@@ -33,10 +33,11 @@ def run(options: Namespace) -> int:
     with phase("importing libraries"):
         from probes.cli.asked import experiment_of, resources_of
         from probes.cli.steps import score
+        from probes.runs.models import with_covariates
 
     folder = score(experiment_of(options), options.out, resources=resources_of(options), quiet=options.json)
     if options.json:
-        print(folder.metrics().to_json(orient="records", indent=1))
+        print(with_covariates(folder.metrics(), folder.models()).to_json(orient="records", indent=1))
     else:
         print("\n".join(line for name in ("report", "fit") for line in next_lines("probe", name, folder.argument)))
     return 0

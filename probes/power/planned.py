@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from icl.errors import UserError
-from icl.metrics.normalise import normalise
-from icl.metrics.outcomes import prompt_outcomes
+from icl.metrics.normalise import DEFAULT_NORMALISATION
+from icl.metrics.outcomes import known_answers
 from icl.metrics.power import (
     POWER,
     TYPICAL,
@@ -134,7 +134,7 @@ def _variances(pilot: Path | None) -> tuple[VarianceComponents, str]:
         return TYPICAL, "variances typical of gold minus random labels; --pilot RUN takes those of a run"
     run = open_run(pilot)
     run.check_answered()
-    own = own_variances(prompt_outcomes(normalise(run.scores())), crossed=True, only_labels=True)
+    own = own_variances(known_answers(run.answers(DEFAULT_NORMALISATION)), crossed=True, only_labels=True)
     if own:
         return own[0].components, f"{own[0].said} in {pilot}"
     raise UserError(

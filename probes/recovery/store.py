@@ -15,7 +15,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from zlib import crc32
 
 import pandas as pd
 
@@ -23,6 +22,7 @@ from icl.concept.sampler import Effort
 from icl.concept.sbc import Trial
 from icl.errors import UserError
 from probes import disk
+from probes.runs.artefacts import checksum
 from probes.runs.versions import versions
 
 __all__ = ["RecoveryFolder", "open_agreement", "open_folder"]
@@ -73,7 +73,7 @@ def open_folder(
     record_file = folder / _RECORD
     _check_ours(folder)
     asked = {"seed": seed, "observe": observe, "effort": {k: v for k, v in asdict(effort).items() if k != "cores"}}
-    prints = {name: f"{crc32(trial.settings().encode()):08x}" for name, trial in trials.items()}
+    prints = {name: checksum(trial.settings().encode()) for name, trial in trials.items()}
     disk.make_folder(folder / "parts")
     try:
         before = dict(json.loads(record_file.read_text(encoding="utf-8"))) if record_file.exists() else {}

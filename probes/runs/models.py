@@ -2,17 +2,27 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
 
+from icl.answers import CHANNEL
 from icl.errors import UserError
 from icl.scores import Column
 from icl.tasks.protocol import AnyTask
 from probes.models import ModelSpec, read_model
-from probes.scorers.scorer import Scorer
+from probes.scorers.scorer import Covariates, Scorer
 
-__all__ = ["MODEL_COLUMNS", "identity_of", "model_record", "model_table", "open_models", "record_in_words"]
+__all__ = [
+    "MODEL_COLUMNS",
+    "identity_of",
+    "model_record",
+    "model_table",
+    "open_models",
+    "record_in_words",
+    "with_covariates",
+]
 
 MODEL_COLUMNS: tuple[Column, ...] = (
     Column("model", "str", "name in the score table"),
@@ -54,6 +64,12 @@ def open_models(
             "an experiment file."
         )
     return found
+
+
+def with_covariates(metrics: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
+    """Put beside each row of a metrics table what is known of its model: `probes.scorers.scorer.Covariates`."""
+    known = models.set_index("model")[[one.name for one in fields(Covariates)]]
+    return metrics.join(known, on=metrics["model"].str.removesuffix(CHANNEL).rename("asked"))
 
 
 def model_record(spec: ModelSpec, scorer: Scorer) -> dict[str, Any]:

@@ -226,7 +226,9 @@ def test_run_on_a_users_file_and_resume(capsys, tmp_path):
     out = capsys.readouterr().out
     assert "gold − flipped" in out
     assert run(*arguments, "--json") == 0
-    assert json.loads(capsys.readouterr().out)[0]["model"] == "copy-last-label"
+    first = json.loads(capsys.readouterr().out)[0]
+    assert first["model"] == "copy-last-label"
+    assert {"num_parameters", "training_tokens", "is_tuned"} <= set(first)
 
 
 def test_a_plan_says_what_does_not_fit_and_a_run_refuses_or_skips_it(tiny_lm, tmp_path, capsys):
@@ -239,6 +241,7 @@ def test_a_plan_says_what_does_not_fit_and_a_run_refuses_or_skips_it(tiny_lm, tm
     assert run("plan", *grid, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert len(found["models"]["tiny-lm"]["too_long"]) == 1
+    assert found["models"]["tiny-lm"]["num_parameters"] > 0
     assert run("run", *grid, "--out", str(tmp_path / "refused")) == 2
     error = capsys.readouterr().err
     assert "2 of 6 prompts are too long for model 'tiny-lm': one of 40 shots, has" in error
