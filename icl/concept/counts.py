@@ -5,7 +5,7 @@ import pandas as pd
 
 from icl.answers import answer_table, naming_left_out, nothing_known
 from icl.errors import UserError
-from icl.factors import CONDITION_FACTORS, get_factor, unusual, varied_sides
+from icl.factors import CONDITION_FACTORS, get_factor
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
 from icl.scores import Column, validate_scores
 
@@ -99,24 +99,26 @@ def validate_counts(counts: pd.DataFrame) -> pd.DataFrame:
 def tell_sides(cells: pd.DataFrame) -> pd.DataFrame:
     """Make label modes and formats of their own of cells that differ in a factor that accounts have no parameter for.
 
-    Inputs that are not the task's make a label mode ``"gold, ood inputs"``, as does every factor of demonstrations that
-    takes several values in the table. What matters without demonstrations makes a format of its own.
+    Inputs that are not the task's make a label mode ``"gold, ood inputs"``, and so for every factor of demonstrations;
+    what matters without demonstrations makes a format of its own. The usual value goes without saying; of a factor that
+    has none, its default where the table has it, else the first that the table has.
 
     Parameters
     ----------
     cells
         A validated counts table.
     """
-    varied = varied_sides(cells)
-    found = pd.Series(
-        [unusual(row, varied, shows=row["num_shots"] > 0) for row in cells.to_dict("records")], cells.index
-    )
     told = cells.copy()
     for one in _SIDES:
         column = "format" if one.matters_bare else "label_mode"
-        is_told = found.map(lambda sides, name=one.name: name in sides)
+        matters = (cells["num_shots"] > 0) | one.matters_bare
+        values = cells.loc[matters, one.name]
+        if values.empty:
+            continue
+        usual = one.usual if one.usual is not None else one.default if (values == one.default).any() else values.iloc[0]
+        is_told = matters & (cells[one.name] != usual)
         told[column] = told[column].where(~is_told, told[column] + ", " + cells[one.name].map(one.label))
-        told[one.name] = cells[one.name].where(~is_told, one.default)
+        told[one.name] = cells[one.name].where(~is_told, usual)
     return told
 
 

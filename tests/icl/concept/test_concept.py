@@ -178,7 +178,16 @@ def test_a_balance_that_varies_makes_conditions_of_its_own_also_across_runs() ->
     other = counts_from_scores(scores([(ZERO, asked, "a"), ({"balance": "skewed(0.75)"}, asked, "b")]))
     assert grid_of(first).label_modes == ("gold",)  # one balance goes without saying
     both = pd.concat([first, other[other["num_shots"] > 0]])
-    assert grid_of(both).label_modes == ("gold, as-drawn balance", "gold, skewed(0.75) balance")
+    assert grid_of(both).label_modes == ("gold", "gold, skewed(0.75) balance")
+    assert len(grid_of(both).conditions) == 2
+
+
+def test_the_tasks_own_inputs_go_without_saying_beside_others() -> None:
+    answers = [({"input_mode": mode}, {"a": -1.0, "b": -2.0}, "a") for mode in ("ood", "task")]
+    counts = counts_from_scores(scores([(ZERO, {"a": -1.0, "b": -2.0}, "a"), *answers]))
+    grid = grid_of(counts)
+    assert grid.label_modes == ("gold, ood inputs", "gold")
+    assert grid_of(grid.cells).label_modes == grid.label_modes
 
 
 @pytest.mark.parametrize(
