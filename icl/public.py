@@ -61,7 +61,9 @@ def public[**P, Result](
             try:
                 return function(*args, **kwargs)
             except UserError as error:
-                raise UserError(_in_python(str(error))) from error
+                if (said := _in_python(str(error))) == str(error):
+                    raise
+                raise UserError(said) from None
 
         return call
 
