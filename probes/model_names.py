@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from icl.errors import UserError
+from icl.errors import UserError, unknown_name
 
 __all__ = ["PYTHON", "WrittenModel", "split_model"]
 
 PYTHON = "python:"
 """What stands, in the record of a run, before the name of a model that was given in Python."""
 
-_PRECISION = re.compile(r"(.+):(float32|bfloat16|float16)", re.DOTALL)
+_PRECISIONS = ("float32", "bfloat16", "float16")
+_PRECISION = re.compile(r"(.+):(\w+)", re.DOTALL)
 _REVISION = re.compile(r"(.+)@([^@:\s]*)", re.DOTALL)
 
 
@@ -36,7 +37,7 @@ def split_model(text: str, folder: Path = Path()) -> WrittenModel:
     Raises
     ------
     UserError
-        If nothing stands behind the ``@``.
+        If nothing stands behind the ``@``, or no precision behind the ``:``.
     """
     from icl.tasks.catalogue import is_written_as_path
     from probes.scorers.catalogue import VLLM, is_reference, is_server
@@ -51,6 +52,8 @@ def split_model(text: str, folder: Path = Path()) -> WrittenModel:
             refuse_misspelt_address(name)
         if found := _PRECISION.fullmatch(name):
             name, dtype = found.groups()
+            if dtype not in _PRECISIONS:
+                raise unknown_name("dtype", dtype, _PRECISIONS)
     found = None if _exists(name, folder) else _REVISION.fullmatch(name)
     if found and not is_written_as_path(found[1]):  # what is on this machine has no revisions
         name, revision = found.groups()

@@ -74,7 +74,9 @@ class ModelSpec:
         from probes.scorers.catalogue import is_reference
 
         if is_reference(self.label):
-            raise UserError(f"label '{self.label}' is the name of a reference; label model '{self.shown}' otherwise.")
+            raise UserError(
+                f"label '{self.label}' is the name of a reference; give model '{self.shown}' another label."
+            )
 
     @property
     def shown(self) -> str:
@@ -135,7 +137,10 @@ class ModelSpec:
                 "it out."
             )
         if self.label is not None and is_reference(scorer.name):
-            raise UserError(f"reports know reference '{scorer.name}' by its name; leave its label out.")
+            raise UserError(
+                f"model '{scorer.name}' is a reference, which keeps its own name in tables and reports; remove its "
+                f"label, '{self.label}'."
+            )
         scorer.name = self.label or scorer.name + WrittenModel("", "", self.revision, self.dtype).suffix
         return scorer
 

@@ -190,11 +190,12 @@ def _ratios(gold: pd.DataFrame, other: pd.DataFrame, zero: pd.DataFrame, mode: s
         gain = (gold[score] - zero[score]).to_numpy()
         step = resolution(gold) if score == "accuracy" else 0.0
         names: dict[str, Any] = {"score": score, "label_mode": mode, "resolution": step}
-        kept = clustered_ratio((other[score] - zero[score]).to_numpy(), gain, *clusters(gold))
+        of_shares = score == "accuracy"
+        kept = clustered_ratio((other[score] - zero[score]).to_numpy(), gain, *clusters(gold), of_shares=of_shares)
         contrast = f"({mode} − zero shot) ÷ (gold − zero shot)"
         found.append(metric_row(gold, "gain_retained", kept, contrast=contrast, **names))
         if mode == "random":
-            ratio = clustered_ratio((gold[score] - other[score]).to_numpy(), gain, *clusters(gold))
+            ratio = clustered_ratio((gold[score] - other[score]).to_numpy(), gain, *clusters(gold), of_shares=of_shares)
             contrast = "(gold − random) ÷ (gold − zero shot)"
             found.append(metric_row(gold, "GLER", ratio, contrast=contrast, **names))
     return found

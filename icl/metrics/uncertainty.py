@@ -19,7 +19,6 @@ __all__ = [
     "clustered_ratio",
     "clustered_share",
     "clustered_share_difference",
-    "clustered_share_ratio",
     "jackknife",
     "num_clusters",
     "t_interval",
@@ -117,9 +116,16 @@ def clustered_ratio(
     denominator: Float[ndarray, " num_prompts"],
     sets: ndarray,
     queries: ndarray,
+    *,
+    of_shares: bool = False,
 ) -> Estimate:
-    """Divide one mean by another, with Fieller's interval; NaN where the denominator's interval covers 0."""
-    below = clustered_mean(denominator, sets, queries)
+    """Divide one mean by another, with Fieller's interval; NaN where the denominator's interval covers 0.
+
+    With `of_shares` both are means of zeros and ones, or differences of such: no interval of theirs has width 0. Where
+    the two are in proportion on every prompt (or the numerator is always 0) no error can be seen; the interval then
+    reaches as far on both sides as a share of 0 could be from 0, over the denominator, as that of a difference does.
+    """
+    below = (clustered_share_difference if of_shares else clustered_mean)(denominator, sets, queries)
     if np.isnan(below.low):
         return Estimate.missing(f"the denominator is {below.estimate:.3f} without an interval ({below.reason})")
     if below.low <= 0 <= below.high:
@@ -131,6 +137,9 @@ def clustered_ratio(
     influence = (numerator - ratio * denominator) / denominator.mean()
     error, degrees, reason = clustered_error(influence - influence.mean(), sets, queries)
     plain = t_interval(ratio, error, degrees, reason)
+    if of_shares and not np.any(influence):
+        half = _unseen_share(sets, queries, below.degrees) / abs(float(denominator.mean()))
+        return replace(plain, low=ratio - half, high=ratio + half)
     ends = _fieller(numerator, denominator, sets, queries, degrees) if error > 0 else None
     return plain if ends is None else replace(plain, low=min(ratio, ends[0]), high=max(ratio, ends[1]))
 
@@ -153,26 +162,6 @@ def _fieller(
         return None
     half = float(np.sqrt(cross**2 - square * plain))
     return (cross - half) / square, (cross + half) / square
-
-
-def clustered_share_ratio(
-    numerator: Float[ndarray, " num_prompts"],
-    denominator: Float[ndarray, " num_prompts"],
-    sets: ndarray,
-    queries: ndarray,
-) -> Estimate:
-    """Divide one mean of zeros and ones by another's, keeping the interval at 0 or more.
-
-    Where the two agree on every prompt (or the numerator is always 0) no error can be seen; the interval then reaches
-    as far on both sides as a share of 0 prompts that differ could be from 0, over the denominator.
-    """
-    plain = clustered_ratio(numerator, denominator, sets, queries)
-    if np.isnan(plain.low):
-        return plain
-    if plain.standard_error > 0:
-        return replace(plain, low=max(0.0, plain.low))
-    half = _unseen_share(sets, queries, plain.degrees) / float(denominator.mean())
-    return replace(plain, low=max(0.0, plain.estimate - half), high=plain.estimate + half)
 
 
 def jackknife(

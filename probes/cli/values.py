@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["names", "told_by", "whole_numbers"]
+__all__ = ["names", "number", "told_by", "whole_number", "whole_numbers"]
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -13,6 +13,22 @@ def names(text: str) -> tuple[str, ...]:
     if not found:
         raise argparse.ArgumentTypeError(f"takes one or more names, separated by commas, got {text!r}")
     return found
+
+
+def whole_number(text: str) -> int:
+    """One whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes a whole number, got {text!r}") from None
+
+
+def number(text: str) -> float:
+    """One number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes a number, got {text!r}") from None
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:

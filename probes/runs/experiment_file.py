@@ -46,7 +46,8 @@ def read_experiment(path: Path) -> Experiment:
         if name not in options:
             raise unknown_name(f"experiment key in {path.name}", name, options)
     if missing := {"models", "task"} - set(given):
-        raise UserError(f"experiment {path} lacks {' and '.join(sorted(missing))}; add the line(s).")
+        them = "it" if len(missing) == 1 else "them"
+        raise UserError(f"experiment {path} lacks {' and '.join(sorted(missing))}; add {them}.")
     if given.get("curve") and "queries" in given:
         raise UserError(f"experiment {path} names queries, but on a curve the demonstrations are asked; drop one.")
     values: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 """The models of a run: opened for its plan, recorded in its manifest, read back as a table."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -50,11 +51,13 @@ def open_models(
     Raises
     ------
     UserError
-        If a model cannot be opened, or two go by one name.
+        If a model is named twice or cannot be opened, or two go by one name.
     """
     found: dict[str, tuple[ModelSpec, Scorer]] = {}
     names = []
-    for spec in dict.fromkeys(map(read_model, models)):
+    for spec, count in Counter(map(read_model, models)).items():
+        if count > 1:
+            raise UserError(f"model '{spec.shown}' is named {count} times; name each model once.")
         scorer = spec.scorer_for(task, defaults, **options)
         names.append(scorer.name)
         found[scorer.name] = (spec, scorer)

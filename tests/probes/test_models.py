@@ -78,6 +78,7 @@ def test_a_path_that_exists_as_written_wins(tmp_path, monkeypatch):
     ("entry", "message"),
     [
         ("gpt2@", r"'gpt2@' names no revision; write one after the @, or leave the @ out"),
+        ("uniform:float13", r"no dtype 'float13'\. Known: .* Did you mean 'float32'"),
         ({"revision": "v1"}, r"a model has no name, got .*; add name"),
         ({"name": "gpt2", "revison": "v1"}, r"no key of a model 'revison'.*Did you mean 'revision'"),
         ({"name": "gpt2", "parameters": "124M"}, r"parameters of a model must be a whole number, got '124M'"),
@@ -86,7 +87,7 @@ def test_a_path_that_exists_as_written_wins(tmp_path, monkeypatch):
         ({"name": "gpt2", "label": ""}, r"label of a model is ''"),
         (
             {"name": "gpt2", "label": "oracle"},
-            r"label 'oracle' is the name of a reference; label model 'gpt2' otherwise",
+            r"label 'oracle' is the name of a reference; give model 'gpt2' another label",
         ),
         ("localhost:8000", r"not the URL of a server; write http://localhost:8000/v1"),
     ],
@@ -102,7 +103,10 @@ def test_bad_models_are_one_sentence(entry, message):
         ("ginc-small@v1", r"model 'ginc-small' is on this machine and has no revisions, got 'v1'; leave it out"),
         ("uniform:float16", r"no model 'uniform:float16'|model 'uniform:float16' has no weights"),
         ({"name": "uniform", "revision": "v1"}, r"model 'uniform@v1' has no weights .* cannot follow revision v1"),
-        ({"name": "uniform", "label": "mine"}, r"reports know reference 'uniform' by its name; leave its label out"),
+        (
+            {"name": "uniform", "label": "mine"},
+            r"model 'uniform' is a reference, which keeps its own name .*; remove its label, 'mine'",
+        ),
         ("python:mine", r"model 'mine' was given in Python and cannot be found by its name; run it from Python again"),
     ],
 )

@@ -14,7 +14,7 @@ from icl.concept.diagnose import posterior_predictive_check, prior_predictive_ch
 from icl.concept.evidence import EVIDENCE
 from icl.concept.evidence.identified import cells_of
 from icl.concept.evidence.layout import CONDITION, EvidenceLayout, count_cells, evidence_layout, untold_factors
-from icl.concept.evidence.model import build_evidence_model
+from icl.concept.evidence.model import build_evidence_model, check_concepts
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.evidence.simulate import draw_counts, draw_prior, draw_walk, expected_accuracy
 from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
@@ -95,10 +95,13 @@ class EvidenceAccount:
         Raises
         ------
         UserError
-            If the cells could not tell what a demonstration brings, or something else than counts is asked.
+            If the cells could not tell what a demonstration brings, something else than counts is asked, or concepts
+            are not 2 or 3.
         """
         if observe not in self.observations:
             raise UserError(f"account {self.name} is fitted to {self.observations[0]}, got '{observe}'; leave it out.")
+        if concepts is not None:
+            check_concepts(concepts)
         layout = evidence_layout(table)
         permutes = layout.cells["label_mode"].str.startswith(_PERMUTING).any()
         return EvidenceQuestion(layout=layout, concepts=concepts or (3 if permutes else 2), priors=priors)

@@ -217,13 +217,13 @@ def _check_moves(cells: pd.DataFrame, whose: str) -> None:
         which = "wrong" if (correct == 0).all() else "right"
         raise UserError(
             f"{whose}: every prompt of all {len(cells)} cells was answered {which}, so nothing can be decomposed; "
-            "leave it out (--model names another), or use a task that is neither hopeless nor trivial."
+            "fit another model, or use a task that is neither hopeless nor trivial for this one."
         )
     share = correct.sum() / prompts.sum()
     if ((correct - share * prompts).abs() < 0.5).all():  # no more than rounding
         raise UserError(
             f"{whose}: all {len(cells)} cells have the same share of right answers, {share:.0%}, so demonstrations "
-            "change nothing that could be decomposed; leave it out (--model names another), or use another task."
+            "change nothing that could be decomposed; fit another model, or use another task."
         )
 
 

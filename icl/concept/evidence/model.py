@@ -65,6 +65,18 @@ def compile_evidence(
         return CompiledEvidence(model=nutpie.compile_pymc_model(build_evidence_model(cells, priors, concepts=concepts)))
 
 
+def check_concepts(concepts: int) -> None:
+    """Refuse another number of concepts than the model has.
+
+    Raises
+    ------
+    UserError
+        If there are not 2 or 3.
+    """
+    if concepts not in (2, 3):
+        raise UserError(f"concepts must be 2 (task, no task) or 3 (a permuted task as well), got {concepts}.")
+
+
 def build_evidence_model(
     cells: pd.DataFrame, priors: EvidencePriors = DEFAULT_EVIDENCE_PRIORS, *, concepts: int = 2
 ) -> "pymc.Model":
@@ -82,8 +94,7 @@ def build_evidence_model(
     import pymc as pm
     import pytensor.tensor as pt
 
-    if concepts not in (2, 3):
-        raise UserError(f"there are 2 concepts (task, no task) or 3 (and the permuted task), got {concepts}.")
+    check_concepts(concepts)
     layout = evidence_layout(cells)
     cells, series = layout.cells, layout.cell_series
     n = cells["num_shots"].to_numpy(dtype=float)

@@ -23,7 +23,6 @@ from icl.metrics.uncertainty import (
     clustered_ratio,
     clustered_share,
     clustered_share_difference,
-    clustered_share_ratio,
     jackknife,
 )
 from icl.scores import SCORE_COLUMNS, validate_scores
@@ -194,14 +193,25 @@ def test_ratio_is_missing_with_a_reason_where_the_denominator_may_be_zero(rng):
 
 def test_a_ratio_of_shares_that_agree_on_every_prompt_still_has_an_error_bar():
     own, right = np.arange(100), (np.arange(100) < 70).astype(float)
-    agree = clustered_share_ratio(right, right, own, own)
+    agree = clustered_ratio(right, right, own, own, of_shares=True)
     t = stats.t.ppf(0.95, 99)
     unseen = t**2 / (100 + t**2)  # Wilson's upper end for 0 of 100
     assert (agree.estimate, agree.low, agree.high) == pytest.approx((1.0, 1 - unseen / 0.7, 1 + unseen / 0.7))
-    never = clustered_share_ratio(np.zeros(100), right, own, own)
-    assert (never.estimate, never.low, never.high) == pytest.approx((0.0, 0.0, unseen / 0.7))
-    once = clustered_share_ratio((own == 0).astype(float), right, own, own)
-    assert 0 == once.low < once.estimate < once.high
+    never = clustered_ratio(np.zeros(100), right, own, own, of_shares=True)
+    assert (never.estimate, never.low, never.high) == pytest.approx((0.0, -unseen / 0.7, unseen / 0.7))
+    once = clustered_ratio((own == 0).astype(float), right, own, own, of_shares=True)
+    assert once.low < once.estimate < once.high
+    plain = clustered_share_difference(np.zeros(100), own, own)
+    assert (never.low * 0.7, never.high * 0.7) == pytest.approx((plain.low, plain.high))  # one difference, one interval
+
+
+def test_the_denominator_of_a_ratio_of_shares_has_an_error_bar_too():
+    own = np.arange(8)
+    found = clustered_ratio(np.ones(8), np.zeros(8), own, own, of_shares=True)
+    plain = clustered_share_difference(np.zeros(8), own, own)
+    assert found.reason == (
+        f"the denominator is 0.000 with a 90 % interval of {plain.low:.3f} to {plain.high:.3f}, which covers 0"
+    )
 
 
 def test_intervals_of_share_ratios_cover_where_few_prompts_differ(rng):
@@ -209,7 +219,7 @@ def test_intervals_of_share_ratios_cover_where_few_prompts_differ(rng):
     own, covered = np.arange(100), 0
     for _ in range(1000):
         ceiling = (rng.random(100) < 0.7).astype(float)
-        found = clustered_share_ratio(ceiling * (rng.random(100) > 0.01), ceiling, own, own)
+        found = clustered_ratio(ceiling * (rng.random(100) > 0.01), ceiling, own, own, of_shares=True)
         covered += found.low <= 0.99 <= found.high
     assert plausible(covered, 1000, (0.88, 1.0))  # where nothing differs, the interval is wide
 

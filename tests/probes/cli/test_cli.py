@@ -111,6 +111,12 @@ def test_python_m_probes_is_probe():
         ),
         (["run", "--model", "uniform", "--task", "parity", "--seed", "-1", "--out", "x"], "seed cannot be negative"),
         (["show", "--task", "parity", "--seed", "-3"], "seed cannot be negative"),
+        (["show", "--task", "parity", "--shots", "x"], "--shots: takes a whole number, got 'x'"),
+        (
+            ["run", "--model", "uniform", "--task", "parity", "--smoothing", "x", "--out", "x"],
+            "takes a number, got 'x'",
+        ),
+        (["run", *["--model", "majority"] * 2, "--task", "parity", "--out", "x"], "'majority' is named 2 times"),
         (
             ["run", "--model", "ginc-small", "--task", "ginc", "--queries", "4", "--device", "foo", "--out", "x"],
             "device 'foo' cannot be used",
