@@ -1,4 +1,4 @@
-"""`probe calibrate`: are accounts recovered from data whose truth is known?"""
+"""`probe calibrate`: do fits recover the parameters that made their data?"""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ __all__ = ["COMMAND", "add", "run"]
 COMMAND = Command(
     name="calibrate",
     group=Group.CHECK,
-    help="fit accounts to data whose truth is known, and check that it is recovered",
+    help="fit accounts to data made with known parameters, and check that they are recovered",
     kept=RESUMES,
     phases=lambda options: 3,
 )

@@ -44,7 +44,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--with", dest="others", type=Path, action="append", default=[], metavar="RUN", help="fit this run as well"
     )
-    parser.add_argument("--out", type=Path, default=None, help="file.nc for the fit of several runs")
+    parser.add_argument("--out", type=Path, default=None, help="file (.nc) for a fit of several runs")
     parser.add_argument("--anyway", action="store_true", help="also print the numbers of a fit that did not converge")
     parser.add_argument(
         "--strict",

@@ -33,7 +33,7 @@ def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
     add_experiment(parser)
     parser.add_argument(
-        "--effect", type=float, default=None, help="smallest difference of accuracies that matters, e.g. 0.03"
+        "--effect", type=float, default=None, help="smallest difference in accuracy that matters, e.g. 0.03"
     )
     parser.add_argument(
         "--pilot", type=Path, default=None, help="run folder whose answers show how much differences vary"

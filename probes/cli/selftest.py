@@ -15,7 +15,7 @@ __all__ = ["COMMAND", "add", "run"]
 COMMAND = Command(
     name="selftest",
     group=Group.CHECK,
-    help="run every probe on controls and compare with what it must find",
+    help="run every probe on controls and compare the results with what they must be",
     phases=lambda options: 2,
 )
 

@@ -41,7 +41,9 @@ def add(parser: ArgumentParser) -> None:
         "--colour", choices=("auto", "always", "never"), default="auto", help="colour the prompt's parts"
     )
     parser.add_argument("--corpus", default=None, help="sentences for input mode ood (default: the built-in corpus)")
-    parser.add_argument("--order", type=int, default=0, help="number of the order of the demonstrations (default: 0)")
+    parser.add_argument(
+        "--order", type=int, default=0, help="which order of the demonstrations; 0 is the first (default: 0)"
+    )
     for factor in _ASKED:
         parser.add_argument(
             *_flags(factor),

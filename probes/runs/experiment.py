@@ -78,7 +78,7 @@ class Experiment(FactorOptions):
     )
     budget: int | None = option(
         None,
-        help="prompts that a format search may ask of each model",
+        help="maximum number of prompts that a format search sends to each model",
         group=SIZE,
         unset="ten per format",
         least=1,
