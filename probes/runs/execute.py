@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,7 @@ from icl.metrics.measure import measure
 from icl.metrics.normalise import DEFAULT_NORMALISATION
 from icl.prompts.render import Prompt
 from probes.runs.asking import ask_units
-from probes.runs.experiment import Experiment
-from probes.runs.folder import RunFolder, create_run
+from probes.runs.folder import RunFolder
 from probes.runs.manifest import make_manifest
 from probes.runs.plan import Plan, make_plan
 from probes.runs.standing import left_sentence, stored_sentence
@@ -23,7 +21,7 @@ from probes.runs.units import Unit, make_units
 from probes.scorers.scorer import Scorer
 from probes.terminal.progress import phase
 
-__all__ = ["do_unit", "execute", "run_experiment"]
+__all__ = ["do_unit", "execute"]
 
 _CHECKED_FOR_PRECISION = 16
 """Prompts of the run on which reduced precision is compared with float32."""
@@ -55,14 +53,6 @@ def execute(folder: RunFolder, plan: Plan, *, tell: Callable[[str], None] | None
             if note := stored_sentence(folder, plan, always=isinstance(error, KeyboardInterrupt)):
                 error.add_note(note)
             raise
-
-
-def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
-    """Plan, check and execute an experiment into the run folder `out`; the call for notebooks."""
-    plan = make_plan(experiment)
-    folder = create_run(out, experiment, plan.made)
-    execute(folder, plan)
-    return folder
 
 
 def do_unit(folder: RunFolder, which: int | str, *, plan: Plan | None = None) -> Unit:

@@ -1,12 +1,15 @@
-"""A small run and a scorer that remembers what it was asked, for tests of run folders."""
+"""A small run, an experiment run in one call, and a scorer that remembers what it was asked."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from icl.prompts.render import Prompt
+from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
+from probes.runs.folder import RunFolder, create_run
 from probes.runs.plan import Plan, make_plan
 from probes.scorers.scorer import Answer, LabelAnswer, Scorer, as_table
 
@@ -56,6 +59,13 @@ class Recorder(Scorer):
 
 def hash_of(text: str) -> float:
     return 1 + sum(map(ord, text)) % 7
+
+
+def run_experiment(experiment: Experiment, out: Path) -> RunFolder:
+    plan = make_plan(experiment)
+    folder = create_run(out, experiment, plan.made)
+    execute(folder, plan)
+    return folder
 
 
 def plan_with(scorer: Scorer, experiment: Experiment = SMALL) -> Plan:

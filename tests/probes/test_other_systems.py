@@ -8,13 +8,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from small_runs import run_experiment
 
 from icl.errors import UserError
 from icl.tasks.catalogue import load_task, names_file
 from probes.cli import list as list_command
 from probes.cli import main as cli
 from probes.cli.main import main
-from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 from probes.scorers.huggingface_source import find_model
 from probes.terminal import shell

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from chance import SIGMAS, plausible
 from scipy import stats
+from small_runs import run_experiment
 
 from icl.concept.diagnose import diagnose
 from icl.concept.fit import fit
@@ -17,7 +18,6 @@ from icl.concept.variance_layout import MAX_LOG_ODDS, layout_of
 from icl.errors import UserError
 from icl.metrics.power import components
 from probes.cli.main import main as run
-from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 
 TRUE_SD = {"query": 1.0, "demonstrations": 0.7, "order": 0.4, "format": 0.6, "labels": 0.5, "residual": 1.0}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_runs import run_experiment
 
 from icl.errors import UserError
 from icl.tasks.catalogue import load_task, names_code, names_file
@@ -12,7 +13,6 @@ from icl.tasks.stored import load_stored, stored_form, task_digest
 from icl.tasks.task import Example, Task
 from probes.cli.main import main
 from probes.runs.asked_task import load_named_task
-from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 from probes.runs.experiment_file import read_experiment, write_experiment
 from probes.runs.folder import open_run

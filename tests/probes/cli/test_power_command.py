@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
+from small_runs import run_experiment
 
 from icl.errors import UserError
 from icl.metrics.power import minimum_detectable_effect
@@ -14,7 +15,6 @@ from icl.seeds import Seeds
 from icl.tasks.draw import query_order
 from probes.cli.main import main as run
 from probes.power.planned import plan_power
-from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 from probes.runs.plan import make_plan
 from probes.runs.pool import most_queries

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from small_runs import run_experiment
 
 from icl.metrics.power import POWER, TYPICAL, VarianceComponents, components, minimum_detectable_effect, power_of
 from probes.cli.asked import experiment_of
@@ -12,7 +13,6 @@ from probes.cli.main import make_parser
 from probes.power.variances import own_variances
 from probes.report.found_power import FoundPower, found_power, power_of_run
 from probes.report.page import read_material
-from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 
 ASKED = Experiment(models=("small",), task="films", queries=12, demonstration_sets=4)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from report_runs import row as row_of_run
+from small_runs import run_experiment
 
 from icl.concept.fit import Fit
 from icl.metrics.assemble import metrics_table
@@ -21,7 +22,6 @@ from probes.report.numbers import main_table, table_html
 from probes.report.sections import flip, ladder, recognition
 from probes.report.sections.catalogue import SECTIONS
 from probes.report.words import answers
-from probes.runs.execute import run_experiment
 from probes.runs.experiment import Experiment
 
 EVERY_REQUEST = ("bias", "consistency", "contextual-calibration")

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from small_runs import SMALL, Recorder, plan_with
+from small_runs import SMALL, Recorder, plan_with, run_experiment
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from icl.errors import UserError
 from probes.cli.main import main
 from probes.models import ModelSpec, from_callable, from_transformers
-from probes.runs.execute import execute, run_experiment
+from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.experiment_file import read_experiment, write_experiment
 from probes.runs.folder import RunFolder, create_run, open_run
