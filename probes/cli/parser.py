@@ -22,12 +22,13 @@ _METAVARS = {
 """What a flag takes → its name in the help; others are called after the flag."""
 
 
-_PARSED = {int: values.whole_number, float: values.number}
-"""Type → what reads it and says in a sentence what does not fit."""
-
-
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.register("type", int, values.whole_number)  # groups of flags share what is registered
+        self.register("type", float, values.number)
 
     def add_argument(self, *names, **options):
         """Take the other spellings of a flag as well, and name its value in one word."""
@@ -35,8 +36,6 @@ class Parser(argparse.ArgumentParser):
         takes_value = options.get("action", "store") in ("store", "append") and "choices" not in options
         if takes_value and names[0].startswith("-") and "metavar" not in options:
             options["metavar"] = _METAVARS.get(options.get("type", str)) or names[0].rpartition("-")[2].upper()
-        if "type" in options:
-            options["type"] = _PARSED.get(options["type"], options["type"])
         return super().add_argument(*names, **options)
 
     def error(self, message: str) -> NoReturn:
