@@ -148,7 +148,8 @@ def seen_cells(layout: Layout, shots: int) -> Bool[ndarray, " num_cells"]:
     seen = num_shots <= shots
     if seen.all():
         raise UserError(
-            f"no cell has more than {shots} shots (the most are {num_shots.max()}); hold out shots above fewer."
+            f"no cell has more than {shots} shots (the largest number is {num_shots.max()}); hold out shots "
+            "above fewer."
         )
     left = np.unique(num_shots[seen])
     if len(left) < 2:

@@ -236,7 +236,7 @@ def _degrees(components: VarianceComponents, num_queries: int, num_sets: int) ->
 def _check_counts(num_queries: int, num_sets: int) -> None:
     if num_queries < 2 or num_sets < 2:
         raise UserError(
-            f"an interval that speaks of queries and of demonstration sets needs two or more of each, got "
+            f"an interval over queries and demonstration sets needs two or more of each, got "
             f"{num_queries} queries and {num_sets} sets; raise the smaller."
         )
 

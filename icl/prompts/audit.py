@@ -67,11 +67,11 @@ def format_notices(prompts: Iterable[Prompt], formats: Mapping[str, Format]) -> 
 
 
 def twin_notices(task: AnyTask, prompts: Iterable[Prompt]) -> list[str]:
-    """Count the near twins of queries that are left out of demonstrations, and those that are labelled differently."""
+    """Count the near duplicates of queries that are left out of demonstrations, and those with another label."""
     queries = {prompt.query_id for prompt in prompts if len(prompt.demonstrations) and not prompt.is_content_free}
     if twins := near_twins(task, [(name, find_query(task, name)) for name in queries]):
         left_out = [
-            f"{len(twins):,} of the {len(task.pool):,} examples of task '{task.name}' are near twins of queries "
+            f"{len(twins):,} of the {len(task.pool):,} examples of task '{task.name}' are near duplicates of queries "
             f"({_ALIKE}), such as {quoted(task.pool[min(twins)].input)}; they are left out of the demonstrations, "
             "which would show the query with its answer."
         ]
@@ -94,8 +94,8 @@ def _torn_twins(task: AnyTask) -> list[str]:
     (label, (one, *_)), (other_label, (other, *_)) = list(torn[0].items())[:2]
     count = sum(len(inputs) for group in torn for inputs in group.values())
     return [
-        f"{count:,} examples of task '{task.name}' are near twins of others with another label ({_ALIKE}), such as "
-        f"{quoted(one)} ({label}) and {quoted(other)} ({other_label}); check which label is right."
+        f"{count:,} examples of task '{task.name}' are near duplicates of others with another label ({_ALIKE}), such "
+        f"as {quoted(one)} ({label}) and {quoted(other)} ({other_label}); check which label is right."
     ]
 
 

@@ -214,7 +214,7 @@ def _parse_permutation(text: str) -> tuple[int, ...]:
     written = [part.strip() for part in text.split("-")]
     if not all(part.isdigit() for part in written) or sorted(map(int, written)) != list(range(len(written))):
         raise UserError(
-            f"permuted({text}) is no permutation; write every position from 0 once with dashes between, e.g. "
+            f"permuted({text}) is not a permutation; write every position from 0 once with dashes between, e.g. "
             "permuted(1-2-0)."
         )
     permutation = tuple(map(int, written))
@@ -308,7 +308,7 @@ def _registered(name: str, gold: Labels, spaces: tuple[Labels, ...], rng: np.ran
         raise UserError(f"label mode '{name}' made {len(shown)} labels of {len(gold)} gold ones; return as many.")
     if strange := [label for label, space in zip(shown, spaces) if label not in space]:
         raise UserError(
-            f"label mode '{name}' shows {strange[0]!r}, which is no label of the task; return labels of the label "
+            f"label mode '{name}' shows {strange[0]!r}, which is not a label of the task; return labels of the label "
             "spaces that it is called with."
         )
     return shown

@@ -16,7 +16,7 @@ _AROUND = " .,;:!?\"'()[]。、·「」『』【】《》〈〉¿¡؟،؛۔।�
 
 @lru_cache(maxsize=1 << 17)
 def reading_key(text: str) -> str:
-    """Reduce an input to what it has in common with its near twins.
+    """Reduce an input to what it has in common with its near duplicates.
 
     Letter case, the width and composition of characters (NFKC), the kind and amount of white space, invisible
     characters, the shape of quotes and dashes, and quotes, brackets and sentence marks around the whole do not count.

@@ -140,7 +140,7 @@ def read_options(where: Where, column: str, values: Sequence[object]) -> list[Op
             options = _read_cell(value)
         except (TypeError, ValueError, RecursionError):
             raise UserError(
-                f"{where(row)} has {str(value)[:60]!r} in column '{column}', which is no list of options; "
+                f"{where(row)} has {str(value)[:60]!r} in column '{column}', which is not a list of options; "
                 'write them as a list such as ["red", "blue"].'
             ) from None
         for text in (*options.texts, *options.keys):

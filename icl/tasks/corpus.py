@@ -98,7 +98,7 @@ def load_corpus(path: str | Path, *, text_column: str = "text") -> Corpus:
     sentences = dict.fromkeys(" ".join(text.split()) for text in texts)
     sentences.pop("", None)
     if not sentences:
-        raise UserError(f"'{path.name}' has blank sentences only; give it at least one with a word in it.")
+        raise UserError(f"'{path.name}' has only blank sentences; give it at least one with a word in it.")
     source = f"file:{path.name}#{digest(content)}"
     return Corpus(name=path.stem, sentences=tuple(sentences), source=source, notes=notes)
 

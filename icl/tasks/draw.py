@@ -24,9 +24,9 @@ def draw_episodes(
     balance: str = "balanced",
     seeds: Seeds,
 ) -> list[Episode]:
-    """Cross queries with demonstration sets; no query, nor a near twin of one, is ever a demonstration.
+    """Cross queries with demonstration sets; no query, nor a near duplicate of one, is ever a demonstration.
 
-    Queries share their demonstrations, so the near twins (`icl.tasks.alike`) of all of them are left out.
+    Queries share their demonstrations, so the near duplicates (`icl.tasks.alike`) of all of them are left out.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def _draw(
 def draw_curves(task: AnyTask, *, num_demonstration_sets: int, num_demonstrations: int, seeds: Seeds) -> list[DrawnSet]:
     """Draw prompts whose every demonstration is also asked, behind those before it.
 
-    An example that is a near twin (`icl.tasks.alike`) of one drawn before it is passed over.
+    An example that is a near duplicate (`icl.tasks.alike`) of one drawn before it is passed over.
 
     Returns
     -------
@@ -105,8 +105,8 @@ def draw_curves(task: AnyTask, *, num_demonstration_sets: int, num_demonstration
                 break
         else:
             raise UserError(
-                f"task '{task.name}' has {len(distinct)} examples that are no near twins of others, but a curve to "
-                f"{num_demonstrations} shots needs {needed}; --shots {len(distinct) - 1} works."
+                f"task '{task.name}' has {len(distinct)} examples that are not near duplicates of others, but a curve "
+                f"to {num_demonstrations} shots needs {needed}; --shots {len(distinct) - 1} works."
             )
         examples = [(f"pool{i}", task.pool[i]) for i in distinct.values()]
         shown = [example for _, example in examples[:-1]]
@@ -122,7 +122,7 @@ def find_query(task: AnyTask, query_id: str) -> Example:
 
 
 def near_twins(task: AnyTask, queries: Iterable[tuple[str, Example]]) -> frozenset[int]:
-    """Say at which positions of the pool stand near twins of queries, other than these queries themselves."""
+    """Say at which positions of the pool stand near duplicates of queries, other than these queries themselves."""
     asked = dict(queries)
     keys = {reading_key(example.input) for example in asked.values()}
     return frozenset(
@@ -138,7 +138,7 @@ def query_order(task: AnyTask, seeds: Seeds) -> np.ndarray:
 def _split(
     task: AnyTask, num_queries: int, num_demonstrations: int, seeds: Seeds
 ) -> tuple[list[tuple[str, Example]], np.ndarray, frozenset[int]]:
-    """Choose the queries, with their identities; say what is left of the pool, and which of it are their near twins."""
+    """Choose the queries, with their identities; say what is left of the pool, and which near duplicates it has."""
     if not task.query_pool:
         _enough(task.name, len(task.pool), num_queries + num_demonstrations, num_queries, num_demonstrations)
         order = query_order(task, seeds)
@@ -160,7 +160,7 @@ def _without_twins(
     if num_demonstrations > len(rest) - len(twins):
         raise TooFewRows(
             f"task '{task.name}' has {len(rest)} examples beside {len(queries)} queries, but {len(twins)} of them are "
-            f"near twins of queries and {num_demonstrations} shots are asked for"
+            f"near duplicates of queries and {num_demonstrations} shots are asked for"
         )
     return queries, rest, twins
 

@@ -30,7 +30,7 @@ def draw_ood(
     inputs
         What is to be replaced, in order.
     exclude
-        Sentences never to be drawn, nor their near twins (`icl.tasks.alike`): the task's own inputs.
+        Sentences never to be drawn, nor their near duplicates (`icl.tasks.alike`): the task's own inputs.
 
     Returns
     -------
@@ -46,8 +46,8 @@ def draw_ood(
     usable = [sentence for sentence in corpus.sentences if reading_key(sentence) not in barred]
     if len(usable) < len(inputs):
         raise UserError(
-            f"corpus '{corpus.name}' has {len(usable)} sentences that are no inputs of the task, but {len(inputs)} are "
-            "needed; give a larger one with --corpus, or ask for fewer with --shots."
+            f"corpus '{corpus.name}' has {len(usable)} sentences that are not inputs of the task, but {len(inputs)} "
+            "are needed; give a larger one with --corpus, or ask for fewer with --shots."
         )
     lengths = np.array([num_words(sentence) for sentence in usable])
     free = np.ones(len(usable), dtype=bool)

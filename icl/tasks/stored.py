@@ -57,7 +57,8 @@ def load_stored(path: Path) -> Task:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise UserError(
-            f"'{path.name}' is no task as a run writes it ({what}); let the run write it again, or save rows as .jsonl."
+            f"'{path.name}' is not a task file that a run wrote ({what}); let the run write it again, or save rows "
+            "as .jsonl."
         ) from None
     return as_made_in_python(Task(**values))
 

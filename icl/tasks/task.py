@@ -201,7 +201,7 @@ def _check_labels(task: Task, examples: Sequence[Example]) -> None:
         raise UserError(f"task '{task.name}' has an empty label; give every example a label word.")
     if len(set(labels)) < 2:
         raise UserError(
-            f"task '{task.name}' has one class only ({labels[0]!r}); a probe needs at least two."
+            f"task '{task.name}' has only one class ({labels[0]!r}); a probe needs at least two."
             if labels
             else f"task '{task.name}' has no labels at all; a probe needs at least two."
         )
@@ -260,12 +260,12 @@ def _check_inputs(task: Task) -> None:
         repeats = len(pool) - len({example.input for example in pool})
         if repeats:
             raise UserError(
-                f"{repeats} inputs of task '{task.name}' stand in its {place} more than once; keep one of each, or a "
+                f"{repeats} inputs of task '{task.name}' are in its {place} more than once; keep one of each, or a "
                 "demonstration may give the query's answer away."
             )
     if shared := {example.input for example in task.pool} & {example.input for example in task.query_pool}:
         raise UserError(
-            f"{len(shared)} inputs of task '{task.name}' stand both in its pool and in its query pool; take them out "
+            f"{len(shared)} inputs of task '{task.name}' are both in its pool and in its query pool; take them out "
             "of one, or a demonstration may give the query's answer away."
         )
 

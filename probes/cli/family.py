@@ -46,7 +46,7 @@ def run(options: Namespace) -> int:
     seed, out = chosen.pop("seed", DEFAULT_FAMILY_SEED), chosen.pop("out")
     del chosen["command"]
     if out.suffix != ".npz":
-        raise UserError(f"a family is saved as an .npz file, got --out {out}; let it end in .npz.")
+        raise UserError(f"a family is saved as an .npz file, got --out {out}; give it the ending .npz.")
     if seed < 0:
         raise UserError(f"--seed cannot be negative, got {seed}; use 0 or more.")
     is_own = not chosen and seed == DEFAULT_FAMILY_SEED

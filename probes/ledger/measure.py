@@ -183,8 +183,8 @@ def check_predictors(family: GincFamily, predictors: Sequence[GincPredictor]) ->
     for predictor in predictors:
         if not predictor.family.is_same(family):
             raise UserError(
-                f"model '{predictor.name}' was trained on another GINC family ({predictor.family.fingerprint}) than "
-                f"the prompts come from ({family.fingerprint}); ask models of one family at a time."
+                f"model '{predictor.name}' was trained on a different GINC family ({predictor.family.fingerprint}) "
+                f"than the prompts come from ({family.fingerprint}); ask models of one family at a time."
             )
     names = [ExactPredictor.name, *(predictor.name for predictor in predictors)]
     repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]

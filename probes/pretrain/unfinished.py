@@ -96,8 +96,8 @@ def read_unfinished(
             differing.append("family")
         if differing:
             raise UserError(
-                f"{folder} holds an unfinished training with another {', '.join(differing)}; repeat its command, or "
-                "choose another --out."
+                f"{folder} holds an unfinished training with a different {', '.join(differing)}; repeat its command, "
+                "or choose another --out."
             )
         dtype = _DTYPES.get(progress.get("dtype"))
         model.load_state_dict(_below("model.", tensors))

@@ -119,7 +119,7 @@ def _check_same(folder: Path, before: dict, asked: dict, prints: Mapping[str, st
     for name, print_ in prints.items():
         if before["trials"].get(name, print_) != print_:
             raise UserError(
-                f"{folder} holds simulations of other priors or cells of {name} than this version's; "
+                f"{folder} holds simulations with priors or cells of {name} that differ from this version's; "
                 "choose another --out."
             )
 

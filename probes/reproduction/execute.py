@@ -106,7 +106,7 @@ def _predictors(asked: Reproduction) -> list[GincPredictor]:
 
     names = asked.models or tuple(name for name in zoo() if name in shipped_models())
     if not names:
-        raise UserError("no model of the zoo is shipped with this lab; name a GINC checkpoint with --models.")
+        raise UserError("no GINC model is shipped with this lab; name a GINC checkpoint with --models.")
     predictors = [HuggingFacePredictor(name) for name in dict.fromkeys(names)]
     for name in dict.fromkeys(names):
         _check_documents(name)
@@ -116,8 +116,9 @@ def _predictors(asked: Reproduction) -> list[GincPredictor]:
         own = any(e.own_family and predictor.name in e.models for e in EXPERIMENTS.values())
         if not own and not predictor.family.is_same(default_family()):
             raise UserError(
-                f"model '{predictor.name}' was trained on another GINC family ({predictor.family.fingerprint}) than "
-                f"the lab's own ({default_family().fingerprint}), which is asked here; use `probe run` with --family."
+                f"model '{predictor.name}' was trained on a different GINC family ({predictor.family.fingerprint}) "
+                f"than the lab's own ({default_family().fingerprint}), which is asked here; use `probe run` with "
+                "--family."
             )
     if len({predictor.name for predictor in predictors}) < len(predictors):
         raise UserError("two of --models have the same name; rename one of the folders.")

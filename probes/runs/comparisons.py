@@ -157,7 +157,7 @@ def read_comparison(folder: "RunFolder") -> StoredComparison | None:
         table = folder.path / name
         if not table.exists() or checksum(table.read_bytes()) != known:
             raise UserError(
-                f"{table} is not the table that {COMPARISON.place} speaks of; run `probe compare {folder.quoted}` "
+                f"{table} is not the table that {COMPARISON.place} describes; run `probe compare {folder.quoted}` "
                 "again."
             )
     try:

@@ -380,7 +380,7 @@ def _check_same(record: Path, experiment: Experiment, made: Task | None) -> None
     if changed := changed_entries(before, experiment):
         name = changed[0]
         raise UserError(
-            f"{path} holds another experiment ({name} was {_show(getattr(before, name))}, now "
+            f"{path} holds a different experiment ({name} was {_show(getattr(before, name))}, now "
             f"{_show(getattr(experiment, name))}); choose another --out, or repeat the first command to resume it."
         )
     located.check_digests(
@@ -391,7 +391,7 @@ def _check_same(record: Path, experiment: Experiment, made: Task | None) -> None
     )
     if made is not None and kept.exists() and (old := task_digest(load_stored(kept))) != (new := task_digest(made)):
         raise UserError(
-            f"{path} holds answers to another task '{made.name}' (its contents had the digest {old}, now {new}); "
+            f"{path} holds answers to a different task '{made.name}' (its contents had the digest {old}, now {new}); "
             "choose another --out, or put the task back."
         )
 

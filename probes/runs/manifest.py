@@ -68,12 +68,12 @@ def _check_unchanged(folder: RunFolder, before: dict, models: dict[str, dict[str
         if old != new:
             what = next(key for key in new if old.get(key) != new[key])
             raise UserError(
-                f"{folder.path} holds scores of another '{name}' ({what} was {old.get(what)}, now {new[what]}); "
+                f"{folder.path} holds scores of a different '{name}' ({what} was {old.get(what)}, now {new[what]}); "
                 "choose another --out."
             )
     if before["source"] != source:
         raise UserError(
-            f"{folder.path} holds scores of another task ({before['source']}, now {source}); choose another --out."
+            f"{folder.path} holds scores of a different task ({before['source']}, now {source}); choose another --out."
         )
 
 

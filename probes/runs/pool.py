@@ -82,7 +82,7 @@ def _sets_beside(task: AnyTask, num_shots: int, balance: str, seeds: Seeds) -> F
 
 
 def _first_asked(task: AnyTask, seeds: Seeds) -> Float[ndarray, " num_rows"]:
-    """Number of queries up to which each row of the pool can be a demonstration: it, or a near twin, is the next."""
+    """Number of queries up to which each row of the pool can be a demonstration: it or a near duplicate is the next."""
     order = query_order(task, seeds).tolist()
     keys = [reading_key(example.input) for example in task.pool]
     if task.query_pool:

@@ -202,7 +202,7 @@ class HuggingFaceScorer(Scorer):
         own = load_family(saved)
         if not own.is_same(family):
             raise UserError(
-                f"model '{self.name}' was trained on another GINC family ({own.fingerprint}) than the "
+                f"model '{self.name}' was trained on a different GINC family ({own.fingerprint}) than the "
                 f"task's ({family.fingerprint}); give its own with --family {FAMILY_FILE} of its folder."
             )
 

@@ -75,7 +75,7 @@ def _hub_error(source: ModelSource, what: str, error: Exception) -> UserError:
         )
     if "RepositoryNotFoundError" in raised:
         return UserError(
-            f"'{name}' is no shipped model, control, folder or .gguf file, and the Hugging Face Hub has no public "
+            f"'{name}' is not a shipped model, control, folder or .gguf file, and the Hugging Face Hub has no public "
             "model of that name; check the spelling (probe list models names what is shipped), or set the environment "
             "variable HF_TOKEN if it is private."
         )

@@ -49,7 +49,7 @@ class GivenScorer(HuggingFaceScorer):
         self._config = given.model.config
         self._check_causal()
         if getattr(given.model, "get_output_embeddings", lambda: None)() is None:
-            raise UserError(f"model '{self.name}' has no head that predicts tokens; load it by AutoModelForCausalLM.")
+            raise UserError(f"model '{self.name}' has no head that predicts tokens; load it with AutoModelForCausalLM.")
         self._tokenizer = given.tokenizer
         self._check_tokenizer()
 

@@ -113,7 +113,7 @@ def _find(name: str, revision: str | None) -> ModelSource:
             raise UserError(f"folder {name} holds no model: config.json is missing; {instead}.")
         return ModelSource(name=path.resolve().name, location=str(path), weights_hash=_hash_weights(path))
     if is_file:
-        raise UserError(f"{name} is a file, no model; name the folder that holds it and a config.json.")
+        raise UserError(f"{name} is a file, not a model; name the folder that holds it and a config.json.")
     if not name or is_written_as_path(name) or _is_misspelt(name, known):
         raise unknown_name("model", name, known)
     return ModelSource(name=name, location=name, revision=revision)

@@ -56,7 +56,7 @@ def test_a_label_mode_shows_what_its_function_makes():
     ("make", "said"),
     [
         (lambda gold, spaces, rng: gold[:1], "made 1 labels of 4 gold ones"),
-        (lambda gold, spaces, rng: ["maybe"] * len(gold), "'maybe', which is no label of the task"),
+        (lambda gold, spaces, rng: ["maybe"] * len(gold), "'maybe', which is not a label of the task"),
         (lambda gold, spaces, rng: 1 / 0, "raised ZeroDivisionError"),
         (lambda gold: gold, "raised TypeError"),
     ],

@@ -203,7 +203,7 @@ def test_reduced_precision_of_a_model_in_memory_is_said_not_to_be_measured(tiny_
         (lambda folder: (given(folder)[0], None), r"model 'mine' has no fast tokenizer"),
         (
             lambda folder: (GPT2Model(GPT2Config(n_embd=16, n_layer=1, n_head=2)), given(folder)[1]),
-            r"model 'mine' has no head that predicts tokens; load it by AutoModelForCausalLM",
+            r"model 'mine' has no head that predicts tokens; load it with AutoModelForCausalLM",
         ),
         (lambda folder: (given(folder)[0].to("meta"), given(folder)[1]), r"weights of model 'mine' are not in memory"),
     ],

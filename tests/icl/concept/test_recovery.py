@@ -271,7 +271,7 @@ def test_a_folder_is_not_mixed(tmp_path):
     with pytest.raises(UserError, match="was begun with effort"):
         ask_for(folder, effort=replace(EFFORT, draws=100))
     ask_for(folder, effort=replace(EFFORT, cores=2))
-    with pytest.raises(UserError, match="other priors or cells of power"):
+    with pytest.raises(UserError, match="priors or cells of power that differ"):
         ask_for(folder, trial=shifted(1.0))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")

@@ -192,8 +192,8 @@ def colour_task(space: tuple[str, ...]) -> Task:
     [
         ("permuted(0)", "permutes one label"),
         ("permuted(0-2-1)", "leaves label 0 as it is"),
-        ("permuted(1-1)", "is no permutation"),
-        ("permuted(a)", "is no permutation"),
+        ("permuted(1-1)", "is not a permutation"),
+        ("permuted(a)", "is not a permutation"),
     ],
 )
 def test_bad_permutations_are_refused(text, message):

@@ -90,9 +90,7 @@ def test_every_format_for_sentences_ends_its_labels():
 
 def test_where_no_end_can_be_told_all_labels_are_named():
     bare = Format(name="bare", demonstration_separator=" ")
-    with pytest.raises(
-        UserError, match="format 'bare' writes nothing behind a label that tells where it ends"
-    ) as refusal:
+    with pytest.raises(UserError, match="format 'bare' writes nothing after a label to show where it ends") as refusal:
         ending(bare, ("card", "time", "timer", "card payment", "timezone"), "t")
     for pair in ("'card' and 'card payment'", "'time' and 'timer'", "'time' and 'timezone'"):
         assert pair in str(refusal.value)

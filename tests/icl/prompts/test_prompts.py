@@ -422,7 +422,7 @@ def test_streams_with_other_keys_are_other_streams():
     ("labels", "message"),
     [
         (("good", ""), "has an empty label"),
-        (("yes",), "has one class only"),
+        (("yes",), "has only one class"),
     ],
 )
 def test_label_spaces_that_cannot_be_scored_are_refused(labels, message):
@@ -537,7 +537,7 @@ def test_near_twins_read_alike_and_others_do_not(change):
 
 
 def twinned(change, *, split: bool = False, choice: bool = False) -> Task:
-    """Thirty inputs and a near twin of each, with the same label; split, the twins are the queries."""
+    """Thirty inputs and a near duplicate of each, with the same label; split, the twins are the queries."""
     labels = ("red", "green")
     options = {"options": labels} if choice else {}
     pool = [Example(input=f"Café number {i} isn't open.", label=labels[i % 2], **options) for i in range(30)]
@@ -588,12 +588,14 @@ def test_a_curve_shows_no_near_twin_of_what_it_asks():
     for prompt in prompts:
         texts = [*prompt.demonstrations.inputs, find_query(task, prompt.query_id).input]
         assert len({text.lower() for text in texts}) == len(texts)
-    with pytest.raises(UserError, match="has 30 examples that are no near twins of others, but a curve to 30 shots"):
+    with pytest.raises(
+        UserError, match="has 30 examples that are not near duplicates of others, but a curve to 30 shots"
+    ):
         build_prompts(task, {Condition.of("gold", "qa", 30): ()}, selection(curve=True))
 
 
 def test_too_few_examples_beside_near_twins_are_refused():
-    with pytest.raises(UserError, match="but 12 of them are near twins of queries and 38 shots are asked for"):
+    with pytest.raises(UserError, match="but 12 of them are near duplicates of queries and 38 shots are asked for"):
         draw_episodes(
             twinned(str.upper), num_queries=16, num_demonstration_sets=1, num_demonstrations=38, seeds=Seeds.same(0)
         )
@@ -612,7 +614,7 @@ def test_near_twins_with_other_labels_are_counted():
     task = twinned(str.upper)
     torn = replace(task, pool=tuple(replace(e, label="red") if e.input.isupper() else e for e in task.pool))
     (said,) = twin_notices(torn, [])
-    assert said.startswith("30 examples of task 'twinned' are near twins of others with another label")
+    assert said.startswith("30 examples of task 'twinned' are near duplicates of others with another label")
     assert twin_notices(task, []) == []
     choice = twinned(str.upper, choice=True)
     assert twin_notices(choice, []) == []

@@ -115,7 +115,7 @@ def test_what_is_kept_is_distinct_and_not_blank(tmp_path_factory, lines):
     [
         ("c.txt", b"", "'c.txt' is empty; give it sentences"),
         ("c.txt", b" \n\n ", "'c.txt' is empty; give it sentences"),
-        ("c.jsonl", b'{"text": " "}', "'c.jsonl' has blank sentences only"),
+        ("c.jsonl", b'{"text": " "}', "'c.jsonl' has only blank sentences"),
         ("c.txt", "Käse".encode("latin-1"), r"line 1 of 'c.txt' is not UTF-8 text: byte 2 of the line"),
         ("c.csv", b"body,id\nx,1\n", "'c.csv' has no column 'text', only 'body', 'id'; rename the one"),
         ("c.csv", b"texts\nx\n", r"no column 'text', only 'texts'; .*\(did you mean 'texts'\?\)"),

@@ -90,7 +90,7 @@ def test_too_few_sentences_are_refused(rng):
     corpus = corpus_of(3, 3, 3)
     with pytest.raises(
         UserError,
-        match=r"corpus 'c' has 2 sentences that are no inputs of the task, but 3 are needed; give a larger one with "
+        match=r"corpus 'c' has 2 sentences that are not inputs of the task, but 3 are needed; give a larger one with "
         "--corpus, or ask for fewer with --shots",
     ):
         draw_ood(["x"] * 3, corpus, exclude=corpus.sentences[:1], rng=rng)

@@ -106,7 +106,7 @@ def test_the_command_line_takes_them_and_keeps_its_output_clean(module, capsys):
         ("MODULE:nothing", "returned None, not a Task"),
         ("MODULE:fails", r"raised KeyError: 'warm' \(tasks.py, line 20\); correct it"),
         ("MODULE:leaves", r"raised SystemExit: bye \(tasks.py, line 23\)"),
-        ("MODULE:twins", r"task 'weather' has one class only \('cold'\)"),
+        ("MODULE:twins", r"task 'weather' has only one class \('cold'\)"),
     ],
 )
 def test_what_is_no_task_is_refused_in_one_sentence(module, capsys, name, message):
@@ -218,7 +218,7 @@ def test_files_that_hold_no_task_are_refused(tmp_path, change, message):
     change(found)
     path = tmp_path / "x.task.json"
     path.write_text(json.dumps(found), encoding="utf-8")
-    with pytest.raises(UserError, match=f"'x.task.json' is no task as a run writes it .{message}"):
+    with pytest.raises(UserError, match=f"'x.task.json' is not a task file that a run wrote .{message}"):
         load_stored(path)
 
 
@@ -284,9 +284,9 @@ def test_a_task_object_is_asked_resumed_and_shown(tmp_path, monkeypatch, capsys)
 def test_another_task_object_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_experiment(Experiment(task=weather(), **ASKED), Path("a"))
-    with pytest.raises(UserError, match=r"a holds answers to another task 'weather' \(its contents had the digest"):
+    with pytest.raises(UserError, match=r"a holds answers to a different task 'weather' \(its contents had the digest"):
         run_experiment(Experiment(task=weather("night"), **ASKED), Path("a"))
-    with pytest.raises(UserError, match="holds another experiment .task was .*experiment.task.json, now parity"):
+    with pytest.raises(UserError, match="holds a different experiment .task was .*experiment.task.json, now parity"):
         run_experiment(Experiment(task="parity", **ASKED), Path("a"))
     changed = stored_form(weather("night"))
     Path("a/experiment.task.json").write_bytes(changed)

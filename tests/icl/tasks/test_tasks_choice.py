@@ -93,9 +93,9 @@ def test_query_pool_shares_no_input_with_the_pool():
     words = [Example(input=text, label=label) for text, label in zip("abcd", ("yes", "no", "yes", "no"))]
     task = choice(*words[:2], label_space=("no", "yes"), query_pool=tuple(words[2:]))
     assert [example.input for example in task.query_pool] == ["c", "d"]
-    with pytest.raises(UserError, match="1 inputs of task 't' stand both in its pool and in its query pool; take"):
+    with pytest.raises(UserError, match="1 inputs of task 't' are both in its pool and in its query pool; take"):
         replace(task, query_pool=(words[0], words[2]))
-    with pytest.raises(UserError, match="1 inputs of task 't' stand in its query pool more than once; keep one"):
+    with pytest.raises(UserError, match="1 inputs of task 't' are in its query pool more than once; keep one"):
         replace(task, query_pool=(words[2], words[2]))
     with pytest.raises(UserError, match=r"has examples labelled \['maybe'\], not in its label space"):
         replace(task, query_pool=(replace(words[2], label="maybe"),))
@@ -228,7 +228,9 @@ def test_cells_of_options(cell, options):
 
 @pytest.mark.parametrize("cell", ["a, b", "7", '"ab"', 7, {"texts": ["a", "b"]}, {"text": "ab"}, [["a"], ["b"]]])
 def test_cells_that_are_no_list_name_their_row(cell):
-    with pytest.raises(UserError, match=r"row 2 of o has .* in column 'c', which is no list of options; write them as"):
+    with pytest.raises(
+        UserError, match=r"row 2 of o has .* in column 'c', which is not a list of options; write them as"
+    ):
         read_options(lambda row: f"row {row + 1} of o", "c", [["a", "b"], cell])
 
 

@@ -138,7 +138,9 @@ def test_every_competitor_has_its_line(results):
 
 def test_models_that_cannot_be_asked_together_are_refused(family):
     other = sample_family_of(8)
-    with pytest.raises(UserError, match=r"'tempered\(2\)' was trained on another GINC family .* one family at a time"):
+    with pytest.raises(
+        UserError, match=r"'tempered\(2\)' was trained on a different GINC family .* one family at a time"
+    ):
         measure_ledger(family, [ExactPredictorNamed(family, "a"), TemperedPredictor(other, temperature=2.0)], QUESTION)
     with pytest.raises(UserError, match="two predictors are called 'oracle'"):
         measure_ledger(family, [ExactPredictor(family)], QUESTION)
@@ -208,7 +210,7 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
     out = ["--out", str(tmp_path / "out")]
     refused(capsys, [*out, "--models", "ginc-smal"], "Did you mean 'ginc-small'")
     sample_family_of(3).save(tmp_path / "other.npz")
-    refused(capsys, [*out, "--family", str(tmp_path / "other.npz")], "was trained on another GINC family")
+    refused(capsys, [*out, "--family", str(tmp_path / "other.npz")], "was trained on a different GINC family")
     refused(capsys, [*out, "--example-lengths", "20"], "ask for fewer or shorter examples")
     refused(capsys, ["--out", str(tmp_path / "other.npz" / "x")], "part of its path is a file")
     (tmp_path / "note.txt").write_text("mine")

@@ -113,7 +113,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(architecture, tmp_path):
     ]
     assert without_time[0] == without_time[1]
     other = replace(default_family(), num_pretraining_concepts=4)
-    with pytest.raises(UserError, match="unfinished training with another seed, family; repeat its command"):
+    with pytest.raises(UserError, match="unfinished training with a different seed, family; repeat its command"):
         pretrain(other, replace(options, seed=5), folder=tmp_path)
     next((tmp_path / "unfinished").glob("*.safetensors")).write_bytes(b"damaged")
     with pytest.raises(UserError, match="cannot be read .* delete the folder and start over"):

@@ -195,7 +195,7 @@ def test_files_of_two_comparisons_are_not_taken_for_one(with_comparison):
     folder = with_comparison(compared_accounts(), extrapolated())
     table, whole = folder.path / "comparison.parquet", (folder.path / "comparison.parquet").read_bytes()
     pd.read_parquet(table).assign(elpd=-1.0).to_parquet(table)
-    with pytest.raises(UserError, match=r"comparison\.parquet is not the table that comparison\.json speaks of"):
+    with pytest.raises(UserError, match=r"comparison\.parquet is not the table that comparison\.json describes"):
         page.write_report(folder)
     table.unlink()
     with pytest.raises(UserError, match=r"comparison\.parquet is not the table"):

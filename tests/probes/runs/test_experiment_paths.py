@@ -122,7 +122,7 @@ def test_a_record_means_the_same_from_everywhere(project, monkeypatch):
     # The same file named from here, by flags or by its record, resumes the run; the file of this folder does not.
     for task in (again.task, str(project / "data.jsonl")):
         create_run(record.parent, Experiment(task=task, **ASKED))
-    with pytest.raises(UserError, match="holds another experiment .task was .*project/data.jsonl, now data.jsonl"):
+    with pytest.raises(UserError, match="holds a different experiment .task was .*project/data.jsonl, now data.jsonl"):
         create_run(record.parent, Experiment(task="data.jsonl", **ASKED))
 
 

@@ -70,7 +70,7 @@ def test_models_of_earlier_labs_are_read_by_their_identity(recorded):
     assert recorded.models()["identity"].equals(before["identity"])
     assert pd.isna(recorded.models()["num_parameters"][0])
     execute(recorded, plan_with(Recorder()))  # and goes on
-    with pytest.raises(UserError, match=r"holds scores of another 'recorder' \(version was 1, now 2\)"):
+    with pytest.raises(UserError, match=r"holds scores of a different 'recorder' \(version was 1, now 2\)"):
         execute(recorded, plan_with(Recorder(version="2")))
     assert recorded.models().equals(before.assign(spec="recorder"))
 
@@ -117,7 +117,9 @@ def test_what_is_known_of_a_model_may_be_added_later(tmp_path, tiny_lm):
     folder = run_experiment(later, tmp_path / "run")
     assert folder.models()["training_tokens"].tolist() == [9]
     assert folder.experiment.models[0].training_tokens == 9
-    with pytest.raises(UserError, match=r"holds another experiment \(models was .*tiny-lm, now .*tiny-lm:bfloat16\)"):
+    with pytest.raises(
+        UserError, match=r"holds a different experiment \(models was .*tiny-lm, now .*tiny-lm:bfloat16\)"
+    ):
         create_run(tmp_path / "run", Experiment(models=f"{tiny_lm}:bfloat16", **ASKED))
 
 
@@ -149,7 +151,7 @@ def test_a_model_in_memory_is_run_resumed_and_recorded(tmp_path, tiny_lm):
     assert (mine["spec"], mine["training_tokens"]) == ("python:mine", 5)
     run_experiment(Experiment(models=(given(), str(tiny_lm)), **ASKED), tmp_path / "run")  # the same weights
     next(spec.given.model.parameters()).data[0, 0] += 1
-    with pytest.raises(UserError, match=r"holds scores of another 'mine' \(weights was "):
+    with pytest.raises(UserError, match=r"holds scores of a different 'mine' \(weights was "):
         run_experiment(Experiment(models=(spec, str(tiny_lm)), **ASKED), tmp_path / "run")
 
 

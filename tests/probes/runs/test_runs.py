@@ -74,14 +74,14 @@ def test_equal_questions_are_asked_once_and_answered_for_all(tmp_path, monkeypat
 def test_a_run_folder_of_another_experiment_is_refused(tmp_path):
     create_run(tmp_path / "run", SMALL)
     other = Experiment(models=("majority",), task="parity", label_modes=("gold",), shots=(0, 2), queries=6)
-    with pytest.raises(UserError, match=r"holds another experiment \(label_modes was gold, random, now gold\)"):
+    with pytest.raises(UserError, match=r"holds a different experiment \(label_modes was gold, random, now gold\)"):
         create_run(tmp_path / "run", other)
 
 
 def test_scores_of_a_changed_model_are_not_mixed(tmp_path):
     folder = create_run(tmp_path / "run", SMALL)
     execute(folder, plan_with(Recorder()))
-    with pytest.raises(UserError, match=r"scores of another 'recorder' \(version was 1, now 2\)"):
+    with pytest.raises(UserError, match=r"scores of a different 'recorder' \(version was 1, now 2\)"):
         execute(folder, plan_with(Recorder(version="2")))
     assert len(folder.scores()) > 0
 

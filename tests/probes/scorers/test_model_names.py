@@ -89,7 +89,7 @@ def test_paths_that_are_no_model_say_what_is_there(tmp_path):
     with pytest.raises(UserError, match=r"config\.json is missing; name its file .*x\.Q4\.gguf"):
         find_model(str(tmp_path / "quantised"))
     (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(UserError, match="is a file, no model; name the folder that holds it"):
+    with pytest.raises(UserError, match="is a file, not a model; name the folder that holds it"):
         find_model(str(tmp_path / "model.safetensors"))
     for name in ("x" * 5000, "~nobody-of-that-name/x", "", "a/b/c"):
         with pytest.raises(UserError, match="no model '"):

@@ -395,7 +395,7 @@ def test_the_oracle_refuses_sentences(colours):
 
 def test_the_shipped_model_belongs_to_its_family():
     other = GincTask(family=sample_family(rng=np.random.default_rng(5)), example_length=4)
-    with pytest.raises(UserError, match="was trained on another GINC family"):
+    with pytest.raises(UserError, match="was trained on a different GINC family"):
         make_scorer("ginc-small", other)
     drawn_elsewhere = replace(default_family(), start=default_family().start * (1 + 4e-16))
     assert drawn_elsewhere.fingerprint != default_family().fingerprint
