@@ -235,11 +235,10 @@ def _sentences(table: pd.DataFrame, units: Units) -> tuple[str, ...]:
     if len(ahead):
         named = ", ".join(ahead["title"])
         said.append(
-            f"A higher elpd, from chains that do not agree yet, belongs to {named}: raise draws before "
-            "reading the order."
+            f"The elpd of {named} is higher, but chains do not agree yet: raise draws before reading the order."
         )
     if num_units < _FEW_UNITS:
-        said.append(f"With {num_units} units, standard errors are rough; take differences as hints.")
+        said.append(f"With {num_units} units, standard errors are rough; treat differences as hints.")
     if refits := int(ranked["num_refits"].sum()):
         said.append(
             f"Importance sampling could not be trusted for {refits} pairs of account and {units.word}; "

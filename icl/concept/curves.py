@@ -108,7 +108,7 @@ class Curves:
         return {"conditions": summarise(tree)} if has_drift(tree) else {"parameters": parameter_table(tree)}
 
     def sentences(self, tree: xr.DataTree) -> list[str]:
-        """Say what was not asked, how much leans on the priors, and whether the law could have produced the data."""
+        """Say what was not asked, what is sensitive to the priors, and whether the law could have produced the data."""
         checks = {"prior_predictive": prior_predictive_check, "posterior_predictive": posterior_predictive_check}
         leans = [leaning(tree)] if "log_prior" in tree.children else []
         checked = [check(tree).attrs["sentence"] for group, check in checks.items() if group in tree.children]

@@ -67,10 +67,11 @@ def leaning(tree: xr.DataTree) -> str:
     moved = int((table["prior"] >= SENSITIVE).sum())
     plural = {"drift": "drifts", "quantity": "quantities"}[of]
     if not moved:
-        return f"None of {len(table)} {plural} leans on the priors (power-scaling)."
+        return f"None of {len(table)} {plural} is sensitive to the priors (power-scaling)."
+    verb = "is" if moved == 1 else "are"
     return (
-        f"{moved} of {len(table)} {plural} lean on the priors (power-scaling above {SENSITIVE}); keep that in mind "
-        "when reading magnitudes."
+        f"{moved} of {len(table)} {plural} {verb} sensitive to the priors (power-scaling above {SENSITIVE}); keep that in "
+        "mind when reading magnitudes."
     )
 
 

@@ -42,7 +42,7 @@ def summarise(tree: xr.DataTree) -> pd.DataFrame:
         row["prob_signal_exceeds_noise"] = float((posterior["drift"].sel(here) > 0).mean())
         row["separately_identified"] = bool(identified.sel(here))
         apart = row["separately_identified"]
-        row["note"] = "" if apart else "signal and noise lean on the prior here; read the drift"
+        row["note"] = "" if apart else "signal and noise depend on the prior here; interpret the drift"
         rows.append(row)
     return pd.DataFrame(rows)
 

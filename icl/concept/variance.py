@@ -277,7 +277,7 @@ def variance_shares(tree: xr.DataTree) -> pd.DataFrame:
         if name in variance:
             row |= _interval("sd", np.sqrt(variance[name])) | _interval("share", variance[name] / total)
         few = levels is not None and levels < FEW_LEVELS
-        row["note"] = f"only {levels} levels, so it leans on the prior" if few else reasons.get(name, "")
+        row["note"] = f"only {levels} levels, so it depends on the prior" if few else reasons.get(name, "")
         rows.append(row)
     if tree.attrs["observe"] == "accuracy":
         rows[-1]["note"] = "the logistic distribution's own, not measured"

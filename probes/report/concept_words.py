@@ -38,7 +38,7 @@ class Account:
     has_drift : bool
         Whether it speaks of signal, noise and drift; otherwise `summary` and `needed` are empty.
     leaning : str
-        How much of it leans on the priors; empty where the fit does not hold what tells.
+        How much of it is sensitive to the priors; empty where the fit does not hold what tells.
     summary, predicted, needed : DataFrame
         Of `summarise`, `posterior_predictive_check`, `demonstrations_needed`.
     """

@@ -86,7 +86,7 @@ class FoundPower:
 
     def _could(self) -> str:
         if self.smallest is None:
-            return "says nothing about other queries and demonstration sets, since it has only one of either"
+            return "says nothing about other queries and demonstration sets, since it has only one of each"
         if self.smallest > 1:
             return f"could not find a difference of any size, {SURE} ({self.source})"
         return f"could find differences of {points(self.smallest)} points of accuracy or more, {SURE} ({self.source})"

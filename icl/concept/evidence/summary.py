@@ -179,7 +179,9 @@ def _condition_note(row: dict) -> str:
             "including 0"
         )
     if row["gain_lower"] <= _SMALL_GAIN and row["gain_upper"] >= -_SMALL_GAIN:
-        return "the answers do not clearly move, so the drift leans on the prior: there is no sign of a relevant signal"
+        return (
+            "the answers do not clearly move, so the drift depends on the prior: there is no sign of a relevant signal"
+        )
     return ""
 
 

@@ -85,7 +85,7 @@ def say(material: Material) -> Sentence | None:
     text += f"{'; '.join(parts)}."
     if fallen := no_longer_clear(found.parts[name][0] for name in told):
         names = listed(PARTS[row["metric"]][0] for row in fallen)
-        text += f" After Holm's correction over the contrasts of a kind, not clear any more: {names}."
+        text += f" After Holm's correction over the contrasts of a kind, no longer clear: {names}."
     return Sentence(topic="Parts", text=text, lead=lead)
 
 

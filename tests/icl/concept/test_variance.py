@@ -164,7 +164,7 @@ def test_known_components_are_recovered(tree):
         assert abs(float(found.mean()) - np.log(true)) < SIGMAS * float(found.std()), name
     assert shares.loc["combination", "sd"] < 0.3  # over data sets its variance scatters by 0.013
     assert shares.loc["residual", "sd"] == pytest.approx(1.0, rel=0.11)  # and this by 2.4 %
-    assert shares.loc["format", "note"] == "only 4 levels, so it leans on the prior"
+    assert shares.loc["format", "note"] == "only 4 levels, so it depends on the prior"
     judged = diagnose(tree)
     assert judged.max_rhat < 1.02  # 1.003 in the middle of 20 seeds, 1.006 at most
     assert judged.min_ess_bulk > 400
