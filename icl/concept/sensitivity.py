@@ -70,8 +70,8 @@ def leaning(tree: xr.DataTree) -> str:
         return f"None of {len(table)} {plural} is sensitive to the priors (power-scaling)."
     verb = "is" if moved == 1 else "are"
     return (
-        f"{moved} of {len(table)} {plural} {verb} sensitive to the priors (power-scaling above {SENSITIVE}); keep that in "
-        "mind when reading magnitudes."
+        f"{moved} of {len(table)} {plural} {verb} sensitive to the priors (power-scaling above {SENSITIVE}); keep that "
+        "in mind when reading magnitudes."
     )
 
 

@@ -137,7 +137,7 @@ def clustered_ratio(
     influence = (numerator - ratio * denominator) / denominator.mean()
     error, degrees, reason = clustered_error(influence - influence.mean(), sets, queries)
     plain = t_interval(ratio, error, degrees, reason)
-    if of_shares and not np.any(influence):
+    if of_shares and error == 0:
         half = _unseen_share(sets, queries, below.degrees) / abs(float(denominator.mean()))
         return replace(plain, low=ratio - half, high=ratio + half)
     ends = _fieller(numerator, denominator, sets, queries, degrees) if error > 0 else None
