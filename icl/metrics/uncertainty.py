@@ -19,6 +19,7 @@ __all__ = [
     "clustered_ratio",
     "clustered_share",
     "clustered_share_difference",
+    "clustered_share_ratio",
     "jackknife",
     "num_clusters",
     "t_interval",
@@ -162,6 +163,17 @@ def _fieller(
         return None
     half = float(np.sqrt(cross**2 - square * plain))
     return (cross - half) / square, (cross + half) / square
+
+
+def clustered_share_ratio(
+    numerator: Float[ndarray, " num_prompts"],
+    denominator: Float[ndarray, " num_prompts"],
+    sets: ndarray,
+    queries: ndarray,
+) -> Estimate:
+    """Divide one mean of zeros and ones by another, as `clustered_ratio` does, keeping the interval at 0 or more."""
+    found = clustered_ratio(numerator, denominator, sets, queries, of_shares=True)
+    return replace(found, low=float(np.maximum(found.low, 0.0)))  # NaN stays NaN
 
 
 def jackknife(

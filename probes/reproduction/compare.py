@@ -1,7 +1,7 @@
 """Contrasts of the outcome table with 90 % intervals, in points of accuracy, averaged over example lengths."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,9 @@ from icl.metrics.uncertainty import (
     LEVEL,
     Estimate,
     clustered_mean,
-    clustered_ratio,
     clustered_share,
     clustered_share_difference,
+    clustered_share_ratio,
 )
 
 __all__ = [
@@ -107,8 +107,7 @@ def oracle_share(outcomes: pd.DataFrame, model: str, experiment: str, *, length:
     ours = correct(outcomes, model, experiment)[length][:, places].mean(axis=1)
     ceiling = correct(outcomes, model, experiment, column="ceiling_correct")[length][:, places].mean(axis=1)
     prompts = np.arange(len(ours))
-    share = clustered_ratio(ours, ceiling, prompts, prompts, of_shares=True)
-    return _quantity(f"k={length}", replace(share, low=float(np.maximum(share.low, 0.0))))  # NaN stays NaN
+    return _quantity(f"k={length}", clustered_share_ratio(ours, ceiling, prompts, prompts))
 
 
 def spread_mean(

@@ -23,6 +23,7 @@ from icl.metrics.uncertainty import (
     clustered_ratio,
     clustered_share,
     clustered_share_difference,
+    clustered_share_ratio,
     jackknife,
 )
 from icl.scores import SCORE_COLUMNS, validate_scores
@@ -199,6 +200,8 @@ def test_a_ratio_of_shares_that_agree_on_every_prompt_still_has_an_error_bar():
     assert (agree.estimate, agree.low, agree.high) == pytest.approx((1.0, 1 - unseen / 0.7, 1 + unseen / 0.7))
     never = clustered_ratio(np.zeros(100), right, own, own, of_shares=True)
     assert (never.estimate, never.low, never.high) == pytest.approx((0.0, -unseen / 0.7, unseen / 0.7))
+    share = clustered_share_ratio(np.zeros(100), right, own, own)
+    assert (share.estimate, share.low, share.high) == pytest.approx((0.0, 0.0, unseen / 0.7))
     once = clustered_ratio((own == 0).astype(float), right, own, own, of_shares=True)
     assert once.low < once.estimate < once.high
     plain = clustered_share_difference(np.zeros(100), own, own)
@@ -219,7 +222,7 @@ def test_intervals_of_share_ratios_cover_where_few_prompts_differ(rng):
     own, covered = np.arange(100), 0
     for _ in range(1000):
         ceiling = (rng.random(100) < 0.7).astype(float)
-        found = clustered_ratio(ceiling * (rng.random(100) > 0.01), ceiling, own, own, of_shares=True)
+        found = clustered_share_ratio(ceiling * (rng.random(100) > 0.01), ceiling, own, own)
         covered += found.low <= 0.99 <= found.high
     assert plausible(covered, 1000, (0.88, 1.0))  # where nothing differs, the interval is wide
 
