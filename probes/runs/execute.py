@@ -106,6 +106,7 @@ def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: dict[str, se
             raise
         folder.write_metrics(metrics)
     manifest["state"] = "finished"
+    manifest["stored"] = folder.stored_now(len(answers[DEFAULT_NORMALISATION]))
     manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)
     folder.write_manifest(manifest)
     return metrics

@@ -36,7 +36,7 @@ from probes.runs.artefacts import METRICS, SCORES, former_fits, read_artefact, r
 from probes.runs.experiment import Experiment, entries
 from probes.runs.experiment_file import changed_entries, is_portable, read_experiment, task_file, write_experiment
 from probes.runs.models import model_table
-from probes.runs.parts import read_parts, read_prompts, read_scores, write_part
+from probes.runs.parts import num_lost, part_names, read_parts, read_prompts, read_scores, write_part
 from probes.scorers.server_address import shown_model
 from probes.terminal.shell import path_argument, shell_word
 
@@ -113,6 +113,21 @@ class RunFolder:
         if said := self.manifest.get("unanswered"):
             raise UserError(f"{self.path}: {said}")
 
+    def check_complete(self) -> None:
+        """Raise `UserError` if a finished run has lost scores since; runs of earlier versions do not tell."""
+        if not self.has_manifest or "stored" not in (manifest := self.manifest):
+            return
+        had = manifest["stored"]
+        if lost := num_lost(self._parts, prompts=had["prompts"], names=had["parts"]):
+            raise UserError(
+                f"{self.path} has lost {lost:,} of the {had['prompts']:,} prompts that it held when it finished, since "
+                f"files are missing from its folder {SCORES}; rerun the same `probe run` command to score them again."
+            )
+
+    def stored_now(self, num_prompts: int) -> dict[str, Any]:
+        """Record for the manifest of a finished run what it holds, for `check_complete`."""
+        return {"prompts": num_prompts, "parts": part_names(self._parts)}
+
     def check_writable(self, otherwise: str) -> None:
         """Raise `UserError`, before long work, if nothing can be written into the folder; says what to do otherwise."""
         disk.check_writable(self.path, self._elsewhere(otherwise))
@@ -152,8 +167,9 @@ class RunFolder:
         Raises
         ------
         UserError
-            If a part is damaged, or the parts together are no valid score table.
+            If a part is damaged or lost, or the parts together are no valid score table.
         """
+        self.check_complete()
         wanted = None if columns is None else tuple(dict.fromkeys((*columns, "number")))
         return _in_order(read_scores(self._parts, wanted), self._models)
 
@@ -195,6 +211,7 @@ class RunFolder:
         return self._answers_under(wanted, needs), possible
 
     def _answers_under(self, normalisations: Sequence[str], needs: Needs) -> dict[str, pd.DataFrame]:
+        self.check_complete()
         return answers_of_parts(self.score_parts, normalisations, needs=needs, models=self._models)
 
     def _needs(self) -> Needs:
@@ -218,10 +235,12 @@ class RunFolder:
         Raises
         ------
         UserError
-            If there is none, no prompt has an answer, or it was made from other scores than the run holds now.
+            If there is none, no prompt has an answer, scores were lost, or it was made from other scores than the run
+            holds now.
         """
         if (self.path / "manifest.json").exists():
             self.check_answered()
+        self.check_complete()
         path = self.path / METRICS.place
         metrics = read_artefact(METRICS, path, self.path)
         if list(metrics.columns) != list(METRIC_COLUMNS) or "digest" not in metrics.attrs:
@@ -402,7 +421,7 @@ def open_run(path: Path) -> RunFolder:
     Raises
     ------
     UserError
-        If there is none.
+        If there is none, or it has lost scores since it finished.
     """
     path = Path(path)
     if not (path / "experiment.toml").exists():
@@ -410,7 +429,9 @@ def open_run(path: Path) -> RunFolder:
             f"{path} is not a run folder (no experiment.toml); make one with `probe run … --out "
             f"{RunFolder(path).quoted}` or `probe demo`."
         )
-    return RunFolder(path)
+    folder = RunFolder(path)
+    folder.check_complete()
+    return folder
 
 
 def _in_order(scores: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from icl.errors import UserError
 from icl.scores import PROMPT_KEYS, SCORE_COLUMNS, first_rows, validate_scores
 from probes import disk
 
-__all__ = ["PROMPT_COLUMNS", "read_parts", "read_prompts", "read_scores", "write_part"]
+__all__ = ["PROMPT_COLUMNS", "num_lost", "part_names", "read_parts", "read_prompts", "read_scores", "write_part"]
 
 PROMPT_COLUMNS = (*PROMPT_KEYS, "prompt_id")
 """Columns that tell which prompt of which model a row belongs to, and which question that is."""
@@ -56,7 +56,7 @@ def read_parts(folder: Path, columns: Sequence[str] | None = None) -> Iterator[p
         file of another name repeats one.
     """
     seen: dict[tuple, tuple[str, bool]] = {}  # prompt → question, and whether its file is named by content
-    for path in sorted(folder.glob("*.parquet")):
+    for path in (folder / name for name in part_names(folder)):
         part = _read_part(path, columns)
         named = bool(_NAMED.fullmatch(path.name))
         firsts = first_rows(part)
@@ -79,6 +79,28 @@ def read_prompts(folder: Path) -> dict[str, set[tuple]]:
         for model, *key in _tuples(part[first_rows(part)]):
             found.setdefault(model, set()).add(tuple(key))
     return found
+
+
+def part_names(folder: Path) -> list[str]:
+    """List the files of a folder of parts."""
+    return sorted(path.name for path in folder.glob("*.parquet"))
+
+
+def num_lost(folder: Path, *, prompts: int, names: Sequence[str]) -> int:
+    """Count the prompts that a folder of parts held once and does not hold any more.
+
+    Where all files are there nothing is read; where some are not, others may hold their prompts.
+
+    Parameters
+    ----------
+    prompts
+        How many prompts it held, those of each model counted.
+    names
+        Its files at the time.
+    """
+    if set(names) <= set(part_names(folder)):
+        return 0
+    return max(0, prompts - sum(map(len, read_prompts(folder).values())))
 
 
 def read_scores(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
