@@ -34,27 +34,26 @@ from icl.ties import is_as_likely
 
 __all__ = [
     "ANSWER_COLUMNS",
-    "CHANNEL",
     "GOLD_UNTOLD",
     "MOST_UNTOLD",
     "OF_CANDIDATES",
     "answer_table",
-    "asked_models",
     "left_out",
     "naming_left_out",
     "nothing_known",
     "predicted",
 ]
 
-CHANNEL = " (channel)"
-"""Behind the name of a model that is asked by the channel method."""
+_CHANNEL = " (channel)"
+"""Behind the name under which a model answers by the channel method."""
 
 MOST_UNTOLD = 0.02
 """Share of the told probability that candidates without one may have at most, if probabilities are to be given."""
 
 ANSWER_COLUMNS: dict[str, str] = {
+    "asked_model": "name of the scorer behind `model`, the same whichever the method",
     "prompt_id": "identity of text and candidates",
-    "probe": "probes that asked for the prompt, comma-separated",
+    "probe": "probes that asked for the prompt, see `icl.scores.asked_by`",
     "num_wrong_shown": "shown labels that differ from gold; missing where no labels are shown",
     "gold": "the query's gold label",
     "prediction": "the likeliest candidate; missing where it is not known",
@@ -137,8 +136,9 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
     alphabetical = np.lexsort((pd.factorize(candidate, sort=True)[0], number))
 
     table = _as_strings(scores.iloc[starts][[*PROMPT_KEYS, "prompt_id", "probe", "num_wrong_shown"]])
+    table.insert(len(PROMPT_KEYS), "asked_model", table["model"])
     channel = table["method"] == "channel"
-    table["model"] = table["model"].where(~channel, table["model"] + CHANNEL)
+    table["model"] = table["model"].where(~channel, table["model"] + _CHANNEL)
     with np.errstate(divide="ignore"):
         log_score = np.maximum(np.log(probability[gold]), np.log(np.finfo(float).tiny))
     why = _reasons(scores, told, possible, starts)
@@ -198,11 +198,6 @@ def _likeliest(
     best = starts + _first_true(is_as_likely(logprob, np.repeat(top, sizes)), starts)
     possible = np.isfinite(top)
     return best, possible, possible & ~is_as_likely(np.maximum.reduceat(below, starts), top)
-
-
-def asked_models(answers: pd.DataFrame) -> pd.Series:
-    """Name of the scorer behind each answer, the same whether it was asked directly or by the channel method."""
-    return answers["model"].where(answers["method"] != "channel", answers["model"].str.removesuffix(CHANNEL))
 
 
 def left_out(answers: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFrame:

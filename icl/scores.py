@@ -1,5 +1,6 @@
 """The score table: one row = one prompt × one candidate, and the one check that every table passes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +17,17 @@ __all__ = [
     "SCORE_COLUMNS",
     "STATUSES",
     "Column",
+    "asked_by",
     "first_rows",
     "prompt_numbers",
     "validate_scores",
+    "written_probes",
 ]
 
 
 _REQUIRED = object()
+
+_BETWEEN_PROBES = ","
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ SCORE_COLUMNS: tuple[Column, ...] = (
     Column("run", "str", "identity of the run"),
     Column("model", "str", "scorer's name"),
     Column("task", "str", "task's name"),
-    Column("probe", "str", "probes that asked for the prompt, comma-separated"),
+    Column("probe", "str", "probes that asked for the prompt, comma-separated; `asked_by` reads it"),
     *(
         Column(one.name, one.dtype, one.meaning, absent=one.default if one.is_optional else _REQUIRED)
         for one in FACTORS
@@ -133,6 +138,25 @@ def validate_scores(scores: pd.DataFrame) -> pd.DataFrame:
     if (gold != 1).any():
         raise UserError(f"{(gold != 1).sum()} prompts of the score table do not have exactly one gold candidate.")
     return scores
+
+
+def written_probes(names: Iterable[str]) -> str:
+    """Write the probes that asked for a prompt as the column ``probe`` holds them."""
+    return _BETWEEN_PROBES.join(names)
+
+
+def asked_by(probe: pd.Series, name: str) -> pd.Series:
+    """Flag the rows of a column ``probe`` for which a probe asked, alone or with others.
+
+    Parameters
+    ----------
+    probe
+        The column, of a score table or of an answer table.
+    name
+        Of the probe.
+    """
+    found = {written: name in written.split(_BETWEEN_PROBES) for written in probe.unique()}
+    return probe.map(found).astype(bool)
 
 
 def prompt_numbers(scores: pd.DataFrame) -> Integer[ndarray, " num_rows"]:

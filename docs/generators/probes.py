@@ -36,7 +36,7 @@ def _metrics() -> str:
 def _unit(name: str) -> str:
     metric = METRICS[name]
     own = "that of m" if len(metric.scores) > 1 else "".join(SCORES[score].unit for score in metric.scores)
-    return metric.unit.format(score=own)
+    return (metric.unit or own) + (f" per {metric.per}" if metric.per else "")
 
 
 def _twin(name: str) -> str:

@@ -1,6 +1,7 @@
 """What in a fit leans on its priors: power-scaling of prior and likelihood, without fitting again."""
 
 import logging
+from collections.abc import Sequence
 
 import pandas as pd
 import xarray as xr
@@ -18,7 +19,7 @@ _FINE = "the data determine it, and the prior hardly matters"
 _STILL = "neither matters: it is fixed or does not vary"
 
 
-def sensitivity(tree: xr.DataTree) -> pd.DataFrame:
+def sensitivity(tree: xr.DataTree, *, only: Sequence[str] = ()) -> pd.DataFrame:
     """Tell how much each quantity moves when priors, or the likelihood, count a little more or less.
 
     Posterior draws are weighed anew by prior^α and by likelihood^α, α a little above and below 1; sensitivity is the
@@ -29,12 +30,14 @@ def sensitivity(tree: xr.DataTree) -> pd.DataFrame:
     ----------
     tree
         What `icl.concept.fit.fit` returns: groups posterior, log_prior and log_likelihood.
+    only
+        Variables of the posterior whose quantities are told; none: all but the cells' accuracy.
 
     Returns
     -------
     pd.DataFrame
-        One row per quantity of the posterior but the cells' accuracy: quantity, prior, likelihood (sensitivities;
-        `SENSITIVE` or more is worth a look), verdict (``conflict``, ``weak likelihood``, ``fine``, ``still``), words.
+        One row per quantity of the posterior: quantity, prior, likelihood (sensitivities; `SENSITIVE` or more is worth
+        a look), verdict (``conflict``, ``weak likelihood``, ``fine``, ``still``), words.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def sensitivity(tree: xr.DataTree) -> pd.DataFrame:
 
     if missing := [name for name in ("posterior", "log_prior", "log_likelihood") if name not in tree.children]:
         raise UserError(f"the fit holds no {', '.join(missing)}, which power-scaling needs; fit it again.")
-    quantities = [str(name) for name in tree["posterior"].data_vars if name != "accuracy"]
+    quantities = list(only) or [str(name) for name in tree["posterior"].data_vars if name != "accuracy"]
     logger = logging.getLogger("arviz_stats")
     level = logger.level
     logger.setLevel(logging.ERROR)  # the words below say the same
@@ -60,10 +63,8 @@ def sensitivity(tree: xr.DataTree) -> pd.DataFrame:
 
 def leaning(tree: xr.DataTree) -> str:
     """Say how many of a fit's drifts (of its quantities, where its account knows no drift) move with the priors."""
-    table = sensitivity(tree)
     of = "drift" if "drift" in tree["posterior"] else "quantity"
-    if of == "drift":
-        table = table[table["quantity"].str.startswith("drift[")]
+    table = sensitivity(tree, only=("drift",) if of == "drift" else ())
     moved = int((table["prior"] >= SENSITIVE).sum())
     plural = {"drift": "drifts", "quantity": "quantities"}[of]
     if not moved:

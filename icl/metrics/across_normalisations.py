@@ -29,7 +29,7 @@ def accuracy_by_normalisation(by_normalisation: Mapping[str, pd.DataFrame]) -> l
     for how, answers in by_normalisation.items():
         for row in levels(known_answers(answers), scores=("accuracy",)):
             prompts = asked.setdefault(tuple(str(row[name]) for name in CONDITION), row["num_prompts"])
-            if how == used_normalisation(str(row["model"]), how) and row["num_prompts"] >= prompts:
+            if how == used_normalisation(str(row["method"]), how) and row["num_prompts"] >= prompts:
                 rows.append(row | {"metric": "accuracy_by_normalisation", "normalisation": how, "contrast": how})
     return rows
 

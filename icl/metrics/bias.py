@@ -10,9 +10,9 @@ from numpy import ndarray
 
 from icl.factors import condition_columns
 from icl.metrics.crossed import cells_of, residual_variance
-from icl.metrics.labels import NOISE_MODES
 from icl.metrics.table import metric_row, settings
 from icl.metrics.uncertainty import Estimate, t_interval
+from icl.prompts.mode_columns import with_label_mode
 
 __all__ = ["bias_effects"]
 
@@ -63,7 +63,7 @@ def bias_effects(outcomes: pd.DataFrame) -> list[dict]:
         Prompt outcomes, see `icl.metrics.outcomes`.
     """
     found: list[dict] = []
-    noisy = outcomes["label_mode"].isin(NOISE_MODES) | outcomes["label_mode"].str.startswith("fraction_correct")
+    noisy = with_label_mode(outcomes["label_mode"], lambda mode: mode.is_noise)
     known = outcomes[noisy & outcomes["times_shown"].notna() & (outcomes["num_shots"] > 0)]
     for rows in settings(known, *_KEYS):
         choices = _choices(rows)

@@ -2,8 +2,6 @@
 
 import pandas as pd
 
-from icl.answers import asked_models
-
 __all__ = ["boundary_audit"]
 
 
@@ -23,7 +21,7 @@ def boundary_audit(answers: pd.DataFrame) -> pd.DataFrame:
         prompt and label been cut separately). Models that have or tell no tokens are left out.
     """
     rows = []
-    for model, mine in answers.groupby(asked_models(answers), sort=False):
+    for model, mine in answers.groupby("asked_model", sort=False):
         if not mine["num_boundaries"].any():
             continue
         both = mine[mine["prediction"].notna() & mine["prediction_split"].notna()]

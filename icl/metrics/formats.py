@@ -15,6 +15,7 @@ from icl.metrics.outcomes import total_variation
 from icl.metrics.spread import posterior_sd, posterior_spread, spread_of_means
 from icl.metrics.table import FORMAT_SEARCH, as_drawn, asked_once, metric_row, settings, without_search
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
+from icl.scores import asked_by
 
 __all__ = ["agreement", "format_effects", "option_effects", "search_effects", "set_effects", "spreads"]
 
@@ -112,8 +113,7 @@ def search_effects(outcomes: pd.DataFrame) -> list[dict]:
     given all answers is unmoved by how they were chosen.
     """
     found = []
-    searched = outcomes["probe"].str.split(",").map(lambda names: FORMAT_SEARCH in names).astype(bool)
-    for rows in settings(outcomes[searched], *_KEYS):
+    for rows in settings(outcomes[asked_by(outcomes["probe"], FORMAT_SEARCH)], *_KEYS):
         names: dict[str, Any] = {"format": "", "label_mode": rows["label_mode"].iloc[0]}
         if rows["format"].nunique() < 2:
             continue

@@ -18,10 +18,10 @@ from icl.metrics.uncertainty import (
     clustered_share_difference,
     jackknife,
 )
+from icl.prompts.mode_columns import with_label_mode
 
 __all__ = ["CONTRASTS", "demonstration_effects", "differences", "label_effects", "label_slope"]
 
-NOISE_MODES = ("gold", "random", "random_marginal", "shuffled")
 
 CONTRASTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "label_space_effect": (("random", "task"), ("random_words", "task")),
@@ -92,7 +92,7 @@ def label_slope(outcomes: pd.DataFrame) -> list[dict]:
     """
     drawn = as_drawn(outcomes)
     shown = drawn[(drawn["num_shots"] > 0) & drawn["num_wrong_shown"].notna()]
-    noisy = shown["label_mode"].isin(NOISE_MODES) | shown["label_mode"].str.startswith("fraction_correct")
+    noisy = with_label_mode(shown["label_mode"], lambda mode: mode.is_noise)
     found = []
     for rows in settings(shown[noisy], *SETTING):
         if rows["label_mode"].nunique() < 2:

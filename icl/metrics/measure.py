@@ -60,7 +60,7 @@ def measure(
     rows = _rows(asked)
     for effect in ACROSS_NORMALISATIONS.values():
         rows += effect(under)
-    own = [row["normalisation"] or used_normalisation(str(row["model"]), normalisation) for row in rows]
+    own = [row["normalisation"] or used_normalisation(str(row["method"]), normalisation) for row in rows]
     return metrics_table([row | {"normalisation": how} for row, how in zip(rows, own)])
 
 

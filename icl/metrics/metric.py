@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 __all__ = ["PAIRED_SCORES", "SCORES", "SHARES", "Metric"]
 
+_SHARE_UNITS = ("share", "probability")
+
 type Effect = Callable[[Any], list[dict]]
 """Function from answers to rows of the metrics table."""
 
@@ -27,7 +29,9 @@ class Metric:
     scores : tuple of str
         Scores of a prompt that it averages or contrasts, each a row of its own; empty where it has one of its own.
     unit : str
-        ``{score}`` stands for the unit of the score.
+        Of its own; empty where it has that of the score.
+    per : str
+        What the unit is per; empty where it is per nothing.
     kind : str
         level: of one condition. difference: of two, on either side of its null value where they differ. spread: how far
         conditions lie apart, never below its null value.
@@ -61,7 +65,8 @@ class Metric:
     sentence: str
     by: Effect | None = None
     scores: tuple[str, ...] = ()
-    unit: str = "{score}"
+    unit: str = ""
+    per: str = ""
     kind: Literal["level", "difference", "spread"] = "level"
     null: float | None = None
     varies: str = ""
@@ -82,7 +87,14 @@ class Metric:
 
     def unit_of(self, score: str) -> str:
         """Unit of a row of this score."""
-        return self.unit.format(score=SCORES[score].unit if score else "")
+        return self._bare_unit(score) + (f" per {self.per}" if self.per else "")
+
+    def is_share(self, score: str) -> bool:
+        """Whether a row of this score is a share or a change of one, which people read in percent or points."""
+        return self._bare_unit(score) in _SHARE_UNITS
+
+    def _bare_unit(self, score: str) -> str:
+        return self.unit or (SCORES[score].unit if score else "")
 
     def need_of(self, score: str) -> str:
         """Column of an answer that has to be known for a prompt to count in a row of this score."""

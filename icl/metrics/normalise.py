@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from icl.answers import CHANNEL
 from icl.errors import UserError, unknown_name
 from icl.scores import CONTENT_FREE_COLUMNS, prompt_numbers
 
@@ -173,15 +172,14 @@ def _bound(scores: pd.DataFrame, how: str) -> pd.Series:
 
 def normalisation_of(metrics: pd.DataFrame) -> str:
     """Say under which normalisation a metrics table was measured."""
-    measured = metrics[metrics["metric"] != "accuracy_by_normalisation"]
-    direct = measured[~measured["model"].str.endswith(CHANNEL)]
-    measured = direct if len(direct) else measured
-    return str(measured["normalisation"].iloc[0]) if len(measured) else DEFAULT_NORMALISATION
+    measured = metrics.loc[metrics["metric"] != "accuracy_by_normalisation", "normalisation"]
+    chosen = [str(how) for how in measured.unique() if how != DEFAULT_NORMALISATION]  # that of the direct method
+    return chosen[0] if chosen else DEFAULT_NORMALISATION
 
 
-def used_normalisation(model: str, normalisation: str) -> str:
+def used_normalisation(method: str, normalisation: str) -> str:
     """The channel method compares one text behind several labels: its sums are not normalised."""
-    return DEFAULT_NORMALISATION if model.endswith(CHANNEL) else normalisation
+    return DEFAULT_NORMALISATION if method == "channel" else normalisation
 
 
 def needs_of(scores: pd.DataFrame) -> Needs:

@@ -25,7 +25,9 @@ FORMAT_SEARCH = "format-search"
 """The probe whose prompts are chosen by a search."""
 
 METRIC_COLUMNS: dict[str, str] = {
-    "model": "scorer's name",
+    "model": "name under which the scorer answers",
+    "asked_model": "the scorer's name, the same whichever the method",
+    "method": "direct or channel, see `icl.factors`",
     "task": "task's name",
     "metric": "name of the metric",
     "score": "the per-prompt score that it averages; empty where it has one of its own",
@@ -50,6 +52,7 @@ METRIC_COLUMNS: dict[str, str] = {
     "num_queries": "distinct queries",
     "num_demonstration_sets": "distinct demonstration sets; 0 where none is shown",
     "reason": "what limits the number, or why it is missing",
+    "reason_kind": "the reason without the numbers in it, by which reasons are counted",
 }
 
 SETTING = list(condition_columns("label_mode"))
@@ -64,7 +67,7 @@ def metric_row(rows: pd.DataFrame, metric: str, estimate: Estimate, *, resolutio
     first = rows.iloc[0]
     if "compared" in columns:
         columns = {"contrast": f"{columns['compared']} − {columns['baseline']}"} | columns
-    row = {name: first[name] for name in SETTING} | {
+    row = {name: first[name] for name in (*SETTING, "asked_model", "method")} | {
         "metric": metric,
         "score": "",
         "contrast": "",
@@ -82,6 +85,7 @@ def metric_row(rows: pd.DataFrame, metric: str, estimate: Estimate, *, resolutio
         "num_queries": rows["query_id"].nunique(),
         "num_demonstration_sets": rows["demonstration_set_id"].nunique() if first["num_shots"] > 0 else 0,
         "reason": estimate.reason,
+        "reason_kind": estimate.kind or estimate.reason,
     }
     return row | columns
 

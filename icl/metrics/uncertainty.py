@@ -37,6 +37,7 @@ class Estimate:
     """A number with its interval; NaN with a reason where there is none.
 
     `degrees` are the degrees of freedom of the t distribution behind the interval; NaN where it has another source.
+    `kind` is the reason without the numbers in it, for whoever counts reasons; empty where the reason has none.
     """
 
     estimate: float
@@ -45,11 +46,12 @@ class Estimate:
     high: float = np.nan
     degrees: float = np.nan
     reason: str = ""
+    kind: str = ""
 
     @classmethod
-    def missing(cls, reason: str) -> "Estimate":
+    def missing(cls, reason: str, *, kind: str = "") -> "Estimate":
         """Say why there is no number."""
-        return cls(estimate=np.nan, reason=reason)
+        return cls(estimate=np.nan, reason=reason, kind=kind)
 
 
 def clustered_mean(
@@ -128,11 +130,15 @@ def clustered_ratio(
     """
     below = (clustered_share_difference if of_shares else clustered_mean)(denominator, sets, queries)
     if np.isnan(below.low):
-        return Estimate.missing(f"the denominator is {below.estimate:.3f} without an interval ({below.reason})")
+        return Estimate.missing(
+            f"the denominator is {below.estimate:.3f} without an interval ({below.reason})",
+            kind="the denominator has no interval",
+        )
     if below.low <= 0 <= below.high:
         return Estimate.missing(
             f"the denominator is {below.estimate:.3f} with a 90 % interval of {below.low:.3f} to {below.high:.3f}, "
-            "which covers 0"
+            "which covers 0",
+            kind="the denominator's interval covers 0",
         )
     ratio = float(numerator.mean() / denominator.mean())
     influence = (numerator - ratio * denominator) / denominator.mean()

@@ -10,7 +10,7 @@ from icl.prompts.formats import Format
 from icl.prompts.marks import find_mark
 from icl.prompts.render import DATA_KINDS, Candidate, Prompt
 from icl.tasks.alike import reading_key
-from icl.tasks.draw import find_query, near_twins
+from icl.tasks.draw import examples_by_id, near_twins
 from icl.tasks.protocol import AnyTask
 
 __all__ = ["control_notice", "data_texts", "ending_notices", "find_control_like", "format_notices", "twin_notices"]
@@ -69,7 +69,8 @@ def format_notices(prompts: Iterable[Prompt], formats: Mapping[str, Format]) -> 
 def twin_notices(task: AnyTask, prompts: Iterable[Prompt]) -> list[str]:
     """Count the near duplicates of queries that are left out of demonstrations, and those with another label."""
     queries = {prompt.query_id for prompt in prompts if len(prompt.demonstrations) and not prompt.is_content_free}
-    if twins := near_twins(task, [(name, find_query(task, name)) for name in queries]):
+    examples = examples_by_id(task)
+    if twins := near_twins(task, [(name, examples[name]) for name in queries]):
         left_out = [
             f"{len(twins):,} of the {len(task.pool):,} examples of task '{task.name}' are near duplicates of queries "
             f"({_ALIKE}), such as {quoted(task.pool[min(twins)].input)}; they are left out of the demonstrations, "

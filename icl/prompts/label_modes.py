@@ -55,6 +55,21 @@ class LabelMode:
         return self.name == "flip_after"
 
     @property
+    def is_noise(self) -> bool:
+        """Whether the shown labels are the gold ones but for errors at random, and follow no other mapping."""
+        return self.name in _NOISE
+
+    @property
+    def permutes(self) -> bool:
+        """Whether the shown labels follow a permutation of the label space, at least from some place on."""
+        return self.name in _PERMUTING
+
+    @property
+    def lacks_label_words(self) -> bool:
+        """Whether no words of the label space are shown."""
+        return self.name in _WITHOUT_LABEL_WORDS
+
+    @property
     def share_correct(self) -> float | None:
         """Share of right labels that its argument fixes; None for modes without one."""
         return self.argument if self.name == "fraction_correct" and isinstance(self.argument, float) else None
@@ -136,6 +151,10 @@ _MAPPED: dict[str, Callable[[Labels, Argument, np.random.Generator], dict[str, s
     "permuted": _permutation,
 }
 """Modes that follow one mapping of labels: name → (label space, argument, rng) → how each gold label is shown."""
+
+_NOISE = ("gold", "random", "random_marginal", "shuffled", "fraction_correct")
+_PERMUTING = ("flipped", "permuted", "flip_after")
+_WITHOUT_LABEL_WORDS = ("none", "random_words", "symbols", "zero_shot")
 
 LABEL_MODE_MEANINGS: dict[str, str] = {
     "gold": _identity.__doc__ or "",

@@ -83,9 +83,10 @@ class Demonstrations:
         """Say what the demonstrations call `gold_label`; None where they follow no mapping of labels to inputs."""
         if self.mapping is None or self.input_mode != "task" or not len(self):
             return None
-        if self.label_mode.startswith("flip_after") and self.shown_labels == self.gold_labels:
-            return None  # too few demonstrations to show the mapping
-        return dict(self.mapping)[gold_label]
+        mapping = dict(self.mapping)
+        if self.shown_labels == self.gold_labels and any(label != shown for label, shown in mapping.items()):
+            return None  # it begins behind the last demonstration
+        return mapping[gold_label]
 
     def first(self, num_shots: int) -> "Demonstrations":
         """Keep the first `num_shots` demonstrations."""

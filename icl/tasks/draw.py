@@ -12,7 +12,10 @@ from icl.tasks.enough import TooFewRows, numbers_that_work
 from icl.tasks.example import Example
 from icl.tasks.protocol import AnyTask
 
-__all__ = ["draw_curves", "draw_episodes", "find_query", "near_twins", "query_order"]
+__all__ = ["draw_curves", "draw_episodes", "examples_by_id", "near_twins", "query_order"]
+
+_IN_POOL, _IN_QUERY_POOL = "pool{}", "query{}"
+"""Identity of an example as a query, by its position."""
 
 
 def draw_episodes(
@@ -108,17 +111,16 @@ def draw_curves(task: AnyTask, *, num_demonstration_sets: int, num_demonstration
                 f"task '{task.name}' has {len(distinct)} examples that are not near duplicates of others, but a curve "
                 f"to {num_demonstrations} shots needs {needed}; --shots {len(distinct) - 1} works."
             )
-        examples = [(f"pool{i}", task.pool[i]) for i in distinct.values()]
+        examples = [(_IN_POOL.format(i), task.pool[i]) for i in distinct.values()]
         shown = [example for _, example in examples[:-1]]
         drawn.append((_demonstrations(f"set{number}", shown, "as-drawn"), examples))
     return drawn
 
 
-def find_query(task: AnyTask, query_id: str) -> Example:
-    """Return the example behind the identity of a query."""
-    if query_id.startswith("pool"):
-        return task.pool[int(query_id.removeprefix("pool"))]
-    return task.query_pool[int(query_id.removeprefix("query"))]
+def examples_by_id(task: AnyTask) -> dict[str, Example]:
+    """List every example that can be a query: identity of the query → example."""
+    pool = {_IN_POOL.format(i): example for i, example in enumerate(task.pool)}
+    return pool | {_IN_QUERY_POOL.format(i): example for i, example in enumerate(task.query_pool)}
 
 
 def near_twins(task: AnyTask, queries: Iterable[tuple[str, Example]]) -> frozenset[int]:
@@ -126,7 +128,9 @@ def near_twins(task: AnyTask, queries: Iterable[tuple[str, Example]]) -> frozens
     asked = dict(queries)
     keys = {reading_key(example.input) for example in asked.values()}
     return frozenset(
-        i for i, example in enumerate(task.pool) if reading_key(example.input) in keys and f"pool{i}" not in asked
+        i
+        for i, example in enumerate(task.pool)
+        if reading_key(example.input) in keys and _IN_POOL.format(i) not in asked
     )
 
 
@@ -142,13 +146,13 @@ def _split(
     if not task.query_pool:
         _enough(task.name, len(task.pool), num_queries + num_demonstrations, num_queries, num_demonstrations)
         order = query_order(task, seeds)
-        queries = [(f"pool{i}", task.pool[i]) for i in order[:num_queries].tolist()]
+        queries = [(_IN_POOL.format(i), task.pool[i]) for i in order[:num_queries].tolist()]
         return _without_twins(task, queries, order[num_queries:], num_demonstrations)
     if num_queries > len(task.query_pool):
         raise TooFewRows(f"task '{task.name}' has {len(task.query_pool)} queries, but {num_queries} were asked for")
     _enough(task.name, len(task.pool), num_demonstrations, 0, num_demonstrations)
     order = query_order(task, seeds)[:num_queries]
-    queries = [(f"query{i}", task.query_pool[i]) for i in order.tolist()]
+    queries = [(_IN_QUERY_POOL.format(i), task.query_pool[i]) for i in order.tolist()]
     rest = stream(seeds.selection, "pool").permutation(len(task.pool))
     return _without_twins(task, queries, rest, num_demonstrations)
 

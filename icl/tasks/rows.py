@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from icl.errors import UserError
 from icl.tasks.cells import column_texts, read_options
 from icl.tasks.label_readings import find_answers
-from icl.tasks.table import place_of
+from icl.tasks.table import place_of, row_name
 from icl.tasks.task import Example, Task
 
 __all__ = ["CleanRows", "Rows", "check_columns", "clean_rows", "listed", "task_from_rows"]
@@ -254,10 +254,10 @@ def _check_labels(rows: Rows, inputs: list[str | None], labels: list[str | None]
     for kind, absent in (("a missing", None), ("an empty", "")):
         bad = [row for row, (text, label) in enumerate(zip(inputs, labels)) if text and label == absent]
         if bad:
-            first = rows.where(bad[0]).removesuffix(f" of {rows.origin}")
             raise UserError(
                 f"{len(bad)} of {len(labels)} rows of {rows.origin} {'has' if len(bad) == 1 else 'have'} {kind} label "
-                f"in column '{rows.columns[1]}', the first in {first}; fill it in or take these rows out."
+                f"in column '{rows.columns[1]}', the first in {row_name(bad[0], rows.lines)}; fill it in or take these "
+                "rows out."
             )
 
 

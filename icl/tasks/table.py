@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Table", "place_of"]
+__all__ = ["Table", "place_of", "row_name"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +28,12 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
+def row_name(row: int, lines: Sequence[int] = ()) -> str:
+    """Name a row, counted from 0, with the line of the file on which it begins where that is another number."""
+    number = row + 1
+    return f"row {number}" + (f" (line {lines[row]})" if lines and lines[row] != number else "")
+
+
 def place_of(origin: str, row: int, lines: Sequence[int] = ()) -> str:
     """Name a row, counted from 0, of the table that messages call `origin`."""
-    number = row + 1
-    line = f" (line {lines[row]})" if lines and lines[row] != number else ""
-    return f"row {number}{line} of {origin}"
+    return f"{row_name(row, lines)} of {origin}"

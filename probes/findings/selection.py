@@ -66,9 +66,9 @@ def asked_rows(metrics: pd.DataFrame, probes: Collection[str]) -> pd.DataFrame:
 
 def split_models(metrics: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Tell the subjects from the references, in the order they stand in; both lists may be empty."""
-    names = list(dict.fromkeys(metrics["model"]))
-    known = {name for name in names if is_reference(name)}
-    return [n for n in names if n not in known], [n for n in names if n in known]
+    asked = dict(zip(metrics["model"], metrics["asked_model"]))
+    known = {name for name, scorer in asked.items() if is_reference(scorer)}
+    return [n for n in asked if n not in known], [n for n in asked if n in known]
 
 
 def at(metrics: pd.DataFrame, metric: str, *, model: str, score: str | None = None, **equal: str | int) -> pd.DataFrame:

@@ -72,7 +72,10 @@ class PlannedPower:
             )
         if self.effect is not None:
             found.append(f"  {100 * self.effect:g} points or more, {SURE}, by any of:")
-            found += [f"    {size_flags(one)} ({one.prompts:,} prompts per condition)" for one in self.sizes[:_SHOWN]]
+            found += [
+                f"    {' '.join(size_flags(one))} ({one.prompts:,} prompts per condition)"
+                for one in self.sizes[:_SHOWN]
+            ]
         return found
 
 
@@ -124,9 +127,9 @@ def smallest_found(variances: VarianceComponents, queries: int, sets: int) -> fl
     return minimum_detectable_effect(variances, num_queries=queries, num_sets=sets) if min(queries, sets) > 1 else None
 
 
-def size_flags(size: Option) -> str:
-    """Write a size of run as flags."""
-    return f"--queries {size.num_queries} --demonstration-sets {size.num_sets}"
+def size_flags(size: Option) -> tuple[str, ...]:
+    """Write a size of run as flags, a word each."""
+    return ("--queries", str(size.num_queries), "--demonstration-sets", str(size.num_sets))
 
 
 def _variances(pilot: Path | None) -> tuple[VarianceComponents, str]:

@@ -42,8 +42,8 @@ class FoundPower:
         By whose variances.
     smallest : float or None
         Smallest difference between two conditions that it could find; None where it tells nothing of others.
-    larger : str
-        Flags of a larger run; empty where none is known.
+    larger : tuple of str
+        Flags of a larger run, a word each; empty where none is known.
     then : float
         What the larger run finds.
     exhausted : bool
@@ -53,7 +53,7 @@ class FoundPower:
     size: str
     source: str
     smallest: float | None
-    larger: str = ""
+    larger: tuple[str, ...] = ()
     then: float = np.nan
     exhausted: bool = False
 
@@ -82,7 +82,7 @@ class FoundPower:
         if not self.larger:
             return []
         experiment, beside = path_argument(path / "experiment.toml"), path_argument(_beside(path))
-        return ["probe", "run", experiment, *self.larger.split(), "--out", beside]
+        return ["probe", "run", experiment, *self.larger, "--out", beside]
 
     def _could(self) -> str:
         if self.smallest is None:
@@ -177,7 +177,7 @@ def _alone(used: list[Variances], experiment: Experiment, manifest: dict) -> Fou
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if (least(middle) or 1.0) <= goal else (middle, high)
-    flags = f"--demonstration-sets {high}" if experiment.curve else f"--queries {-(-high // sets)}"
+    flags = ("--demonstration-sets", str(high)) if experiment.curve else ("--queries", str(-(-high // sets)))
     if experiment.curve and high > manifest.get("most_curves", high):
         return FoundPower(**_of(found), exhausted=True)
     return FoundPower(**_of(found), larger=flags, then=least(high) or np.nan)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from icl.factors import SIDE_FACTORS
-from icl.metrics.catalogue import TWINS
+from icl.metrics.catalogue import METRICS, TWINS
 from probes.catalogue.index import get_probe
 from probes.findings.material import Material
 from probes.findings.selection import plain_rows
@@ -95,8 +95,8 @@ def _where(row: Any, varied: Sequence[str]) -> str:
 def _value(row: Any) -> str:
     if pd.isna(row.estimate):
         return f"not known, since {row.reason}"
-    points = row.unit.startswith("share") or row.unit == "probability"
-    scale, unit = (100, " points") if points else (1, f" {row.unit}" if row.unit not in ("ratio",) else "")
+    points = METRICS[row.metric].is_share(row.score)
+    scale, unit = (100, " points") if points else (1, f" {row.unit}" if row.unit != "ratio" else "")
     digits = 1 if points else 3
     value = f"{scale * row.estimate:+.{digits}f}{unit}"
     if pd.isna(row.low):

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from icl.answers import CHANNEL
 from icl.metrics.normalise import NORMALISATIONS, normalisation_of
 from probes.findings.findings import PAIRED
 from probes.findings.selection import split_models
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
     from probes.report.concept_words import Account
 
 __all__ = ["limits"]
+
+_MOST_REASONS = 5
+"""Reasons that are told of one metric, the commonest first."""
 
 
 def limits(
@@ -90,7 +92,7 @@ def _normalisation(metrics: pd.DataFrame) -> list[str]:
     how = normalisation_of(metrics)
     meaning = (NORMALISATIONS[how].__doc__ or "").strip().rstrip(".")
     said = f"Candidates of a prompt are compared by normalisation '{how}': {meaning}."
-    if metrics["model"].str.endswith(CHANNEL).any():
+    if (metrics["method"] == "channel").any():
         said += " Where a model's name ends in (channel), the input is scored after each label, by the sum."
     return [said]
 
@@ -101,11 +103,8 @@ def _missing(metrics: pd.DataFrame) -> list[str]:
         return [f"None of the {len(metrics):,} metrics is missing."]
     parts = []
     for metric, rows in gone.groupby("metric", sort=False):
-        covers = rows["reason"].str.contains("covers 0", regex=False)
-        if covers.any():
-            parts.append(f"{covers.sum()} × {metric} (the denominator's interval covers 0)")
-        for reason, count in rows.loc[~covers, "reason"].value_counts().head(4).items():
-            parts.append(f"{count} × {metric} ({reason})")
+        counted = rows["reason_kind"].value_counts().head(_MOST_REASONS)
+        parts += [f"{count} × {metric} ({reason})" for reason, count in counted.items()]
     return [f"{len(gone)} of {len(metrics):,} metrics are missing: {'; '.join(parts)}."]
 
 

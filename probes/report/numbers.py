@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from icl.factors import condition_columns
 from icl.metrics.catalogue import METRICS, twin_of
+from icl.metrics.metric import Metric
 from probes.figures.words import number
 from probes.findings.selection import main_setting, of_length, split_models
 from probes.report.markup import part
@@ -99,23 +100,32 @@ def _with_twins(table: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
 def _value(row: Any) -> str:
     if pd.isna(row.estimate):
         return row.reason or "missing"
-    return _written(row.estimate, row.low, row.high, unit=row.unit, in_points=METRICS[row.metric].kind != "level")
+    is_share = METRICS[row.metric].is_share(row.score)
+    return _written(
+        row.estimate, row.low, row.high, unit=_unit(row.unit, is_share, METRICS[row.metric]), is_share=is_share
+    )
 
 
 def _twin(row: Any) -> str:
     """The twin's number; empty where there is none."""
     if pd.isna(row.twin):
         return ""
-    return _written(
-        row.twin, row.twin_low, row.twin_high, unit=row.twin_unit, in_points=METRICS[row.metric].kind != "level"
-    )
+    name, score = twin_of(row.metric)
+    is_share = METRICS[name].is_share(score)
+    unit = _unit(row.twin_unit, is_share, METRICS[row.metric])
+    return _written(row.twin, row.twin_low, row.twin_high, unit=unit, is_share=is_share)
 
 
-def _written(estimate: float, low: float, high: float, *, unit: str, in_points: bool) -> str:
-    is_share = unit.startswith(("share", "probability"))
+def _unit(unit: str, is_share: bool, metric: Metric) -> str:
+    """A unit as the table writes it: shares in percent, differences and spreads of them in points."""
+    if is_share:
+        return "%" if metric.kind == "level" else "points"
+    return {"squared probability": "(Brier)", "ratio": ""}.get(unit, unit)
+
+
+def _written(estimate: float, low: float, high: float, *, unit: str, is_share: bool) -> str:
     scale, digits = (100.0, 1) if is_share else (1.0, 2)
     text = number(scale * estimate, digits)
     if not pd.isna(low):
         text += f" [{number(scale * low, digits)}, {number(scale * high, digits)}]"
-    unit = ("points" if in_points else "%") if is_share else {"squared probability": "(Brier)"}.get(unit, unit)
-    return f"{text} {'' if unit == 'ratio' else unit}".strip()
+    return f"{text} {unit}".strip()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from icl.answers import CHANNEL
 from icl.errors import UserError
 from icl.scores import Column
 from icl.tasks.protocol import AnyTask
@@ -72,7 +71,7 @@ def open_models(
 def with_covariates(metrics: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
     """Put beside each row of a metrics table what is known of its model: `probes.scorers.scorer.Covariates`."""
     known = models.set_index("model")[[one.name for one in fields(Covariates)]]
-    return metrics.join(known, on=metrics["model"].str.removesuffix(CHANNEL).rename("asked"))
+    return metrics.join(known, on="asked_model")
 
 
 def model_record(spec: ModelSpec, scorer: Scorer) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from jaxtyping import Integer
 from numpy import ndarray
 
 from icl.prompts.render import Prompt
-from icl.scores import CONTENT_FREE_COLUMNS, PROMPT_KEYS, SCORE_COLUMNS, first_rows
+from icl.scores import CONTENT_FREE_COLUMNS, PROMPT_KEYS, SCORE_COLUMNS, first_rows, written_probes
 from probes.runs.plan import Plan
 from probes.scorers.scorer import NO_NUMBER, UNKNOWN_BOUNDARY, Answer
 
@@ -42,7 +42,7 @@ def score_rows(prompts: Mapping[int, Prompt], answers: Answers, plan: Plan, *, m
     shared: dict[str, Sequence[Any]] = dict(zip(_KEYS, keys)) | {
         "run": [run] * len(asked),
         "model": [model] * len(asked),
-        "probe": [",".join(prompt.probes) for prompt in asked],
+        "probe": [written_probes(prompt.probes) for prompt in asked],
         "number": list(prompts),
         "num_wrong_shown": [prompt.demonstrations.num_wrong_shown for prompt in asked],
         **{f"seed_{source}": [getattr(plan.seeds, source)] * len(asked) for source in _SOURCES},

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from icl.answers import CHANNEL
 from icl.errors import UserError
 from icl.ginc.exact import DEFAULT_SMOOTHING
 from icl.ginc.task import family_of
@@ -100,8 +99,8 @@ def is_server(model: str) -> bool:
 
 
 def is_reference(model: str) -> bool:
-    """Tell whether a model's name, as it stands in tables, is that of a reference."""
-    return model.removesuffix(CHANNEL).partition("(")[0] in REFERENCES
+    """Tell whether a scorer's name is that of a reference."""
+    return model.partition("(")[0] in REFERENCES
 
 
 def _temperature(model: str) -> float:

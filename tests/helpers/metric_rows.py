@@ -4,7 +4,8 @@ __all__ = ["with_sides"]
 
 
 def with_sides(row: dict) -> dict:
-    """Fill in the two sides of a contrast such as ``8 shots − 0 shots``, as the metrics do."""
+    """Fill in the scorer behind the model, and the two sides of a contrast such as ``8 shots − 0 shots``."""
     compared, minus, baseline = row["contrast"].partition(" − ")
     names = [side.removesuffix(" shots") if minus else "" for side in (compared, baseline)]
-    return {"compared": names[0], "baseline": names[1]} | row
+    known = {"asked_model": row["model"], "method": "direct", "reason_kind": row["reason"]}
+    return known | {"compared": names[0], "baseline": names[1]} | row

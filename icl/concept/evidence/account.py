@@ -22,6 +22,7 @@ from icl.concept.fittable import PRIOR_DRAWS, Seeds
 from icl.concept.observation import OBSERVATIONS
 from icl.concept.sampler import Adaptation, Effort
 from icl.errors import UserError
+from icl.prompts.mode_columns import with_label_mode
 
 if TYPE_CHECKING:
     import pymc
@@ -33,9 +34,6 @@ EVIDENCE_EFFORT = Effort(draws=2000, tune=1000, chains=4)
 
 _INTERNAL = ("_unit", "_logit")
 """Ends of the names of what only the sampler needs."""
-
-_PERMUTING = ("flipped", "permuted", "flip_after")
-"""Label modes that follow a permuted mapping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +101,7 @@ class EvidenceAccount:
         if concepts is not None:
             check_concepts(concepts)
         layout = evidence_layout(table)
-        permutes = layout.cells["label_mode"].str.startswith(_PERMUTING).any()
+        permutes = with_label_mode(layout.cells["label_mode"], lambda mode: mode.permutes).any()
         return EvidenceQuestion(layout=layout, concepts=concepts or (3 if permutes else 2), priors=priors)
 
     def describe(self, layout: EvidenceQuestion, compared: str = "") -> str:

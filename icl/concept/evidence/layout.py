@@ -8,10 +8,10 @@ from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
 from icl.answers import answer_table, naming_left_out, nothing_known
-from icl.concept.counts import ZERO_SHOT
 from icl.errors import UserError
 from icl.factors import FACTORS, REPEATED_FACTORS, Factor, get_factor
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
+from icl.prompts.mode_columns import with_label_mode
 from icl.scores import Column, validate_scores
 
 __all__ = [
@@ -53,7 +53,6 @@ _COMPONENTS = ("label_mode", "input_mode", "format")
 _REPETITION = ["demonstration_set_id", *REPEATED_FACTORS]
 _SERIES = ["model", "task"]
 _CELL = [*_SERIES, *CONDITION, *_REPETITION, "num_shots"]
-_WITHOUT_LABEL_WORDS = ("none", "random_words", "symbols", ZERO_SHOT)
 _OTHER_CANDIDATES = "symbols"
 
 
@@ -75,9 +74,9 @@ def label_evidence(
 def evidence_cells(scores: pd.DataFrame, normalisation: str = DEFAULT_NORMALISATION) -> pd.DataFrame:
     """Count the right answers of every demonstration set in every condition of a score table.
 
-    Candidates that tie share a prompt, and a cell's total is rounded; a zero-shot question counts once, however many
-    sets asked it. Prompts whose gold label was not scored are left out, as are those of label mode `symbols`: their
-    candidates are other words, so that zero shots tell nothing of them. ρ is counted on the labels shown; it is NaN
+    Answers are those of `icl.answers`; a zero-shot question counts once, however many sets asked it. Prompts without an
+    answer are left out, as are those of label mode `symbols`: their candidates are other words, so that zero shots tell
+    nothing of them. ρ is counted on the labels shown; it is NaN
     where no labels are shown or they are not of the inputs' label space. The share that agrees with the permuted
     mapping is exact in the modes flipped, flip_after and permuted and for two labels, elsewhere wrong ÷ (m − 1): what
     it is in expectation when wrong labels are uniform.
@@ -136,16 +135,17 @@ def _prompts(answers: pd.DataFrame) -> pd.DataFrame:
 
 def _with_shares(cells: pd.DataFrame) -> pd.DataFrame:
     shown = cells["num_shots"] > 0
-    mode = cells["label_mode"].str.partition("(")[0]
+    without_words = with_label_mode(cells["label_mode"], lambda mode: mode.lacks_label_words)
+    permuted = with_label_mode(cells["label_mode"], lambda mode: mode.permutes)
     wrong = (cells["num_wrong_shown"] / cells["num_shots"].where(shown)).astype("float64")
-    wrong = wrong.where((cells["input_mode"] == "task") & ~mode.isin(["none", "random_words"]))
-    exact = mode.isin(["flipped", "flip_after", "permuted"]) | (cells["num_labels"] == 2) | (wrong == 0)
+    wrong = wrong.where((cells["input_mode"] == "task") & ~without_words)
+    exact = permuted | (cells["num_labels"] == 2) | (wrong == 0)
     return cells.assign(
         share_correct=1 - wrong,
         share_permuted=wrong.where(exact, wrong / (cells["num_labels"] - 1)),
         share_permuted_is_exact=exact,
         has_inputs=shown & (cells["input_mode"] == "task"),
-        has_label_space=shown & ~mode.isin(_WITHOUT_LABEL_WORDS),
+        has_label_space=shown & ~without_words,
     )
 
 

@@ -1,5 +1,8 @@
 """What a fitted evidence decomposition says: what each part of a demonstration brings, and what that adds up to."""
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -20,7 +23,7 @@ from icl.concept.evidence.identified import (
 from icl.concept.evidence.layout import CONDITION
 from icl.errors import UserError
 
-__all__ = ["break_even", "label_share", "summarise_conditions", "summarise_evidence"]
+__all__ = ["break_even", "label_share", "summarise_conditions", "summarise_evidence", "written_sum"]
 
 _LOWER, _UPPER = 0.05, 0.95  # ends of every 90 % interval
 
@@ -44,8 +47,9 @@ def summarise_evidence(tree: xr.DataTree) -> pd.DataFrame:
     pd.DataFrame
         model, task; component (of `icl.concept.evidence.identified.COMPONENTS`, or the terms of a sum), format (of a
         noise, else empty); median, lower, upper (90 % interval, nats per demonstration; NaN where only the prior tells
-        it); told_by (the data, the data and the prior of the label noise, or the prior); is_sum; and note, a sentence
-        where a number is a sum, is missing or leans on a prior.
+        it); told_by (the data, the data and the prior of the label noise, or the prior); is_sum; terms, a list of
+        what is summed (component, format, weight); and note, a sentence where a number is a sum, is missing or leans on
+        a prior.
     """
     rows = []
     for place, named in _series(tree):
@@ -53,11 +57,14 @@ def summarise_evidence(tree: xr.DataTree) -> pd.DataFrame:
         for term in terms_of(tree, place):
             how = told_by(tree, place, {term: 1.0})
             row = named | {"component": term[0], "format": term[1]} | _interval(draws[term], how)
-            rows.append(row | {"told_by": how, "is_sum": False, "note": _NOTES[how]})
+            rows.append(row | {"told_by": how, "is_sum": False, "terms": _terms({term: 1.0}), "note": _NOTES[how]})
         for weights in identified_sums(tree, place):
-            row = named | {"component": _written(weights), "format": ""} | _interval(_sum(draws, weights), DATA)
+            terms = _terms(weights)
+            row = (
+                named | {"component": written_sum(terms, _named), "format": ""} | _interval(_sum(draws, weights), DATA)
+            )
             note = "a sum: these conditions do not identify its terms separately"
-            rows.append(row | {"told_by": DATA, "is_sum": True, "note": note})
+            rows.append(row | {"told_by": DATA, "is_sum": True, "terms": terms, "note": note})
     return pd.DataFrame(rows)
 
 
@@ -238,11 +245,28 @@ def _interval(draws: Float[ndarray, " n"], how: str, name: str = "") -> dict[str
     return {key: float(end) for key, end in zip(keys, ends)}
 
 
-def _written(weights: dict[Term, float]) -> str:
-    """Write a sum: ``inputs + label_space − noise[minimal]``."""
+def _terms(weights: Mapping[Term, float]) -> list[dict[str, Any]]:
+    return [{"component": name, "format": format, "weight": weight} for (name, format), weight in weights.items()]
+
+
+def _named(component: str, format: str) -> str:
+    return component + (f"[{format}]" if format else "")
+
+
+def written_sum(terms: Iterable[Mapping[str, Any]], write: Callable[[str, str], str]) -> str:
+    """Write a sum such as ``inputs + label_space − noise[minimal]``.
+
+    Parameters
+    ----------
+    terms
+        component, format and weight of each, as `summarise_evidence` lists them.
+    write
+        (component, format) → how a term is written.
+    """
     text = ""
-    for (name, written), weight in weights.items():
+    for term in terms:
+        weight = term["weight"]
         size = "" if abs(abs(weight) - 1) < 1e-6 else f"{abs(weight):.3g}·"
         sign = ("− " if weight < 0 else "+ ") if text else ("−" if weight < 0 else "")
-        text += f" {sign}{size}{name}" + (f"[{written}]" if written else "")
+        text += f" {sign}{size}{write(term['component'], term['format'])}"
     return text.strip()

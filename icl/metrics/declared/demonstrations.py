@@ -101,7 +101,7 @@ DEMONSTRATIONS: tuple[Metric, ...] = (
         sentence="slope of m on the share of right labels shown, within query and demonstration set",
         by=label_slope,
         **DIFFERENCE,
-        unit="{score} per share of correct labels",
+        per="share of correct labels",
         varies="labels",
         rows="every",
     ),

@@ -10,7 +10,13 @@ import pandas as pd
 from icl.concept.diagnose import diagnose
 from icl.concept.evidence import EVIDENCE
 from icl.concept.evidence.identified import DATA, PRIOR
-from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
+from icl.concept.evidence.summary import (
+    break_even,
+    label_share,
+    summarise_conditions,
+    summarise_evidence,
+    written_sum,
+)
 from icl.factors import get_factor, unusual
 from probes.figures.drawn import Drawn
 from probes.figures.style import INK, error_bars, finish, new_figure, plain
@@ -148,20 +154,17 @@ def _share_row(row: pd.Series, *, several: bool) -> _Row:
     return _Row(text=text, low=low, middle=middle, high=high, colour=_COLOURS["labels"], is_told_by_data=told)
 
 
+def _part_words(row: pd.Series) -> str:
+    return f"sum: {_sum_words(row)}" if row["is_sum"] else _term_words(row["component"], row["format"])
+
+
 def _sum_words(row: pd.Series) -> str:
     """Name the parts of a sum."""
-    text = str(row["component"])
-    for name in sorted(_WORDS, key=len, reverse=True):  # wrong_labels before labels
-        text = text.replace(name, f"<{list(_WORDS).index(name)}>")
-    for place, words in enumerate(_WORDS.values()):
-        text = text.replace(f"<{place}>", words)
-    return text.replace("[", " ").replace("]", "")
+    return written_sum(row["terms"], _term_words)
 
 
-def _part_words(row: pd.Series) -> str:
-    if row["is_sum"]:
-        return f"sum: {_sum_words(row)}"
-    return _WORDS[row["component"]] + (f" {row['format']}" if row["format"] else "")
+def _term_words(component: str, format: str) -> str:
+    return _WORDS[component] + (f" {format}" if format else "")
 
 
 def _caption(tree: "xarray.DataTree", model: str) -> str:

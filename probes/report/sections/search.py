@@ -7,6 +7,7 @@ from icl.errors import UserError
 from icl.metrics.table import FORMAT_SEARCH, clusters
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share
 from icl.prompts.formats import get_format
+from icl.scores import asked_by
 from probes.figures.drawn import Drawn
 from probes.figures.style import shots_colour
 from probes.figures.twins import Block, Span, TwinRow, draw_twins
@@ -74,8 +75,7 @@ def plot_search(material: Material, *, title: str = ""):
 def _rows(material: Material) -> pd.DataFrame | None:
     if material.outcomes is None:
         return None
-    searched = material.outcomes["probe"].str.split(",").map(lambda names: FORMAT_SEARCH in names).astype(bool)
-    rows = material.outcomes[searched]
+    rows = material.outcomes[asked_by(material.outcomes["probe"], FORMAT_SEARCH)]
     return rows if rows["format"].nunique() > 1 else None
 
 

@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score, log_loss
 from icl.errors import UserError
 from icl.metrics.assemble import metrics_table
 from icl.metrics.bayes import bayes_gap
+from icl.metrics.catalogue import METRICS
 from icl.metrics.formats import format_effects
 from icl.metrics.labels import label_effects, label_slope
 from icl.metrics.levels import expected_calibration_error, levels, macro_f1
@@ -388,3 +389,21 @@ def test_an_empty_table_cannot_be_measured():
     empty = pd.DataFrame({column.name: pd.Series(dtype=column.dtype) for column in SCORE_COLUMNS})
     with pytest.raises(UserError, match="no prompt that was scored"):
         measure_scores(validate_scores(empty))
+
+
+def test_reasons_are_counted_without_their_numbers():
+    """Two ratios whose denominators' intervals cover 0 lie at other numbers, and have one kind of reason."""
+    found = [
+        clustered_ratio(np.ones(6), np.array([step, -step] * 3), np.arange(6) // 2, np.arange(6) % 2)
+        for step in (0.1, 0.2)
+    ]
+    assert len({one.reason for one in found}) == 2
+    assert {one.kind for one in found} == {"the denominator's interval covers 0"}
+
+
+def test_what_a_share_is_is_declared_and_not_read_off_its_unit():
+    shares = {(name, score) for name, one in METRICS.items() for score in one.scores or ("",) if one.is_share(score)}
+    assert {("label_correctness_slope", "accuracy"), ("gap", "gold_probability"), ("flip_rate", "")} <= shares
+    others = {("gap", "log_score"), ("GLER", "accuracy"), ("brier", "brier"), ("bayes_kl", ""), ("recency_bias", "")}
+    assert not shares & others
+    assert METRICS["label_correctness_slope"].unit_of("log_score") == "nats per share of correct labels"

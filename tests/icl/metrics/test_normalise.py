@@ -8,7 +8,7 @@ from icl.answers import answer_table
 from icl.errors import UserError
 from icl.metrics.boundaries import boundary_audit
 from icl.metrics.measure import measure_scores
-from icl.metrics.normalise import NORMALISATIONS, normalise, possible_normalisations
+from icl.metrics.normalise import NORMALISATIONS, normalisation_of, normalise, possible_normalisations
 from icl.metrics.outcomes import prompt_outcomes
 from icl.scores import CONTENT_FREE_COLUMNS, validate_scores
 
@@ -72,6 +72,21 @@ def test_channel_rows_keep_their_sum_and_answer_as_a_model_of_their_own():
     np.testing.assert_array_equal(normal["logprob"][channel], both["logprob"][channel])
     assert (normal["logprob"][~channel] != both["logprob"][~channel]).all()
     assert set(prompt_outcomes(both)["model"]) == {"m", "m (channel)"}
+    metrics = measure_scores(both, "per-token")
+    told = metrics.loc[metrics["metric"] == "accuracy", ["model", "asked_model", "method", "normalisation"]]
+    assert told.to_numpy().tolist() == [
+        ["m", "m", "direct", "per-token"],
+        ["m (channel)", "m", "channel", "sum"],
+    ]
+    assert normalisation_of(metrics) == "per-token"
+    assert normalisation_of(metrics[metrics["method"] == "channel"]) == "sum"
+
+
+def test_a_model_whose_own_name_ends_like_a_channel_is_normalised():
+    named = table(model="m (channel)")
+    metrics = measure_scores(named, "per-token")
+    accuracy = metrics[metrics["metric"] == "accuracy"].iloc[0]
+    assert accuracy[["asked_model", "method", "normalisation"]].tolist() == ["m (channel)", "direct", "per-token"]
 
 
 def test_accuracy_is_given_under_every_normalisation_that_the_run_allows():

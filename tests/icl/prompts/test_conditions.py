@@ -6,6 +6,7 @@ from itertools import permutations
 from math import factorial
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from icl.ginc.family import default_family
 from icl.ginc.task import GincTask, read_tokens
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.label_modes import known_label_mode, parse_label_mode, relabel
+from icl.prompts.mode_columns import with_label_mode
 from icl.prompts.render import Prompt
 from icl.seeds import Seeds
 from icl.tasks.builtin import kinds, sentiment, topic
@@ -372,3 +374,23 @@ def test_the_name_of_a_label_mode_in_a_table_is_read_back(name, share_correct, n
 
 def test_a_label_mode_of_another_lab_has_a_name_alone():
     assert known_label_mode("permuted labels of Doe") is None
+
+
+def test_a_column_of_label_modes_is_read_by_their_properties():
+    """`random_words` begins like `random`, and `flipped_by_me` like `flipped`; neither is one."""
+    names = pd.Series(["gold", "fraction_correct(0.5)", "random_words", "flipped_by_me", "flip_after(4)", "gold"])
+    assert with_label_mode(names, lambda mode: mode.is_noise).tolist() == [True, True, False, False, False, True]
+    assert with_label_mode(names, lambda mode: mode.permutes).tolist() == [False, False, False, False, True, False]
+    assert with_label_mode(names, lambda mode: mode.lacks_label_words).tolist() == [False, False, True, *[False] * 3]
+    assert with_label_mode(names[:0], lambda mode: mode.is_noise).tolist() == []
+
+
+def test_modes_that_permute_move_labels_and_noise_keeps_some():
+    demonstrations = build(topic(), of("gold", 12), queries=1, sets=1)[0].demonstrations
+    frequencies = dict.fromkeys(topic().label_space, 1)
+    for name in ("gold", "random", "random_marginal", "shuffled", "fraction_correct(0.5)", "flipped", "permuted"):
+        mode, rng = parse_label_mode(name), np.random.default_rng(0)
+        made = relabel(demonstrations, mode, label_space=topic().label_space, label_frequencies=frequencies, rng=rng)
+        moved = {shown != gold for shown, gold in zip(made.shown_labels, made.gold_labels)}
+        assert mode.permutes == (moved == {True})
+        assert mode.is_noise != mode.permutes

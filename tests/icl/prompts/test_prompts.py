@@ -24,7 +24,7 @@ from icl.seeds import Seeds, stream
 from icl.tasks.alike import reading_key
 from icl.tasks.corpus import Corpus
 from icl.tasks.demonstrations import Demonstrations
-from icl.tasks.draw import draw_episodes, find_query
+from icl.tasks.draw import draw_episodes, examples_by_id
 from icl.tasks.ood import draw_ood
 from icl.tasks.task import Example, Task
 
@@ -566,7 +566,7 @@ def test_no_near_twin_of_a_query_is_among_its_demonstrations(change, kind):
     prompts = build_prompts(task, wanted, selection(num_queries=10, num_demonstration_sets=4))
     inputs_of_set: dict[str, set] = {}
     for prompt in prompts:
-        query = find_query(task, prompt.query_id)
+        query = examples_by_id(task)[prompt.query_id]
         shown = prompt.demonstrations.inputs
         assert "".join(query.input.casefold().split()).strip("“!”") not in {
             "".join(text.casefold().split()).strip("“!”") for text in shown
@@ -575,7 +575,7 @@ def test_no_near_twin_of_a_query_is_among_its_demonstrations(change, kind):
             inputs_of_set.setdefault(prompt.demonstrations.set_id, set()).add(shown)
     assert len(inputs_of_set) == 4
     assert all(len(of) == 1 for of in inputs_of_set.values())  # the same under every condition, for every query
-    queries = {find_query(task, prompt.query_id).input for prompt in prompts}
+    queries = {examples_by_id(task)[prompt.query_id].input for prompt in prompts}
     both = sum(change(text) in queries - {text} for text in queries)
     (said,) = twin_notices(task, prompts)
     assert said.startswith(f"{len(queries) - 2 * both} of the {len(task.pool)} examples of task 'twinned' are near")
@@ -586,7 +586,7 @@ def test_a_curve_shows_no_near_twin_of_what_it_asks():
     wanted = {Condition.of("gold", "qa", n): ("p",) for n in range(26)}
     prompts = build_prompts(task, wanted, selection(num_queries=1, num_demonstration_sets=4, curve=True))
     for prompt in prompts:
-        texts = [*prompt.demonstrations.inputs, find_query(task, prompt.query_id).input]
+        texts = [*prompt.demonstrations.inputs, examples_by_id(task)[prompt.query_id].input]
         assert len({text.lower() for text in texts}) == len(texts)
     with pytest.raises(
         UserError, match="has 30 examples that are not near duplicates of others, but a curve to 30 shots"

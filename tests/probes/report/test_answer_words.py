@@ -131,8 +131,10 @@ def test_the_gap_to_exact_bayes_is_put_in_words():
 
 def test_references_are_not_subjects():
     metrics = made((0.031, 0.004, 0.066))
-    both = pd.concat([metrics, metrics.assign(model="oracle"), metrics.assign(model="copy-last-label")])
-    assert split_models(both) == (["small"], ["oracle", "copy-last-label"])
+    known = {"oracle": "oracle", "copy-last-label (channel)": "copy-last-label"}
+    references = [metrics.assign(model=name, asked_model=scorer) for name, scorer in known.items()]
+    both = pd.concat([metrics, *references])
+    assert split_models(both) == (["small"], list(known))
     assert [answer.model for answer in answers(both)] == ["small"]
     assert "exact Bayes 70.0 %" in said(both, "Level")
 

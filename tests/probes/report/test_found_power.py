@@ -49,7 +49,7 @@ def test_it_rests_on_the_runs_own_variances(varied):
 
 def test_the_larger_run_halves_it(varied):
     found = found_power(outcomes(varied), ASKED, ROOM)
-    flags = make_parser().parse_args(["plan", *found.larger.split()])
+    flags = make_parser().parse_args(["plan", *found.larger])
     sets, queries = np.indices(varied.shape)
     own = components(varied.ravel(), sets.ravel(), queries.ravel())
     power = power_of(found.smallest / 2, own, num_queries=flags.queries, num_sets=flags.demonstration_sets)
@@ -69,7 +69,7 @@ def test_the_command_is_quoted_and_does_not_overwrite(varied, tmp_path):
 def test_formats_are_asked_enough_queries_for_their_spread(varied):
     names = tuple(f"g{n}" for n in range(20))
     found = found_power(outcomes(varied, names), ASKED, ROOM)
-    assert int(found.larger.split()[1]) >= 2 * len(names)
+    assert int(found.larger[1]) >= 2 * len(names)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_advice_never_exceeds_the_pool(varied, most, said):
     assert found.exhausted
     assert found.sentences()[1].endswith(said)
     if found.larger:
-        _, queries, _, sets = found.larger.split()
+        _, queries, _, sets = found.larger
         assert int(queries) <= most[int(sets)]
 
 
@@ -98,7 +98,7 @@ def test_one_demonstration_set_tells_nothing_of_others_and_the_command_asks_more
     found = found_power(outcomes(varied[:1]), replace(ASKED, demonstration_sets=1), ROOM)
     assert found.smallest is None
     assert "says nothing about other queries and demonstration sets" in found.sentences()[0]
-    assert int(found.larger.split()[-1]) > 1
+    assert int(found.larger[-1]) > 1
 
 
 def test_prompts_with_demonstrations_of_their_own_count_alone(varied):
@@ -108,7 +108,8 @@ def test_prompts_with_demonstrations_of_their_own_count_alone(varied):
     own = VarianceComponents(by_set=0.0, by_query=float(np.var(varied, ddof=1)), residual=0.0)
     assert found.smallest == pytest.approx(minimum_detectable_effect(own, num_queries=48, num_sets=2))
     assert found.sentences()[0].startswith("This run (48 prompts per condition, each with demonstrations of its own)")
-    queries = int(found.larger.removeprefix("--queries "))
+    assert found.larger[0] == "--queries"
+    queries = int(found.larger[1])
     assert minimum_detectable_effect(own, num_queries=4 * queries, num_sets=2) <= found.smallest / 2 + 1e-6
 
 
@@ -124,7 +125,7 @@ def test_shot_counts_and_formats_stand_in_for_label_modes(varied):
 
 
 def test_a_run_that_finds_nothing_is_not_told_to_find_half_of_that():
-    none = FoundPower(size="4 queries", source="", smallest=1.6, larger="--queries 9", then=0.81)
+    none = FoundPower(size="4 queries", source="", smallest=1.6, larger=("--queries", "9"), then=0.81)
     assert none.sentences()[1] == "To find one of 81.0 points:"
     gone = FoundPower(size="4 queries", source="", smallest=1.6, exhausted=True)
     assert gone.sentences()[1] == "To find one takes a task with more rows."

@@ -38,6 +38,6 @@ def test_a_path_is_never_taken_for_an_option(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert path_argument(Path("-dash")) == "./-dash"
     assert path_argument(Path("a/-dash")) == "a/-dash"
-    larger = FoundPower(size="", source="", smallest=0.1, larger="--queries 9").command(Path("-dash"))
+    larger = FoundPower(size="", source="", smallest=0.1, larger=("--queries", "9")).command(Path("-dash"))
     assert shell_join(larger) == "probe run ./-dash/experiment.toml --queries 9 --out ./-dash-larger"
     assert command_lines(*larger, lead=" ") == [f"  {shell_join(larger)}"]
