@@ -225,7 +225,7 @@ def test_cells_that_tell_nothing_are_refused(rng, change, message):
 
 def test_wrong_questions_are_refused(rng):
     cells = ladder(rng)
-    with pytest.raises(UserError, match="2 concepts .* or 3 .*, got 4"):
+    with pytest.raises(UserError, match="concepts must be 2 .* or 3 .*, got 4"):
         build_evidence_model(cells, concepts=4)
     with pytest.raises(UserError, match="at least 2 chains, 4 draws and 1 tuning draw, got 1"):
         fit(cells, "evidence", chains=1, seed=0)
