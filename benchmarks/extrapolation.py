@@ -19,8 +19,9 @@ import pandas as pd
 
 from icl.concept.accounts import ACCOUNTS, POWER, Account
 from icl.concept.compiled import Compiled, compile_layout
-from icl.concept.extrapolate import predict, seen_cells
+from icl.concept.extrapolate import predict
 from icl.concept.forecast import carried_forward, scores_of
+from icl.concept.holdout import HoldOut, folds_of
 from icl.concept.layout import layout_of
 from icl.concept.loo import leave_one_out
 from icl.concept.marginal import units_of
@@ -67,7 +68,9 @@ def study(name: str, machine: Compiled, options: argparse.Namespace) -> tuple[di
     effort = Effort(draws=options.draws, tune=options.tune, chains=options.chains)
     layout = machine.layout
     began = time.perf_counter()
-    cells, diagnosis = predict(machine, seen_cells(layout, options.shots), effort, seed=options.seed)
+    cells, diagnosis = predict(
+        machine, folds_of(layout.grid.cells, HoldOut(origins=(options.shots,)))[0].seen, effort, seed=options.seed
+    )
     first = time.perf_counter() - began
     whole = machine.fit(effort, seed=options.seed)
     units = units_of(layout.grid)
@@ -102,7 +105,11 @@ def run(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> None:
         if (name, BASELINE) in done:
             continue
         layout = layout_of(counts, POWER)
-        cells = carried_forward(layout, seen_cells(layout, options.shots), rng=np.random.default_rng(options.seed))
+        cells = carried_forward(
+            layout,
+            folds_of(layout.grid.cells, HoldOut(origins=(options.shots,)))[0].seen,
+            rng=np.random.default_rng(options.seed),
+        )
         row = pd.DataFrame([{"table": name, "account": BASELINE, **scores_of(cells)}])
         pd.concat([pd.read_csv(kept["scores"]), row]).to_csv(kept["scores"], index=False)
         both = pd.concat([pd.read_csv(kept["cells"]), cells.assign(table=name, account=BASELINE)])

@@ -1,7 +1,7 @@
-"""How far a law extrapolates: fit on few demonstrations, predict the cells with more, and score the predictions."""
+"""How far accounts carry: fit them to a part of a table, predict the cells that were held out, score the predictions."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,17 +15,22 @@ from icl.concept.compiled import Compiled, compiled_once
 from icl.concept.curves import CURVE_EFFORT
 from icl.concept.diagnose import Diagnosis
 from icl.concept.forecast import LEVEL, carried_forward, scored, scores_of
+from icl.concept.holdout import Fold, HoldOut, folds_of
 from icl.concept.layout import Layout
+from icl.concept.mixture import Forecast, mixed, weights_elsewhere
 from icl.concept.sampler import Effort
 from icl.concept.scoring import log_mean_exp
-from icl.errors import UserError
 
-__all__ = ["CARRIED", "Extrapolation", "extrapolate", "predict", "seen_cells"]
+__all__ = ["CARRIED", "STACKED", "Extrapolation", "extrapolate", "predict"]
 
 CARRIED = "carried-forward"
 """Name of the plain baseline among the accounts."""
 
+STACKED = "stacked"
+"""Name of the accounts' mixture among them."""
+
 _UNITS = {"counts": "points", "logprob": "nats"}
+_CURVE = ["model", "task", "label_mode", "format", "example_length"]
 _COLUMNS = [
     "account",
     "title",
@@ -43,20 +48,22 @@ _COLUMNS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extrapolation:
-    """Accounts fitted to few demonstrations, and what they said of more.
+    """Accounts fitted to a part of a table, and what they said of the rest.
 
     Attributes
     ----------
     table
-        One row per account and one for the plain baseline, smallest CRPS first: account, title, num_cells (held out),
-        coverage (share of 90 % intervals that hold what was observed), width (mean width of those), crps, bias (mean of
-        median − observed), log_score (mean log predictive density, nats), converged, seconds, note.
+        One row per account, one for the plain baseline and, of two accounts or more, one for their mixture, smallest
+        CRPS first: account, title, num_cells (held out), coverage (share of 90 % intervals that hold what was
+        observed), width (mean width of those), crps, bias (mean of median − observed), log_score (mean log predictive
+        density, nats), converged, seconds, note.
     cells
-        One row per account and cell: its names, held_out, observed, median, lower, upper, inside, crps, log_score.
+        One row per account, fold and cell: its names, fold, held_out, observed, median, lower, upper, inside, crps,
+        log_score.
     unit
         Unit of observed, median, lower, upper, crps, width and bias: ``points`` of accuracy, or ``nats``.
-    shots
-        Cells with more demonstrations were held out.
+    hold_out
+        What was held out.
     sentences
         What this says.
     """
@@ -64,13 +71,22 @@ class Extrapolation:
     table: pd.DataFrame
     cells: pd.DataFrame
     unit: str
-    shots: int
+    hold_out: HoldOut
     sentences: tuple[str, ...]
+
+    @property
+    def by_fold(self) -> pd.DataFrame:
+        """Scores of each account in each fold, as `table` has them over all: fold, account, num_cells, coverage, …"""
+        rows = [
+            {"fold": fold, "account": account, **scores_of(cells)}
+            for (fold, account), cells in self.cells.groupby(["fold", "account"], sort=False)
+        ]
+        return pd.DataFrame(rows)
 
 
 def extrapolate(
     counts: pd.DataFrame,
-    shots: int,
+    hold_out: HoldOut,
     accounts: Sequence[str] | None = None,
     *,
     observe: str = "counts",
@@ -81,14 +97,14 @@ def extrapolate(
     compiled: dict[str, Compiled] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Extrapolation:
-    """Fit accounts to the cells of at most `shots` demonstrations and predict the others.
+    """Fit accounts without the cells that are held out, and predict those.
 
     Parameters
     ----------
     counts
         A counts table of one or more models and tasks.
-    shots
-        Cells with more demonstrations are held out.
+    hold_out
+        What is held out: shots beyond a number, or each model (task) in turn.
     accounts
         Names of `icl.concept.accounts.ACCOUNTS`; None: all of them.
     observe
@@ -108,19 +124,31 @@ def extrapolate(
     effort = CURVE_EFFORT.but(draws=draws, tune=tune, chains=chains)
     layouts, refused = layouts_of(counts, accounts, observe)
     first = next(iter(layouts.values()))
-    seen = seen_cells(first, shots)
-    rows, cells = [], []
+    folds = folds_of(first.grid.cells, hold_out)
+    rows, cells, forecasts = [], [], {}
     for name, layout in layouts.items():
-        title = layout.account.title
-        if progress is not None:
-            progress(f"{title}: fit to {seen.sum()} cells, predict {(~seen).sum()}")
-        started = time.perf_counter()
-        predicted, diagnosis = predict(compiled_once(layout, compiled), seen, effort, seed=seed)
-        row = {"account": name, "title": title, **scores_of(predicted), "converged": diagnosis.converged}
+        title, started = layout.account.title, time.perf_counter()
+        machine = compiled_once(layout, compiled)
+        told: list[Diagnosis] = []
+        forecasts[name] = []
+        for fold in folds:
+            if progress is not None:
+                progress(f"{title}, {fold.name}: fit to {fold.seen.sum()} cells, predict {(~fold.seen).sum()}")
+            forecast, diagnosis = _forecast(machine, fold.seen, effort, seed=seed)
+            forecasts[name].append(forecast)
+            told.append(diagnosis)
+        predicted = _over_folds(layout, folds, forecasts[name])
+        astray = [diagnosis.sentences[0] for diagnosis in told if not diagnosis.converged]
+        row = {"account": name, "title": title, **scores_of(predicted), "converged": not astray}
         row["seconds"] = round(time.perf_counter() - started, 1)
-        rows.append(row | {"note": "" if diagnosis.converged else diagnosis.sentences[0]})
+        rows.append(row | {"note": astray[0] if astray else ""})
         cells.append(predicted.assign(account=name))
-    plain = carried_forward(first, seen, rng=np.random.default_rng(seed))
+    sound = {row["account"]: forecasts[row["account"]] for row in rows if row["converged"]}
+    if len(sound) > 1:
+        both = _stacked(first, folds, sound, np.random.default_rng(seed))
+        rows.append({"account": STACKED, "title": "accounts stacked", **scores_of(both), "converged": True, "note": ""})
+        cells.append(both.assign(account=STACKED))
+    plain = _carried(first, folds, np.random.default_rng(seed))
     lost = int(plain["median"].isna().sum())
     note = f"{lost} held-out cells have no cell with fewer shots to carry forward" if lost else ""
     rows.append({"account": CARRIED, "title": "last cell carried forward", **scores_of(plain), "note": note})
@@ -131,34 +159,9 @@ def extrapolate(
         table=table,
         cells=pd.concat(cells, ignore_index=True),
         unit=unit,
-        shots=shots,
-        sentences=_sentences(table, shots, unit),
+        hold_out=hold_out,
+        sentences=_sentences(table, hold_out, unit),
     )
-
-
-def seen_cells(layout: Layout, shots: int) -> Bool[ndarray, " num_cells"]:
-    """Which cells have at most `shots` demonstrations.
-
-    Raises
-    ------
-    UserError
-        If none has more, or those that are left could tell no curve.
-    """
-    num_shots = layout.grid.cells["num_shots"].to_numpy()
-    seen = num_shots <= shots
-    if seen.all():
-        raise UserError(
-            f"no cell has more than {shots} shots (the largest number is {num_shots.max()}); hold out shots "
-            "above fewer."
-        )
-    left = np.unique(num_shots[seen])
-    if len(left) < 2:
-        what = f"only the shot count {left[0]} is" if len(left) else "no shot count is"
-        raise UserError(
-            f"{what} left when shots above {shots} are held out, and a learning curve needs two; hold out fewer "
-            f"(the table has {', '.join(map(str, np.unique(num_shots)))})."
-        )
-    return seen
 
 
 def predict(
@@ -169,38 +172,80 @@ def predict(
     Returns
     -------
     pd.DataFrame
-        One row per cell, see `Extrapolation.cells`.
+        One row per cell, see `Extrapolation.cells`, without its fold.
     Diagnosis
         Of the fit.
     """
+    forecast, diagnosis = _forecast(machine, seen, effort, seed=seed)
+    return scored(machine.layout, seen, forecast.draws, forecast.log_score), diagnosis
+
+
+def _forecast(
+    machine: Compiled, seen: Bool[ndarray, " num_cells"], effort: Effort, *, seed: int
+) -> tuple[Forecast, Diagnosis]:
     layout = machine.layout
     fitted = machine.fit(effort, seed=seed, seen=seen)
     nodes = fitted.nodes
     simulated = layout.simulate(nodes, np.random.default_rng(seed))
-    return scored(layout, seen, simulated, log_mean_exp(layout.log_likelihood(nodes))), fitted.diagnosis
+    return Forecast(draws=simulated, log_score=log_mean_exp(layout.log_likelihood(nodes))), fitted.diagnosis
+
+
+def _over_folds(layout: Layout, folds: Sequence[Fold], forecasts: Sequence[Forecast]) -> pd.DataFrame:
+    each = [
+        scored(layout, fold.seen, forecast.draws, forecast.log_score).assign(fold=fold.name)
+        for fold, forecast in zip(folds, forecasts)
+    ]
+    return pd.concat(each, ignore_index=True)
+
+
+def _carried(layout: Layout, folds: Sequence[Fold], rng: np.random.Generator) -> pd.DataFrame:
+    each = [carried_forward(layout, fold.seen, rng=rng).assign(fold=fold.name) for fold in folds]
+    return pd.concat(each, ignore_index=True)
+
+
+def _stacked(
+    layout: Layout, folds: Sequence[Fold], forecasts: Mapping[str, Sequence[Forecast]], rng: np.random.Generator
+) -> pd.DataFrame:
+    """Mix the accounts in each fold, by weights from the other curves of that origin."""
+    curve = layout.grid.cells.groupby(_CURVE, dropna=False).ngroup().to_numpy()
+    found: list[Forecast] = []
+    for place, fold in enumerate(folds):
+        alike = [number for number, other in enumerate(folds) if other.origin == fold.origin]
+        here = {name: each[place] for name, each in forecasts.items()}
+        score = [np.concatenate([each[at].log_score[~folds[at].seen] for at in alike]) for each in forecasts.values()]
+        unit = np.concatenate([curve[~folds[at].seen] for at in alike])
+        held = weights_elsewhere(np.stack(score), unit)
+        start = sum(int((~folds[at].seen).sum()) for at in alike if at < place)
+        weights = np.full((len(here), len(curve)), 1 / len(here))
+        weights[:, ~fold.seen] = held[:, start : start + int((~fold.seen).sum())]
+        found.append(mixed(here, weights, rng))
+    return _over_folds(layout, folds, found)
 
 
 def _in_order(rows: list[dict], refused: dict[str, str]) -> pd.DataFrame:
     """Smallest CRPS first; then what did not converge, then what could not be fitted."""
     unfit = [{"account": name, "title": ACCOUNTS[name].title, "note": why} for name, why in refused.items()]
-    rows = sorted(rows, key=lambda row: (row.get("converged") is False, row["crps"]))
+    rows = sorted(rows, key=lambda row: (row.get("converged") is False, np.nan_to_num(row["crps"], nan=np.inf)))
     table = pd.DataFrame([*rows, *unfit]).reindex(columns=_COLUMNS)
     return table.astype({"num_cells": "Int64", "converged": "boolean"})
 
 
-def _sentences(table: pd.DataFrame, shots: int, unit: str) -> tuple[str, ...]:
+def _sentences(table: pd.DataFrame, hold_out: HoldOut, unit: str) -> tuple[str, ...]:
     fitted = table[table["converged"].fillna(False) & (table["account"] != CARRIED)]
     plain = table[table["account"] == CARRIED].iloc[0]
     said = []
     if len(fitted):
         best = fitted.iloc[0]
-        said.append(
-            f"Fitted to at most {shots} shots, {best['title']} predicts the {best['num_cells']} cells beyond best: "
-            f"CRPS {best['crps']:.2f} {unit}, {100 * best['coverage']:.0f} % of them inside its {100 * LEVEL:.0f} % "
-            f"intervals; the last cell carried forward has {plain['crps']:.2f} and {100 * plain['coverage']:.0f} %."
+        text = (
+            f"{hold_out.words}: {best['title']} predicts the {best['num_cells']} held-out cells best, with a CRPS of "
+            f"{best['crps']:.2f} {unit} and {100 * best['coverage']:.0f} % of them inside its {100 * LEVEL:.0f} % "
+            "intervals"
         )
+        if pd.notna(plain["crps"]):
+            text += f"; the last cell carried forward has {plain['crps']:.2f} and {100 * plain['coverage']:.0f} %"
+        said.append(f"{text}.")
         better = fitted["crps"] < plain["crps"]
-        if not better.any():
+        if not better.any() and pd.notna(plain["crps"]):
             said.append("No account predicts better than the last cell carried forward.")
     else:
         said.append("No account converged on the remaining cells; raise draws and tune.")

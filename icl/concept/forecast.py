@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Num
 from numpy import ndarray
-from scipy.stats import betabinom, norm
+from scipy.special import expit, logit
+from scipy.stats import betabinom, binom, norm
 
 from icl.concept.layout import Layout
-from icl.concept.scoring import crps
+from icl.concept.scoring import crps, log_mean_exp
 
 __all__ = ["LEVEL", "carried_forward", "scored", "scores_of"]
 
@@ -23,7 +24,9 @@ def carried_forward(layout: Layout, seen: Bool[ndarray, " num_cells"], *, rng: n
     """Predict each held-out cell by the last seen one of its curve, or by the zero-shot cell where there is none.
 
     A count is predicted with binomial noise of both cells (Beta(½, ½) before the data), a mean log-probability with the
-    standard errors of both.
+    standard errors of both. Where demonstration sets are told apart, another number of shots shows other
+    demonstrations: how far sets differ beyond that noise at the last seen shots, on the scale of the logit (of the mean
+    log-probability), is added.
 
     Returns
     -------
@@ -34,14 +37,18 @@ def carried_forward(layout: Layout, seen: Bool[ndarray, " num_cells"], *, rng: n
     source = np.array([_last_seen(cells, seen, place) for place in np.flatnonzero(~seen).tolist()])
     new, last = cells[~seen], cells.iloc[np.maximum(source, 0)]
     size = (_BASELINE_DRAWS, len(new))
+    apart = np.array([_between_sets(layout, seen, place) for place in source.tolist()])
     if layout.observation.name == "counts":
         right = last["num_correct"].to_numpy() + 0.5
         wrong = last["num_prompts"].to_numpy() - last["num_correct"].to_numpy() + 0.5
         prompts = new["num_prompts"].to_numpy()
-        draws = rng.binomial(prompts, rng.beta(right, wrong, size=size)).astype(float)
-        density = betabinom.logpmf(new["num_correct"].to_numpy(), prompts, right, wrong)
+        share = expit(logit(rng.beta(right, wrong, size=size)) + apart * rng.standard_normal(size))
+        draws = rng.binomial(prompts, share).astype(float)
+        outcome = new["num_correct"].to_numpy()
+        simulated = log_mean_exp(binom.logpmf(outcome, prompts, share))
+        density = np.where(apart > 0, simulated, betabinom.logpmf(outcome, prompts, right, wrong))
     else:
-        spread = np.hypot(last["logprob_error"].to_numpy(), new["logprob_error"].to_numpy())
+        spread = np.hypot(np.hypot(last["logprob_error"].to_numpy(), new["logprob_error"].to_numpy()), apart)
         draws = last["mean_logprob"].to_numpy() + spread * rng.standard_normal(size)
         density = norm.logpdf(new["mean_logprob"].to_numpy(), last["mean_logprob"].to_numpy(), spread)
     everywhere = np.full((_BASELINE_DRAWS, len(cells)), np.nan)
@@ -49,6 +56,24 @@ def carried_forward(layout: Layout, seen: Bool[ndarray, " num_cells"], *, rng: n
     density_everywhere = np.full(len(cells), np.nan)
     density_everywhere[~seen] = np.where(source >= 0, density, np.nan)
     return scored(layout, seen, everywhere, density_everywhere)[~seen].reset_index(drop=True)
+
+
+def _between_sets(layout: Layout, seen: Bool[ndarray, " num_cells"], place: int) -> float:
+    """Standard deviation between the demonstration sets of a cell's curve at its shots; 0 where none are told apart."""
+    cells = layout.grid.cells
+    if place < 0 or layout.grid.cell_set[place] < 0:
+        return 0.0
+    grid = layout.grid
+    alike = seen & (grid.cell_model == grid.cell_model[place]) & (grid.cell_condition == grid.cell_condition[place])
+    here = cells[alike & (cells["num_shots"] == cells["num_shots"].iloc[place]).to_numpy()]
+    if len(here) < 2:
+        return 0.0
+    if layout.observation.name == "counts":
+        right, total = here["num_correct"] + 0.5, here["num_prompts"] + 1.0
+        values, noise = logit(right / total), 1 / right + 1 / (total - right)
+    else:
+        values, noise = here["mean_logprob"], here["logprob_error"] ** 2
+    return float(np.sqrt(max(np.var(values, ddof=1) - noise.mean(), 0.0)))
 
 
 def _last_seen(cells: pd.DataFrame, seen: ndarray, place: int) -> int:

@@ -3,6 +3,7 @@
 import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from icl.errors import UserError
 from probes.cli import values
@@ -10,6 +11,9 @@ from probes.cli.command import NOT_CONVERGED, Command, Group
 from probes.cli.flags import add_json, add_normalisation, add_sampler
 from probes.terminal.layout import next_lines, print_lines
 from probes.terminal.progress import phase
+
+if TYPE_CHECKING:
+    from icl.concept.holdout import HoldOut
 
 __all__ = ["COMMAND", "add", "run"]
 
@@ -27,11 +31,21 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--accounts", type=values.names, default=None, help="e.g. drift-diffusion,power (default: all)")
     parser.add_argument("--observe", default="counts", help="counts or logprob (default: %(default)s)")
     parser.add_argument(
-        "--extrapolate-from",
-        type=int,
+        "--hold-out",
+        choices=("shots", "model", "task"),
         default=None,
-        metavar="N",
-        help="also fit to at most N shots and predict the cells with more",
+        help="also fit without shots above --from, or without each model or task in turn, and predict what is held out",
+    )
+    parser.add_argument(
+        "--from",
+        dest="origins",
+        type=values.whole_numbers,
+        default=(),
+        metavar="N,…",
+        help="shots up to which held-out curves are seen, e.g. 10,25,100; a model or task without it is held out whole",
+    )
+    parser.add_argument(
+        "--extrapolate-from", type=int, default=None, metavar="N", help="the same as --hold-out shots --from N"
     )
     add_sampler(parser)
     parser.add_argument(
@@ -59,8 +73,8 @@ def run(options: Namespace) -> int:
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
     counts, stamp, folder = counts_and_folder(options.source, options.out, options.normalisation)
-    names = ("accounts", "observe", "extrapolate_from", "draws", "tune", "chains", "seed", "max_refits")
-    asked = {name: getattr(options, name) for name in names}
+    names = ("accounts", "observe", "draws", "tune", "chains", "seed", "max_refits")
+    asked = {name: getattr(options, name) for name in names} | {"hold_out": _hold_out(options)}
     with phase("comparing accounts") as told:
         compared = compare_counts(folder, counts, source=stamp, origin=str(options.source), progress=told.note, **asked)
     with phase("drawing figures"):
@@ -81,3 +95,18 @@ def run(options: Namespace) -> int:
     if (folder.path / "experiment.toml").exists():
         print("\n".join(next_lines("probe", "report", folder.argument)))
     return status
+
+
+def _hold_out(options: Namespace) -> "HoldOut | None":
+    """What is to be held out; None where nothing is."""
+    from icl.concept.holdout import HoldOut
+
+    if options.extrapolate_from is not None:
+        if options.hold_out is not None or options.origins:
+            raise UserError("--extrapolate-from N is --hold-out shots --from N; give one of them.")
+        return HoldOut(origins=(options.extrapolate_from,))
+    if options.hold_out is None:
+        if options.origins:
+            raise UserError("--from says where a forecast starts; add what is held out, e.g. --hold-out shots.")
+        return None
+    return HoldOut(kind=options.hold_out, origins=tuple(options.origins))

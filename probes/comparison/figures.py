@@ -1,6 +1,7 @@
 """Figures of a comparison of accounts: how far each lies behind the best, and curves with shots held out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,10 +87,11 @@ def draw_extrapolation(extended: Extrapolation) -> Drawn | None:
     carried = extended.table[(extended.table["account"] == CARRIED) & extended.table["crps"].notna()]
     titles = dict(zip(table["account"], table["title"])) | dict(zip(carried["account"], carried["title"]))
     shown = [laws[0], *others, *carried["account"]]
+    extended = replace(extended, cells=_held_out_curves(extended))
     panels = list(_panels(extended.cells[extended.cells["account"] == laws[0]]))
-    title = f"Fitted to at most {extended.shots} shots: what was predicted of more"
+    title = f"{extended.hold_out.words}: predictions"
     caption = (
-        "Filled dots were fitted to; hollow ones, right of the dotted line, were held out. Beside them: medians and "
+        "Filled dots were fitted to; hollow ones were held out. Beside them: medians and "
         "90 % intervals of what was predicted, noise of the answers included. Lines join an account's medians, those "
         "of the cells that it was fitted to among them."
     )
@@ -142,7 +144,8 @@ def _curves(
             here = curve[curve["held_out"] == held]
             style = {"color": INK, "markerfacecolor": face, "markersize": 5, "zorder": 4}
             handles[words] = axes.plot(np.log2(here["num_shots"] + 1), here["observed"], "o", **style)[0]
-        axes.axvline(np.log2(extended.shots + 1) + 0.2, color=INK, linewidth=0.8, linestyle=":")
+        if extended.hold_out.origin is not None:
+            axes.axvline(np.log2(extended.hold_out.origin + 1) + 0.2, color=INK, linewidth=0.8, linestyle=":")
         axes.set_title(plain(name, 36), fontsize=8.5)
         shots_axis(axes, sorted(set(curve["num_shots"])))
         if place + columns < len(panels):
@@ -150,6 +153,16 @@ def _curves(
     for axes in grid[:, 0]:
         axes.set_ylabel("accuracy (%)" if extended.unit == "points" else "mean log p(gold), nats", fontsize=9)
     return finish(figure, title, handles=handles, columns=5)
+
+
+def _held_out_curves(extended: Extrapolation) -> pd.DataFrame:
+    """Cells of the curves that each fold holds out, from the first origin."""
+    cells = extended.cells
+    if extended.hold_out.kind == "shots":
+        return cells[cells["fold"] == cells["fold"].iloc[0]]
+    name = extended.hold_out.kind
+    first = cells.loc[cells["held_out"], ["fold", name]].drop_duplicates(name)
+    return cells.merge(first)
 
 
 def _panels(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -15,13 +15,14 @@ __all__ = [
     "comparison_lines",
     "crps_gaps",
     "extrapolation_lines",
+    "fold_table",
     "forecast_table",
     "ranking_table",
     "unconverged",
     "unconverged_words",
 ]
 
-_CELL = ["model", "task", "label_mode", "format", "example_length", "demonstration_set", "num_shots"]
+_CELL = ["fold", "model", "task", "label_mode", "format", "example_length", "demonstration_set", "num_shots"]
 _SURE = 2.0
 """Standard errors: a smaller difference in CRPS tells no order."""
 
@@ -58,12 +59,15 @@ def comparison_lines(compared: StoredComparison, *, anyway: bool = False) -> Ite
 
 def extrapolation_lines(extended: Extrapolation, *, anyway: bool = False) -> Iterator[str]:
     """Spell out how far each account carries; `anyway` as in `comparison_lines`."""
-    title = f"Fitted to at most {extended.shots} shots, scored on the cells with more ({extended.unit})"
+    title = f"{extended.hold_out.words} ({extended.unit})"
     yield from paragraphs([title])
     table = extended.table[extended.table["crps"].notna()]
     if not anyway:
         table = table[table["converged"].fillna(True).astype(bool)]  # carrying forward needs no chains
     yield from table_lines(forecast_table(extended, table))
+    if extended.cells["fold"].nunique() > 1:
+        yield from paragraphs(["", "CRPS and share inside 90 % intervals by what was held out"])
+        yield from table_lines(fold_table(extended, table["account"].tolist()))
     yield from paragraphs([*extended.sentences, *filter(None, [closest_words(extended)])])
 
 
@@ -109,6 +113,17 @@ def forecast_table(extended: Extrapolation, table: pd.DataFrame) -> pd.DataFrame
             "cells": table["num_cells"],
         }
     )
+
+
+def fold_table(extended: Extrapolation, accounts: Sequence[str]) -> pd.DataFrame:
+    """Write the scores of each fold for people: a row a fold, a column an account."""
+    scores = extended.by_fold
+    titles = dict(zip(extended.table["account"], extended.table["title"]))
+    rows: dict[str, dict[str, str]] = {}
+    for row in scores[scores["account"].isin(accounts)].itertuples():
+        inside = "" if pd.isna(row.coverage) else f"{number(row.crps)} ({100 * row.coverage:.0f} %)"
+        rows.setdefault(row.fold, {"held out": row.fold})[titles[row.account]] = inside
+    return pd.DataFrame(rows.values())[["held out", *(titles[account] for account in accounts)]]
 
 
 def crps_gaps(extended: Extrapolation) -> pd.DataFrame:

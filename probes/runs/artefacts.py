@@ -102,8 +102,10 @@ def _renew_fit(run: str, tree: Any) -> str:
 
 
 def _renew_comparison(run: str, record: Mapping[str, Any] | None) -> str:
-    shots = (record or {}).get("extrapolate_from")
-    return f"probe compare {run}" + (f" --extrapolate-from {shots}" if shots is not None else "")
+    asked = (record or {}).get("hold_out")
+    held_out = f" --hold-out {asked['kind']}" if asked else ""
+    origins = f" --from {','.join(map(str, asked['origins']))}" if asked and asked["origins"] else ""
+    return f"probe compare {run}{held_out}{origins}"
 
 
 METRICS = Artefact(
@@ -131,12 +133,12 @@ COMPARISON = Artefact(
     renew=_renew_comparison,
 )
 EXTRAPOLATION = Artefact(
-    title="the prediction of held-out shots",
+    title="the prediction of held-out cells",
     place="extrapolation.parquet",
     read=disk.read_table,
     write=_write_table,
     stamp=lambda table: table.attrs,
-    renew=lambda run, table: f"probe compare {run} --extrapolate-from N",
+    renew=lambda run, table: f"probe compare {run} --hold-out shots --from N",
 )
 
 _FORMER_FITS = {

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from icl.concept.compare import Comparison, compare, layouts_of
 from icl.concept.curves import CURVE_EFFORT
-from icl.concept.extrapolate import Extrapolation, extrapolate, seen_cells
+from icl.concept.extrapolate import Extrapolation, extrapolate
+from icl.concept.holdout import HoldOut, folds_of
 from icl.concept.loo import MAX_REFITS
 from icl.errors import UserError
 from probes import disk
@@ -36,7 +37,7 @@ class StoredComparison:
     table, unit, sentences
         As of `icl.concept.compare.Comparison`.
     extended
-        What accounts predicted of held-out shots; None where that was not asked.
+        What accounts predicted of held-out cells; None where that was not asked.
     record
         How it was asked: observe, draws, chains, seed and more.
     trouble
@@ -59,7 +60,7 @@ def compare_counts(
     origin: str,
     accounts: Sequence[str] | None = None,
     observe: str = "counts",
-    extrapolate_from: int | None = None,
+    hold_out: HoldOut | None = None,
     draws: int | None = None,
     tune: int | None = None,
     chains: int | None = None,
@@ -75,25 +76,26 @@ def compare_counts(
         Stamp and place of what the counts were made of, for the record.
     accounts, observe, draws, tune, chains, seed, max_refits, progress
         As of `icl.concept.compare.compare`.
-    extrapolate_from
-        Fit as well to at most so many shots, and predict the cells with more.
+    hold_out
+        Fit as well without these cells, and predict them.
 
     Raises
     ------
     UserError
         If an account is not known, none can be fitted, or the folder cannot be written to.
     """
-    if extrapolate_from is not None:  # what cannot be held out is said before anything is compiled
+    if hold_out is not None:  # what cannot be held out is said before anything is compiled
         layouts, _ = layouts_of(counts, accounts, observe)
-        seen_cells(next(iter(layouts.values())), extrapolate_from)
+        folds_of(next(iter(layouts.values())).grid.cells, hold_out)
     effort = CURVE_EFFORT.but(draws=draws, tune=tune, chains=chains)
     asked: dict[str, Any] = {"accounts": accounts, "observe": observe, "seed": seed}
     asked |= {name: getattr(effort, name) for name in ("draws", "tune", "chains")}
     with disk.locked(folder.path, "make it writable, or name another folder with --out"):
         shared: dict[str, Any] = asked | {"compiled": {}, "progress": progress}
         compared = compare(counts, max_refits=max_refits, **shared)
-        extended = None if extrapolate_from is None else extrapolate(counts, extrapolate_from, **shared)
-        record = {"source": origin, **asked, "max_refits": max_refits, "extrapolate_from": extrapolate_from}
+        extended = None if hold_out is None else extrapolate(counts, hold_out, **shared)
+        record = {"source": origin, **asked, "max_refits": max_refits}
+        record |= {"hold_out": None if hold_out is None else asdict(hold_out)}
         record |= {"versions": versions()}
         with disk.rescued():
             record = store_comparison(folder, compared, extended, source=source, asked=record)
@@ -127,7 +129,8 @@ def store_comparison(
         record["extrapolation"] = {
             "table": records(extended.table),
             "unit": extended.unit,
-            "shots": extended.shots,
+            "hold_out": asdict(extended.hold_out),
+            "by_fold": records(extended.by_fold),
             "sentences": extended.sentences,
         }
         tables[EXTRAPOLATION.place] = extended.cells.to_parquet()
@@ -191,6 +194,6 @@ def _extrapolation(folder: "RunFolder", stored: dict) -> Extrapolation:
         table=table,
         cells=cells,
         unit=stored["unit"],
-        shots=stored["shots"],
+        hold_out=HoldOut(kind=stored["hold_out"]["kind"], origins=tuple(stored["hold_out"]["origins"])),
         sentences=tuple(stored["sentences"]),
     )

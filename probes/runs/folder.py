@@ -7,7 +7,7 @@ scores/           the score table in Parquet parts, each written whole or not at
 metrics.parquet   sensitivities with intervals
 fits/             every fit, a DataTree in a file of its own, see `probes.runs.fits`
 comparison.*      accounts compared by what they predict (Parquet), and how that was asked (JSON)
-extrapolation.parquet  what accounts predicted of cells whose shots were held out
+extrapolation.parquet  what accounts predicted of cells that were held out
 figures/, report.html
 """
 
@@ -41,6 +41,7 @@ from probes.scorers.server_address import shown_model
 from probes.terminal.shell import path_argument, shell_word
 
 if TYPE_CHECKING:
+    from icl.concept.holdout import HoldOut
     from icl.concept.sampler import Stages
     from probes.runs.comparisons import StoredComparison
     from probes.runs.fits import StoredFit
@@ -301,7 +302,7 @@ class RunFolder:
         accounts: Sequence[str] | None = None,
         *,
         observe: str = "counts",
-        extrapolate_from: int | None = None,
+        hold_out: "HoldOut | None" = None,
         normalisation: str | None = None,
         draws: int | None = None,
         tune: int | None = None,
@@ -315,8 +316,9 @@ class RunFolder:
         ----------
         accounts, observe, draws, tune, chains, seed, progress
             As of `icl.concept.compare.compare`.
-        extrapolate_from
-            Fit as well to at most so many shots, and predict the cells with more.
+        hold_out
+            Fit as well without these cells, and predict them: ``HoldOut(origins=(4,))`` holds out the cells with more
+            than four shots, ``HoldOut(kind="model")`` each model in turn.
         normalisation
             How candidates are compared; None: as in the metrics.
 
@@ -337,7 +339,7 @@ class RunFolder:
             origin=self.argument,
             accounts=accounts,
             observe=observe,
-            extrapolate_from=extrapolate_from,
+            hold_out=hold_out,
             draws=draws,
             tune=tune,
             chains=chains,

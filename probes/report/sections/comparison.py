@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from icl.concept.extrapolate import Extrapolation
+from icl.concept.holdout import HoldOut
 from probes.comparison.figures import draw_comparison, draw_extrapolation
 from probes.comparison.words import closest_words, crps_gaps, forecast_table, ranking_table
 from probes.figures.drawn import Drawn
@@ -99,8 +100,7 @@ def _unseen_shots(extended: Extrapolation) -> Contest:
     quoted = extended.table[extended.table["account"].isin(crps_gaps(extended)["account"])]
     closest = closest_words(extended)
     explained = (
-        f"The accounts were refitted to the cells with at most {_shots(extended.shots)} (demonstrations in the "
-        "prompt), and predicted the cells with more. CRPS says how far predictions lie from what was observed: 0 is "
+        f"{extended.hold_out.words}; shots are demonstrations in the prompt. CRPS says how far predictions lie from what was observed: 0 is "
         f"best, and for a single number it is the absolute error, in {unit}. “Inside 90 %” is the share of held-out "
         "cells that fell into an account's 90 % intervals (nine in ten should), width how wide those are on average, "
         "bias how far their medians lie above what was observed, log score the mean log probability of what was "
@@ -110,7 +110,7 @@ def _unseen_shots(extended: Extrapolation) -> Contest:
     )
     units = {name: f"{name} ({unit})" for name in ("CRPS", "width", "bias")}
     return Contest(
-        heading=f"Predicting prompts of more than {_shots(extended.shots)}",
+        heading=_heading(extended.hold_out),
         verdict=_capitalised(closest or verdict),
         explained=explained,
         numbers=forecast_table(extended, quoted if closest else quoted.iloc[:0]).rename(columns=units),
@@ -119,8 +119,10 @@ def _unseen_shots(extended: Extrapolation) -> Contest:
     )
 
 
-def _shots(count: int) -> str:
-    return "1 shot" if count == 1 else f"{count} shots"
+def _heading(hold_out: HoldOut) -> str:
+    if hold_out.kind != "shots":
+        return f"Predicting a held-out {hold_out.kind}"
+    return f"Predicting prompts of more than {hold_out.origin} shot{'' if hold_out.origin == 1 else 's'}"
 
 
 def _capitalised(sentence: str) -> str:

@@ -19,6 +19,7 @@ from icl.concept.compiled import Compiled, compile_layout
 from icl.concept.extrapolate import CARRIED, extrapolate
 from icl.concept.fit import fit
 from icl.concept.forecast import carried_forward, scored, scores_of
+from icl.concept.holdout import HoldOut
 from icl.concept.layout import Layout, layout_of
 from icl.concept.marginal import log_integral, unit_log_likelihood, units_of
 from icl.concept.sampler import Effort
@@ -271,21 +272,23 @@ def test_what_cannot_be_compared_is_said() -> None:
 
 
 def test_what_cannot_be_held_out_is_said() -> None:
-    with pytest.raises(UserError, match=r"no cell has more than 8 shots \(the largest number is 2\)"):
-        extrapolate(curve(30, 42, 48), 8, ["power"], seed=0)
+    with pytest.raises(UserError, match=r"no cell has more than 8 shots \(the most are 2\)"):
+        extrapolate(curve(30, 42, 48), HoldOut(origins=(8,)), ["power"], seed=0)
     with pytest.raises(UserError, match="only the shot count 0 is left when shots above 0"):
-        extrapolate(curve(30, 42, 48), 0, ["power"], seed=0)
+        extrapolate(curve(30, 42, 48), HoldOut(origins=(0,)), ["power"], seed=0)
     with pytest.raises(UserError, match="no shot count is left"):
-        extrapolate(curve(30, 42, 48).query("num_shots > 0"), 0, ["power"], seed=0)
+        extrapolate(curve(30, 42, 48).query("num_shots > 0"), HoldOut(origins=(0,)), ["power"], seed=0)
     with pytest.raises(UserError, match="no account 'x'"):
-        extrapolate(curve(30, 42, 48), 1, ["x"], seed=0)
+        extrapolate(curve(30, 42, 48), HoldOut(origins=(1,)), ["x"], seed=0)
 
 
 def test_a_rising_line_carries_further_than_its_last_cell(toys: dict[str, Compiled]) -> None:
     counts = curve(*RISING)
-    found = extrapolate(counts, 4, ["line", "tempered-bayes"], draws=3000, tune=500, chains=2, seed=1, compiled=toys)
+    found = extrapolate(
+        counts, HoldOut(origins=(4,)), ["line", "tempered-bayes"], draws=3000, tune=500, chains=2, seed=1, compiled=toys
+    )
     assert list(found.table["account"]) == ["line", CARRIED, "tempered-bayes"]
-    assert (found.unit, found.shots) == ("points", 4)
+    assert (found.unit, found.hold_out.origins) == ("points", (4,))
     line, plain = found.table.iloc[0], found.table.iloc[1]
     assert (line["num_cells"], line["coverage"], plain["coverage"]) == (3, 1.0, pytest.approx(1 / 3))
     assert line["crps"] < plain["crps"] / 3
@@ -293,7 +296,7 @@ def test_a_rising_line_carries_further_than_its_last_cell(toys: dict[str, Compil
     assert cells["held_out"].tolist() == [False] * 4 + [True] * 3
     assert cells["observed"].tolist() == counts["num_correct"].tolist()
     assert line["crps"] == pytest.approx(cells.loc[cells["held_out"], "crps"].mean())
-    assert "line predicts the 3 cells beyond best" in found.sentences[0]
+    assert "line predicts the 3 held-out cells best" in found.sentences[0]
     assert any("tempered Bayes is left out" in sentence for sentence in found.sentences)
 
 

@@ -12,6 +12,7 @@ from small_accounts import RISING, compiled, curve
 from icl.concept.accounts import ACCOUNTS
 from icl.concept.counts import validate_counts
 from icl.concept.extrapolate import CARRIED, Extrapolation
+from icl.concept.holdout import HoldOut
 from icl.errors import UserError
 from probes.cli import compare
 from probes.comparison.words import (
@@ -51,9 +52,13 @@ def test_tables_words_and_figures_of_a_comparison(counts_file: Path, capsys: pyt
     assert "Fitted to at most 4 shots, scored on the cells with more (points)" in said
     assert pd.read_parquet(out / "comparison.parquet")["account"].tolist() == ["line", "flat", "tempered-bayes"]
     cells = pd.read_parquet(out / "extrapolation.parquet")
-    assert cells.groupby("account").size().to_dict() == {"carried-forward": 3, "flat": 7, "line": 7}
+    assert cells.groupby("account").size().to_dict() == {"carried-forward": 3, "flat": 7, "line": 7, "stacked": 7}
     record = json.loads((out / "comparison.json").read_text())
-    assert (record["unit"], record["extrapolate_from"], record["draws"]) == ("cell", 4, 2000)
+    assert (record["unit"], record["hold_out"], record["draws"]) == (
+        "cell",
+        {"kind": "shots", "origins": [4]},
+        2000,
+    )
     assert record["digest"] == stamp_of_file(counts_file)["digest"]
     for name in ("comparison", "extrapolation"):
         assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -93,13 +98,22 @@ def extended(crps: dict[str, list[float]], converged: dict[str, bool]) -> Extrap
     cells = []
     for place, (account, values) in enumerate(crps.items()):
         rows = pd.DataFrame({"num_shots": 2 ** np.arange(3, 3 + len(values)), "crps": values, "held_out": True})
-        names = {"model": "m", "task": "t", "label_mode": "gold", "format": "f", "example_length": pd.NA}
+        names = {
+            "model": "m",
+            "task": "t",
+            "label_mode": "gold",
+            "format": "f",
+            "example_length": pd.NA,
+            "fold": "n > 4",
+        }
         cells.append(rows.iloc[:: -1 if place % 2 else 1].assign(account=account, demonstration_set="all", **names))
     table = pd.DataFrame({"account": list(crps), "crps": [np.nanmean(values) for values in crps.values()]})
     table["title"] = table["account"] + " law"
     table["converged"] = table["account"].map(converged).astype("boolean")
     table = table.assign(coverage=0.9, width=10.0, bias=-1.25, log_score=-2.0, num_cells=4)
-    return Extrapolation(table=table, cells=pd.concat(cells), unit="points", shots=4, sentences=())
+    return Extrapolation(
+        table=table, cells=pd.concat(cells), unit="points", hold_out=HoldOut(origins=(4,)), sentences=()
+    )
 
 
 def test_differences_in_crps_are_paired_by_cell_and_leave_out_what_did_not_converge() -> None:

@@ -9,6 +9,7 @@ from report_runs import assert_self_contained, copy_of
 
 from icl.concept.compare import Comparison
 from icl.concept.extrapolate import CARRIED, Extrapolation
+from icl.concept.holdout import HoldOut
 from icl.errors import UserError
 from probes.comparison.figures import draw_comparison, draw_extrapolation
 from probes.report import page
@@ -48,7 +49,9 @@ def extrapolated(*, converged: tuple[bool, ...] = (True, True)) -> Extrapolation
     """A hand-made extrapolation from 1 shot to 4 and 8, in the layout of `icl.concept.extrapolate.extrapolate`."""
     accounts = ["first", "second", CARRIED]
     cells = pd.DataFrame({"num_shots": [0, 1, 4, 8], "observed": [50.0, 60.0, 70.0, 75.0]})
-    cells = cells.assign(model="follower", task="sentiment", format="qa", example_length=pd.NA, demonstration_set="all")
+    cells = cells.assign(
+        model="follower", task="sentiment", format="qa", example_length=pd.NA, demonstration_set="all", fold="n > 1"
+    )
     cells["label_mode"] = ["zero_shot", "gold", "gold", "gold"]
     cells["held_out"] = cells["num_shots"] > 1
     cells = cells.assign(lower=40.0, median=62.5, upper=80.0, inside=True, log_score=-2.0)
@@ -71,7 +74,13 @@ def extrapolated(*, converged: tuple[bool, ...] = (True, True)) -> Extrapolation
         }
     )
     said = ("No order of extrapolations is said.", "unfit law is left out.")
-    return Extrapolation(table=table, cells=pd.concat(each, ignore_index=True), unit="points", shots=1, sentences=said)
+    return Extrapolation(
+        table=table,
+        cells=pd.concat(each, ignore_index=True),
+        unit="points",
+        hold_out=HoldOut(origins=(1,)),
+        sentences=said,
+    )
 
 
 @pytest.fixture
@@ -177,7 +186,7 @@ def test_what_is_stored_of_a_comparison_is_read_back(run, with_comparison):
     pd.testing.assert_frame_equal(stored.table, compared.table)
     pd.testing.assert_frame_equal(stored.extended.table, extended.table)
     assert stored.extended.cells["crps"].tolist() == extended.cells["crps"].tolist()
-    assert (stored.extended.unit, stored.extended.shots) == ("points", 1)
+    assert (stored.extended.unit, stored.extended.hold_out) == ("points", HoldOut(origins=(1,)))
     assert [contest.heading for contest in contests(stored)] == [
         "Predicting a held-out cell",
         "Predicting prompts of more than 1 shot",
