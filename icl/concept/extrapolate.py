@@ -1,4 +1,4 @@
-"""How far accounts carry: fit them to a part of a table, predict the cells that were held out, score the predictions."""
+"""How far accounts carry: fit them to a part of a table, predict the cells that were held out, and score that."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +125,8 @@ def extrapolate(
     layouts, refused = layouts_of(counts, accounts, observe)
     first = next(iter(layouts.values()))
     folds = folds_of(first.grid.cells, hold_out)
-    rows, cells, forecasts = [], [], {}
+    rows, cells = [], []
+    forecasts: dict[str, list[Forecast]] = {}
     for name, layout in layouts.items():
         title, started = layout.account.title, time.perf_counter()
         machine = compiled_once(layout, compiled)

@@ -54,8 +54,8 @@ _SET_SPREAD = (np.log(0.3), 0.7)
 _SET_DECAY = (0.25, 0.25)
 """From not at all to as an average of independent demonstrations does (½)."""
 
-_WANDER_SHARED = (0.0, 1.0)
-"""Logit: from a fifth to four fifths of ω² belong to the task rather than to one model on it."""
+_WANDER_SHARED = (1.0, 1.0)
+"""Logit: from a third to nine tenths of ω² belong to the task rather than to one model on it."""
 
 _FEWEST_TO_LEARN = 4
 """From this many models (tasks) on, their spread is learned."""
@@ -63,6 +63,9 @@ _FEWEST_TO_LEARN = 4
 _SPREAD_OF_MODELS = 0.5
 """Median spread of models (tasks) around their population, as a share of the parameter's prior spread, and sd of its
 logarithm: a model is worth knowing once others are known, but less than itself."""
+
+_SPREAD_OF_COMBINATIONS = 0.2
+"""The same of a model on a task where both have effects of their own: interactions are smaller than main effects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +140,11 @@ def _nodes(parameter: Parameter, grid: Grid) -> list[Node]:
     several = [("model", grid.model_names, grid.of_model), ("task", grid.tasks, grid.of_task)]
     several = [each for each in several if len(each[1]) > 1]
     for kind, names, place in several if len(several) > 1 else ():
-        spread = _spread_of(f"{name}_{kind}_spread", parameter, len(names), nodes)
+        spread = _spread_of(f"{name}_{kind}_spread", parameter, len(names), nodes, _SPREAD_OF_MODELS)
         nodes.append(Node(name=f"{name}_{kind}_effect", dims=(f"{kind}_name", *by), spread=spread))
         parents.append((f"{name}_{kind}_effect", (place,)))
-    spread = _spread_of(f"{name}_spread", parameter, len(grid.models), nodes)
+    share = _SPREAD_OF_COMBINATIONS if len(several) > 1 else _SPREAD_OF_MODELS
+    spread = _spread_of(f"{name}_spread", parameter, len(grid.models), nodes, share)
     x = Node(
         name=unconstrained(name),
         dims=("model", *by),
@@ -151,9 +155,9 @@ def _nodes(parameter: Parameter, grid: Grid) -> list[Node]:
     return [*nodes, x]
 
 
-def _spread_of(name: str, parameter: Parameter, levels: int, nodes: list[Node]) -> float | str:
+def _spread_of(name: str, parameter: Parameter, levels: int, nodes: list[Node], share: float) -> float | str:
     """How far models (tasks) lie around their population: a number, or the name of a node that is added to the list."""
-    median = _SPREAD_OF_MODELS * parameter.spread
+    median = share * parameter.spread
     if levels < _FEWEST_TO_LEARN:
         return median
     nodes.append(Node(name=name, dims=(), location=float(np.log(median)), spread=0.5, positive=True, is_prior=True))

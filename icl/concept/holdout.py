@@ -97,7 +97,9 @@ def folds_of(cells: pd.DataFrame, hold_out: HoldOut) -> list[Fold]:
     folds = list(_beyond_shots(cells, hold_out) if hold_out.kind == "shots" else _beyond_names(cells, hold_out))
     if not folds:
         origin, most = min(hold_out.origins), int(cells["num_shots"].max())
-        raise UserError(f"no cell has more than {origin} shots (the largest number is {most}); hold out shots above fewer.")
+        raise UserError(
+            f"no cell has more than {origin} shots (the largest number is {most}); hold out shots above fewer."
+        )
     return folds
 
 

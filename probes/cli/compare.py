@@ -32,9 +32,10 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--observe", default="counts", help="counts or logprob (default: %(default)s)")
     parser.add_argument(
         "--hold-out",
-        choices=("shots", "model", "task"),
         default=None,
-        help="also fit without shots above --from, or without each model or task in turn, and predict what is held out",
+        metavar="KIND",
+        help="shots, model or task: also fit without shots above --from, or without each model or task in turn, and "
+        "predict what is held out",
     )
     parser.add_argument(
         "--from",

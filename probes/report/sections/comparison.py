@@ -100,7 +100,8 @@ def _unseen_shots(extended: Extrapolation) -> Contest:
     quoted = extended.table[extended.table["account"].isin(crps_gaps(extended)["account"])]
     closest = closest_words(extended)
     explained = (
-        f"{extended.hold_out.words}; shots are demonstrations in the prompt. CRPS says how far predictions lie from what was observed: 0 is "
+        f"{extended.hold_out.words} (shots: demonstrations in the prompt). "
+        "CRPS says how far predictions lie from what was observed: 0 is "
         f"best, and for a single number it is the absolute error, in {unit}. “Inside 90 %” is the share of held-out "
         "cells that fell into an account's 90 % intervals (nine in ten should), width how wide those are on average, "
         "bias how far their medians lie above what was observed, log score the mean log probability of what was "
