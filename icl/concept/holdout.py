@@ -96,11 +96,15 @@ def folds_of(cells: pd.DataFrame, hold_out: HoldOut) -> list[Fold]:
     """
     folds = list(_beyond_shots(cells, hold_out) if hold_out.kind == "shots" else _beyond_names(cells, hold_out))
     if not folds:
-        origin, most = min(hold_out.origins), int(cells["num_shots"].max())
-        raise UserError(
-            f"no cell has more than {origin} shots (the largest number is {most}); hold out shots above fewer."
-        )
+        raise _nothing_beyond(cells, min(hold_out.origins))
     return folds
+
+
+def _nothing_beyond(cells: pd.DataFrame, origin: int) -> UserError:
+    most = int(cells["num_shots"].max())
+    return UserError(
+        f"no cell has more than {origin} shots (the largest number is {most}); hold out shots above fewer."
+    )
 
 
 def _beyond_shots(cells: pd.DataFrame, hold_out: HoldOut) -> Iterator[Fold]:
@@ -108,9 +112,7 @@ def _beyond_shots(cells: pd.DataFrame, hold_out: HoldOut) -> Iterator[Fold]:
     for origin in sorted(set(hold_out.origins)):
         seen = num_shots <= origin
         if seen.all():
-            raise UserError(
-                f"no cell has more than {origin} shots (the largest number is {num_shots.max()}); hold out shots above fewer."
-            )
+            raise _nothing_beyond(cells, origin)
         left = np.unique(num_shots[seen])
         if len(left) < 2:
             what = f"only the shot count {left[0]} is" if len(left) else "no shot count is"
