@@ -1,8 +1,8 @@
 """Factors of a prompt: what can be varied about it, each declared once; keys, tables, conditions and options follow.
 
 A new factor is a field of `FactorValues`, the field of `FactorOptions` by which a user chooses its values, and the code
-that makes it happen in a prompt. Score table, prompt keys, conditions, grids of probes, flags, metrics and reports take
-it from here.
+that makes it happen in a prompt. One factor, `variant`, is told by imported tables only. Score table, prompt keys,
+conditions, grids of probes, flags, metrics and reports take it from here.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BARE_COLUMNS",
+    "CHOSEN_FACTORS",
     "CONDITION_FACTORS",
     "FACTORS",
     "REPEATED_FACTORS",
@@ -60,8 +61,9 @@ class Factor:
         Value without demonstrations, where nothing of it is left to see.
     matters_bare : bool
         Whether it changes a prompt without demonstrations, so that there is no such value.
-    of : "prompt", "demonstrations" or "task"
-        What has it as an attribute; the factors of a task are its own (`icl.tasks.protocol.AnyTask.own_factors`).
+    of : "prompt", "demonstrations", "task" or "table"
+        What has it as an attribute; the factors of a task are its own (`icl.tasks.protocol.AnyTask.own_factors`), and
+        those of a table are told by imported ones only, so that the lab's own prompts have the default.
     role : "condition", "repetition" or "model"
         Whether metrics are of one value of it, average over its values, or name the model by it.
     as_drawn_only : bool
@@ -81,7 +83,7 @@ class Factor:
     in_plural : str
         What its values, or their number, are called in a sentence.
     option : str
-        Entry of an experiment or grid that chooses its values.
+        Entry of an experiment or grid that chooses its values; empty where only an imported table tells them.
     is_counted : bool
         Whether that is a number of values, 0, 1, …, and not a list of them.
     needs : str
@@ -95,7 +97,7 @@ class Factor:
     is_optional: bool = False
     bare: Any = None
     matters_bare: bool = False
-    of: Literal["prompt", "demonstrations", "task"] = "demonstrations"
+    of: Literal["prompt", "demonstrations", "task", "table"] = "demonstrations"
     role: Role = "condition"
     as_drawn_only: bool = False
     is_main: bool = False
@@ -105,8 +107,8 @@ class Factor:
     told: str = ""
     words: Mapping[str, str] = MappingProxyType({})
     in_plural: str
-    option: str
-    is_counted: bool
+    option: str = ""
+    is_counted: bool = False
     needs: str = ""
 
     def label(self, value: Any) -> str:
@@ -227,6 +229,17 @@ class FactorValues:
         heading="k",
         in_plural="tokens in an example",
     )
+    variant: str = _factor(
+        "",
+        meaning="what else an imported table varied, as name=value, comma-separated",
+        is_optional=True,
+        matters_bare=True,
+        of="table",
+        nesting=10,
+        heading="variant",
+        told="{value}",
+        in_plural="variants",
+    )
 
 
 def _option(factor: str, default: Any = None, *, flag: Any = None, **known: Any) -> Any:
@@ -304,8 +317,8 @@ def _declared() -> tuple[Factor, ...]:
             name=one.name,
             dtype="str" if one.type is str else "Int64",
             default=one.default,
-            option=options[one.name].name,
-            is_counted=options[one.name].type == int | None,
+            option=options[one.name].name if one.name in options else "",
+            is_counted=one.name in options and options[one.name].type == int | None,
             **one.metadata,
         )
         for one in fields(FactorValues)
@@ -314,6 +327,9 @@ def _declared() -> tuple[Factor, ...]:
 
 FACTORS = _declared()
 """All factors, in the order of their columns."""
+
+CHOSEN_FACTORS = tuple(factor for factor in FACTORS if factor.option)
+"""Factors whose values a user chooses."""
 
 _BY_NAME = {factor.name: factor for factor in FACTORS}
 

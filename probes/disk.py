@@ -35,6 +35,7 @@ __all__ = [
     "locked",
     "make_folder",
     "read_error",
+    "read_json",
     "read_table",
     "read_tree",
     "remove",
@@ -120,6 +121,20 @@ def write_tree(path: Path, tree: "xarray.DataTree") -> None:
     """Write a DataTree as netCDF, whole."""
     # xarray gives a view of a buffer; held by a traceback, the buffer may go before the view, and Python crashes.
     write_whole(path, bytes(tree.to_netcdf()))
+
+
+def read_json(path: Path) -> object:
+    """Read JSON.
+
+    Raises
+    ------
+    UserError
+        If it is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise read_error(path, error, "delete it and repeat the command that wrote it") from error
 
 
 def read_table(path: Path) -> "pd.DataFrame":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icl.errors import unknown_name
+from icl.factors import as_tuple
 from icl.public import public
 from icl.tasks.protocol import AnyTask
 from icl.tasks.stored import load_stored
@@ -20,9 +21,10 @@ from probes.runs.folder import open_run as open_folder
 from probes.runs.plan import Resources, make_plan
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Figures", "Run", "open_run", "run"]
+__all__ = ["Figures", "Run", "import_table", "open_run", "run"]
 
 type Model = str | ModelSpec | Callable[..., Any]
 """A model by its name, as a record, or a function from prompts to log-probabilities."""
@@ -98,6 +100,66 @@ def open_run(path: str | Path) -> "Run":
     return Run(open_folder(Path(path)).path)
 
 
+@public("probes.import_table")
+def import_table(
+    *tables: "str | Path | pd.DataFrame",
+    out: str | Path,
+    map: Mapping[str, str] | None = None,
+    set: Mapping[str, Any] | None = None,
+    cluster: str | Sequence[str] = (),
+    only: Mapping[str, str] | None = None,
+    melt: str | None = None,
+    explode: str | None = None,
+) -> "Run":
+    """Make a run of tables of results that were made elsewhere.
+
+    Parameters
+    ----------
+    *tables
+        CSV, Parquet or JSON lines, result files of lm-evaluation-harness, HELM or inspect_ai, or tables in memory; side
+        by side in one run.
+    out
+        Run folder to make.
+    map
+        Field → column; `probe list fields` lists the fields, and any other name makes a further factor.
+    set
+        Field → value of all rows; ``field[task]`` of the rows of one task.
+    cluster
+        Columns whose levels repeat a condition, such as runs and seeds.
+    only
+        Column → its value in the rows that are wanted, ``a|b`` for one of two.
+    melt, explode
+        ``name=column,…``: columns, or lists in a cell, that get rows of their own.
+
+    Examples
+    --------
+    >>> import pandas as pd, probes
+    >>> curve = pd.DataFrame({"n": [0, 4, 16], "acc": [0.5, 0.6, 0.75]})
+    >>> told = {"model": "m", "task": "films", "num_items": 200, "num_candidates": 2}
+    >>> run = probes.import_table(curve, out="third", map={"num_shots": "n", "accuracy": "acc"}, set=told)
+    >>> run.answers()["num_items"].sum()
+    np.int64(600)
+
+    Raises
+    ------
+    UserError
+        If a table cannot be read, its columns cannot be understood, or `out` holds something else.
+    """
+    from probes.importing.asked import Asked
+    from probes.importing.reshape import read_spread
+    from probes.importing.store import read_tables, store
+
+    asked = Asked(
+        map=dict(map or {}),
+        set={name: str(value) for name, value in (set or {}).items()},
+        clusters=as_tuple(cluster),
+        only=dict(only or {}),
+        melt=read_spread("melt", melt),
+        explode=read_spread("explode", explode),
+    )
+    return Run(store(read_tables(tables, asked), Path(out)).path)
+
+
 class Run(RunFolder):
     """A run that shows itself; `scores`, `answers`, `metrics`, `fit`, `compare`, `plot` and `report` come next."""
 
@@ -156,6 +218,8 @@ class Run(RunFolder):
         return f"<h3>{escape(self._asked())}</h3>{found}<details><summary>Models</summary>{models}</details>"
 
     def _asked(self) -> str:
+        if self.is_imported:
+            return f"Run {self.path}: imported, task {self.manifest['task']}, {self.manifest['state']}"
         asked = self.experiment
         kept = task_file(self.path / "experiment.toml")  # where Python made the task
         task = load_stored(kept).name if kept.exists() else asked.task

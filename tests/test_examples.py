@@ -16,7 +16,7 @@ EXAMPLES = [
     for example in examples_of(page, ROOT)
 ]
 
-QUICK = {"show", "plan", "list"}
+QUICK = {"show", "plan", "list", "import"}
 SAMPLED = {"fit": (0.15, 0.08)}
 """Command → how far its numbers may move, relative and absolute: draws differ between processors."""
 

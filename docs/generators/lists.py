@@ -1,7 +1,7 @@
 """What there is to vary and to name: the factors of a prompt, and all that `probe list` prints."""
 
 from generators.markdown import code, table
-from icl.factors import FACTORS
+from icl.factors import CHOSEN_FACTORS
 from probes.cli.listed import KINDS
 from probes.runs.experiment import Experiment
 from probes.runs.option import options_of
@@ -22,7 +22,7 @@ def pages() -> dict[str, str]:
             options[factor.option].help,
             ", ".join(map(code, options[factor.option].flags)),
         ]
-        for factor in FACTORS
+        for factor in CHOSEN_FACTORS
     ]
     paragraphs = ["# Names", "What `probe list` prints: everything that a command or an experiment calls by a name."]
     for kind in KINDS:

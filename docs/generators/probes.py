@@ -5,7 +5,7 @@ import pkgutil
 import re
 
 from generators.markdown import code, table
-from icl.factors import FACTORS
+from icl.factors import CHOSEN_FACTORS
 from icl.metrics.catalogue import METRICS, TWINS, twin_of
 from icl.metrics.metric import SCORES
 from probes import catalogue
@@ -80,7 +80,7 @@ def _page(probe: Probe) -> str:
 
 def _grid(grid: Grid) -> str:
     rows = []
-    for factor in FACTORS:
+    for factor in CHOSEN_FACTORS:
         value = getattr(grid, factor.option)
         if value in (None, 1 if factor.is_counted else (factor.default,)):
             continue

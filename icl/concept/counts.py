@@ -44,7 +44,7 @@ COUNT_COLUMNS: tuple[Column, ...] = (
     Column("num_shots", "int64", "demonstrations in the prompt"),
     Column("num_correct", "int64", "prompts whose gold label had the highest log-probability"),
     Column("num_prompts", "int64", "prompts of the cell"),
-    Column("chance", "float64", "1 ÷ number of candidates"),
+    Column("chance", "float64", "1 ÷ number of candidates; 0 where answers are free text"),
     Column("ceiling", "float64", "accuracy of the exact Bayes predictor in the same cell; NaN where unknown"),
     Column(
         "demonstration_set", "str", "whose demonstrations were shown; all where the cell pools them", absent=ALL_SETS
@@ -78,6 +78,12 @@ def validate_counts(counts: pd.DataFrame) -> pd.DataFrame:
     if counts.empty:
         raise UserError("the counts table has no rows: nothing is left to fit; check which prompts could be scored.")
     may_be_missing = {"example_length", "ceiling", *absent} - {"demonstration_set"}
+    if counts["chance"].isna().any():
+        raise UserError(
+            "chance, the share that guessing answers right, is not known, and every account needs it; for an imported "
+            "table import again with --set num_candidates=N, or chance=0 for free text, or fill the column chance of a "
+            "table of counts."
+        )
     if gaps := [name for name in names if name not in may_be_missing and counts[name].isna().any()]:
         raise UserError(f"columns {gaps} of the counts table have missing values; fill them or drop those cells.")
     try:
@@ -143,8 +149,10 @@ def _check_values(counts: pd.DataFrame) -> None:
     if (bad := counts["num_shots"] < 0).any():
         raise UserError(f"num_shots cannot be negative, got {counts['num_shots'].min()}; correct the counts.")
     for name in ("chance", "ceiling"):
-        if (bad := (counts[name] <= 0) | (counts[name] > 1)).any():
-            raise UserError(f"{name} is a share in (0, 1], got {counts.loc[bad, name].iloc[0]:g}; correct the counts.")
+        least_taken = counts[name] < 0 if name == "chance" else counts[name] <= 0  # free text has no chance of a guess
+        if (bad := least_taken | (counts[name] > 1)).any():
+            span = "[0, 1]" if name == "chance" else "(0, 1]"
+            raise UserError(f"{name} is a share in {span}, got {counts.loc[bad, name].iloc[0]:g}; correct the counts.")
     if (bad := (counts["logprob_error"] < 0) | (counts["mean_logprob"] > 0)).any():
         row = counts[bad].iloc[0]
         raise UserError(
@@ -186,7 +194,7 @@ def counts_from_answers(answers: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If no prompt has an answer, or the cells could not inform a learning curve.
+        If no prompt has an answer, answers were graded in parts, or the cells could not inform a learning curve.
     """
     prompts = answers[answers["accuracy"].notna()].rename(columns={"accuracy": "correct"})
     if len(answers) and prompts.empty:
@@ -196,20 +204,22 @@ def counts_from_answers(answers: pd.DataFrame) -> pd.DataFrame:
     prompts = prompts[~((prompts["num_shots"] == 0) & asked.duplicated())]
     prompts = _bare(prompts)
     prompts["demonstration_set"] = _sets_of(prompts)
+    prompts["correct"] = _whole(prompts["correct"] * prompts["num_items"])
     with np.errstate(divide="ignore"):  # a gold label that the model rules out
         prompts["logprob"] = np.log(prompts["gold_probability"].where(prompts["log_score"].notna()))
 
     by = ["model", *_CELL, "demonstration_set"]
     cells = prompts.groupby(by, dropna=False, sort=False, as_index=False).agg(
         num_correct=("correct", "sum"),
-        num_prompts=("correct", "size"),
+        num_prompts=("num_items", "sum"),
         chance=("chance", "mean"),
         mean_logprob=("logprob", "mean"),
         logprob_error=("logprob", "sem"),
         num_told=("logprob", "count"),
+        num_rows=("logprob", "size"),
     )
     # A mean over the prompts whose gold label was told would be one over those that the model found likely.
-    partly = cells.pop("num_told") < cells["num_prompts"]
+    partly = cells.pop("num_told") < cells.pop("num_rows")
     cells[["mean_logprob", "logprob_error"]] = cells[["mean_logprob", "logprob_error"]].mask(partly)
     with naming_left_out(lambda: answers):
         return validate_counts(_with_ceiling(cells))
@@ -220,10 +230,21 @@ def _sets_of(prompts: pd.DataFrame) -> pd.Series:
     shown = prompts["num_shots"] > 0
     sets = prompts["demonstration_set_id"].where(shown, ALL_SETS)
     names = sets[shown].unique()
-    sizes = prompts[shown].groupby(["model", *_CELL, "demonstration_set_id"], dropna=False).size()
+    sizes = prompts[shown].groupby(["model", *_CELL, "demonstration_set_id"], dropna=False)["num_items"].sum()
     if len(names) < 2 or sizes.median() < _MIN_PROMPTS_A_SET:
         return pd.Series(ALL_SETS, index=prompts.index)
     return sets
+
+
+def _whole(correct: pd.Series) -> pd.Series:
+    """Right answers as whole numbers; shares of counted questions are such up to rounding."""
+    whole = correct.round()
+    if (bad := (correct - whole).abs() > 1e-6).any():
+        raise UserError(
+            f"{bad.sum():,} of {len(correct):,} answers are graded in parts, the first {correct[bad].iloc[0]:g}, and "
+            "an account counts answers that are right; import the grades as correct, 1 or 0, by a threshold of yours."
+        )
+    return whole
 
 
 def _with_ceiling(cells: pd.DataFrame) -> pd.DataFrame:

@@ -2,27 +2,39 @@
 
     score = mean[setting] + query + demonstrations + order + format + labels + combination + residual,
 
-every part but the first Normal(0, sd²) over its levels; orders and labels are levels within a demonstration set.
+every part but the first Normal(0, sd²) over its levels; orders and labels are levels within a demonstration set. With
+several models there are three parts more: model, model × format, model × demonstrations. Several tasks have settings
+and levels of their own, and share the standard deviations.
 Log-odds of the gold label are taken for normal; then all effects are integrated out exactly, and only the standard
 deviations are sampled. A right or wrong answer is Bernoulli with such log-odds; its effects are sampled, and its
-residual is the logistic distribution's own (π²/3; Nakagawa & Schielzeth 2010, Biological Reviews 85). Deliberately not
+residual is the logistic distribution's own (π²/3; Nakagawa & Schielzeth 2010, Biological Reviews 85). A share of right
+answers to many questions is taken by its empirical log-odds, whose sampling variance is known. Deliberately not
 expressed: that some queries are moved by formats or labels more than others, beyond the one residual; effects that
 come in clumps.
 """
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from numpy import ndarray
 
 from icl.concept.fittable import Seeds
 from icl.concept.sampler import Adaptation, Effort
-from icl.concept.variance_layout import FACTORS, PROMPT_FACTORS, VARIANCE_SCORES, VarianceLayout, layout_of
+from icl.concept.variance_layout import (
+    FACTORS,
+    MODEL_FACTORS,
+    PROMPT_FACTORS,
+    SAMPLING,
+    VARIANCE_SCORES,
+    VarianceLayout,
+    layout_of,
+)
 from icl.errors import UserError
 from icl.metrics.outcomes import known_answers
 
@@ -84,7 +96,7 @@ DEFAULT_VARIANCE_PRIORS = VariancePriors()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VarianceAccount:
-    """The split of the variance of one model's answers on one task; a `Fittable`.
+    """The split of the variance of the answers of one or more models; a `Fittable`.
 
     It observes ``gold_log_odds``, from gold_probability, 0 at chance, cut at ±15 nats; or ``accuracy``.
     """
@@ -96,7 +108,7 @@ class VarianceAccount:
     effort: Effort = VARIANCE_EFFORT
     adaptation: Adaptation = "diag"
     options: tuple[str, ...] = ("priors",)
-    is_of_one_model: bool = True
+    is_of_one_model: bool = False
 
     def tabulate(self, answers: pd.DataFrame) -> pd.DataFrame:
         """Take the prompts that have an answer."""
@@ -114,12 +126,14 @@ class VarianceAccount:
         Raises
         ------
         UserError
-            If the outcomes are of several models or tasks, nothing about their prompts varied, or there is too much to
-            split.
+            If nothing varied, or there is too much to split.
         """
         layout = layout_of(table, observe)
-        crossed = sum(layout.num_levels.values()) - max(layout.num_levels.values(), default=0)
-        if crossed > MOST_LEVELS:
+        if len(layout.models) > 1 and "combination" in layout.levels and crossed_levels(layout) > MOST_LEVELS:
+            levels = {name: codes for name, codes in layout.levels.items() if name != "combination"}
+            told = {"combination": "too many levels to tell apart beside the models', so it is part of the residual"}
+            layout = replace(layout, levels=levels, absent=layout.absent | told)
+        if (crossed := crossed_levels(layout)) > MOST_LEVELS:
             raise UserError(
                 f"the parts of these prompts have {crossed:,} levels beside the largest part's, and a fit holds "
                 f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has its own "
@@ -130,7 +144,8 @@ class VarianceAccount:
     def describe(self, layout: "VarianceQuestion", compared: str = "") -> str:
         """Say what is split."""
         asked, score = len(layout.layout.values), layout.layout.score.replace("_", " ")
-        return f"Splitting the variance of {score} of {layout.layout.model} ({asked:,} prompts{compared})."
+        what = "prompts" if layout.layout.sampling is None else "counts of right answers"
+        return f"Splitting the variance of {score} of {_of(layout.layout.models)} ({asked:,} {what}{compared})."
 
     def build(self, layout: "VarianceQuestion") -> "pymc.Model":
         """Build the crossed hierarchical model."""
@@ -153,8 +168,9 @@ class VarianceAccount:
     def attributes(self, layout: "VarianceQuestion") -> dict[str, str]:
         """Give the model, the task, why factors are absent, and priors."""
         return {
-            "models": json.dumps([layout.layout.model]),
-            "task": layout.layout.task,
+            "models": json.dumps(list(layout.layout.models)),
+            "task": ", ".join(layout.layout.tasks),
+            "sampling": "" if layout.layout.sampling is None else str(layout.layout.sampling),
             "absent": json.dumps(layout.layout.absent),
             "priors": json.dumps(asdict(layout.priors)),
         }
@@ -192,14 +208,16 @@ def build_variance_model(layout: VarianceLayout, priors: VariancePriors = DEFAUL
             f"all {len(layout.values)} scores are {layout.values[0]:.3g}, so no variance can be split; use a task that "
             "is neither hopeless nor trivial for this model."
         )
-    return _bernoulli_model(layout, priors) if layout.score == "accuracy" else _normal_model(layout, priors)
+    is_binary = layout.score == "accuracy" and layout.sampling is None
+    return _bernoulli_model(layout, priors) if is_binary else _normal_model(layout, priors)
 
 
 def _normal_model(layout: VarianceLayout, priors: VariancePriors) -> "pymc.Model":
     """All effects integrated out: y ~ Normal(0, σ²(I + Σ_f r_f² Z_f Z_fᵀ)), r_f the deviation of f over σ.
 
     With W = [settings, all factors but the largest] scaled by r, the largest factor is taken out first, since its part
-    of WᵀW is diagonal; the determinant and the inverse then need a Cholesky factor of the rest alone.
+    of WᵀW is diagonal; the determinant and the inverse then need a Cholesky factor of the rest alone. Tasks share no
+    level, so each is a block of its own.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -208,29 +226,72 @@ def _normal_model(layout: VarianceLayout, priors: VariancePriors) -> "pymc.Model
     scale, y = float(own.std()), layout.values - layout.values.mean()
     largest = max(layout.levels, key=lambda name: layout.num_levels[name])
     others = [name for name in layout.levels if name != largest]
-    big = layout.levels[largest]
-    blocks = [np.eye(int(codes.max()) + 1)[codes] for codes in (layout.setting, *(layout.levels[f] for f in others))]
-    wide = np.concatenate(blocks, axis=1)
-    block = np.repeat(np.arange(len(blocks)), [part.shape[1] for part in blocks])
-    counts, sums = np.bincount(big).astype(float), np.bincount(big, weights=y)
-    overlap = np.zeros((len(counts), wide.shape[1]))
-    np.add.at(overlap, big, wide)
-
+    parts = [layout.setting, *(layout.levels[name] for name in others)]
     with pm.Model(coords={"factor": [*others, largest, "residual"]}) as model:
         sd = pm.HalfNormal("sd", priors.part * scale, dims="factor")
         sigma = sd[-1]
-        ratio = pt.concatenate([pt.as_tensor([priors.setting * scale]), sd[:-2]])[block] / sigma
-        large = sd[-2] / sigma
-        grown = 1 + large**2 * counts
-        shrunk = large / pt.sqrt(grown)
-        crossed = overlap * shrunk[:, None]
-        inner = pt.eye(len(block)) + ratio[:, None] * ratio * (wide.T @ wide - crossed.T @ crossed)
-        factor = pt.linalg.cholesky(inner)
-        left = pt.linalg.solve_triangular(factor, ratio * (wide.T @ y - crossed.T @ (shrunk * sums)), lower=True)
-        misfit = y @ y - ((shrunk * sums) ** 2).sum() - (left**2).sum()
-        log_determinant = 2 * pt.log(pt.diag(factor)).sum() + pt.log(grown).sum()
-        pm.Potential("log_density", -len(y) * pt.log(sigma) - (log_determinant + misfit / sigma**2) / 2)
+        ratios = pt.concatenate([pt.as_tensor([priors.setting * scale]), sd[:-2]]) / sigma
+        log_density = -len(y) * pt.log(sigma)
+        for number in range(len(layout.tasks)):
+            mine = layout.task == number
+            block = _block(y[mine], [codes[mine] for codes in parts], layout.levels[largest][mine])
+            log_density += _log_density(block, ratios, sd[-2] / sigma, sigma)
+        pm.Potential("log_density", log_density)
     return model
+
+
+class _Block(NamedTuple):
+    """What the density of the outcomes of one task needs of them, whatever the standard deviations."""
+
+    y: Float[ndarray, " n"]
+    part: Integer[ndarray, " num_columns"]
+    """Which part each column of W belongs to."""
+    crossed: Float[ndarray, "num_columns num_columns"]
+    """WᵀW."""
+    sums: Float[ndarray, " num_columns"]
+    """Wᵀy."""
+    groups: list[tuple[float, int, ndarray, ndarray, float]]
+    """Levels of the largest factor by their number of outcomes: that number, how many there are, the crossed products
+    of what they share with W, of that with their sums of y, and of those sums."""
+
+
+def _block(y: Float[ndarray, " n"], parts: list[ndarray], largest: ndarray) -> _Block:
+    codes = [np.unique(codes, return_inverse=True)[1] for codes in parts]
+    wide = np.concatenate([np.eye(int(one.max()) + 1)[one] for one in codes], axis=1)
+    big = np.unique(largest, return_inverse=True)[1]
+    counts, sums = np.bincount(big).astype(float), np.bincount(big, weights=y)
+    overlap = np.zeros((len(counts), wide.shape[1]))
+    np.add.at(overlap, big, wide)
+    groups = []
+    for count in np.unique(counts):
+        of = counts == count
+        groups.append(
+            (
+                float(count),
+                int(of.sum()),
+                overlap[of].T @ overlap[of],
+                overlap[of].T @ sums[of],
+                float(sums[of] @ sums[of]),
+            )
+        )
+    part = np.repeat(np.arange(len(codes)), [int(one.max()) + 1 for one in codes])
+    return _Block(y=y, part=part, crossed=wide.T @ wide, sums=wide.T @ y, groups=groups)
+
+
+def _log_density(block: _Block, ratios: Any, large: Any, sigma: Any) -> Any:
+    """Give the log-density of one task's outcomes, without its constant and −n log σ."""
+    import pytensor.tensor as pt
+
+    ratio = ratios[block.part]
+    inner, right, squares, log_determinant = block.crossed, block.sums, float(block.y @ block.y), 0.0
+    for count, size, crossed, sums, square in block.groups:
+        shrunk = large**2 / (1 + large**2 * count)
+        inner, right, squares = inner - shrunk * crossed, right - shrunk * sums, squares - shrunk * square
+        log_determinant += size * pt.log1p(large**2 * count)
+    factor = pt.linalg.cholesky(pt.eye(len(block.part)) + ratio[:, None] * ratio * inner)
+    left = pt.linalg.solve_triangular(factor, ratio * right, lower=True)
+    log_determinant += 2 * pt.log(pt.diag(factor)).sum()
+    return -(log_determinant + (squares - (left**2).sum()) / sigma**2) / 2
 
 
 def _bernoulli_model(layout: VarianceLayout, priors: VariancePriors) -> "pymc.Model":
@@ -264,13 +325,20 @@ def variance_shares(tree: xr.DataTree) -> pd.DataFrame:
     """
     posterior = tree["posterior"]["sd"].stack(sample=("chain", "draw"))
     variance = {str(name): posterior.sel(factor=name).to_numpy() ** 2 for name in posterior["factor"].to_numpy()}
-    if tree.attrs["observe"] == "accuracy":
+    sampling = tree.attrs.get("sampling", "")
+    is_binary = tree.attrs["observe"] == "accuracy" and not sampling
+    if is_binary:
         variance["residual"] = np.full(posterior.sizes["sample"], LOGISTIC_SD**2)
+    if sampling:
+        variance[SAMPLING] = np.minimum(variance["residual"], float(sampling))
+        variance["residual"] = variance["residual"] - variance[SAMPLING]
     total = np.sum(list(variance.values()), axis=0)
     variance["prompt"] = np.sum([draws for name, draws in variance.items() if name in PROMPT_FACTORS], axis=0)
     reasons = json.loads(tree.attrs["absent"])
     rows = []
     for name, meaning in _rows():
+        if name not in variance and name not in reasons and name in (*MODEL_FACTORS, SAMPLING):
+            continue
         codes = tree["constant_data"].get(name)
         levels = int(codes.max()) + 1 if codes is not None else None
         row: dict[str, object] = {"factor": name, "meaning": meaning, "num_levels": levels}
@@ -279,7 +347,7 @@ def variance_shares(tree: xr.DataTree) -> pd.DataFrame:
         few = levels is not None and levels < FEW_LEVELS
         row["note"] = f"only {levels} levels, so it depends on the prior" if few else reasons.get(name, "")
         rows.append(row)
-    if tree.attrs["observe"] == "accuracy":
+    if is_binary:
         rows[-1]["note"] = "the logistic distribution's own, not measured"
     return pd.DataFrame(rows).astype({"num_levels": "Int64"})
 
@@ -288,6 +356,20 @@ def _rows() -> list[tuple[str, str]]:
     """Factors with their meaning, the sum over the prompt's parts behind those, the residual last."""
     *parts, residual = FACTORS.items()
     return [*parts, ("prompt", " + ".join(PROMPT_FACTORS)), residual]
+
+
+def crossed_levels(layout: VarianceLayout) -> int:
+    """Levels of all parts but the largest, as many as would take the time of all tasks together."""
+    largest = max(layout.levels, key=lambda name: layout.num_levels[name])
+    others = [codes for name, codes in layout.levels.items() if name != largest]
+    sizes = [
+        sum(len(np.unique(codes[layout.task == number])) for codes in others) for number in range(len(layout.tasks))
+    ]
+    return round(float(np.sum(np.power(sizes, 3.0)) ** (1 / 3)))
+
+
+def _of(models: Sequence[str]) -> str:
+    return models[0] if len(models) == 1 else f"{len(models)} models"
 
 
 def _interval(name: str, draws: Float[ndarray, " num_draws"]) -> dict[str, float]:

@@ -10,7 +10,17 @@ from numpy import ndarray
 from icl import factors
 from icl.errors import UserError, unknown_name
 
-__all__ = ["FACTORS", "MAX_LOG_ODDS", "PROMPT_FACTORS", "VARIANCE_SCORES", "VarianceLayout", "layout_of"]
+__all__ = [
+    "FACTORS",
+    "MAX_LOG_ODDS",
+    "MODEL_FACTORS",
+    "PROMPT_FACTORS",
+    "SAMPLING",
+    "VARIANCE_SCORES",
+    "VarianceLayout",
+    "layout_of",
+    "part_name",
+]
 
 PROMPT_FACTORS: dict[str, str] = {
     "demonstrations": "which demonstrations are shown",
@@ -21,9 +31,21 @@ PROMPT_FACTORS: dict[str, str] = {
 }
 """Factors that a prompt is made of → meaning."""
 
+MODEL_FACTORS: dict[str, str] = {
+    "model": "which model answers, in each setting",
+    "model_by_format": "how a model responds to a format",
+    "model_by_demonstrations": "how a model responds to a demonstration set",
+}
+"""Factors of several models → meaning."""
+
+SAMPLING = "sampling"
+"""The part that is known: which questions were counted."""
+
 FACTORS: dict[str, str] = {
     "query": "which query is asked",
     **PROMPT_FACTORS,
+    **MODEL_FACTORS,
+    SAMPLING: "which questions were counted, known from their number",
     "residual": "how a query responds to a prompt, beyond all other effects",
 }
 """Every part of the variance → meaning."""
@@ -34,38 +56,50 @@ VARIANCE_SCORES: dict[str, str] = {"gold_log_odds": "nats", "accuracy": "nats, l
 MAX_LOG_ODDS = 15.0
 """Log-odds are cut here, in nats: beyond one in three million, probabilities are rounding."""
 
-_SETTING = list(factors.condition_columns("model", "task", "label_mode", "format"))
-_ABSENT = {one.name: one.default for one in factors.FACTORS if one.default is not MISSING}
+_SETTING = list(factors.condition_columns("model", "label_mode", "format"))
+_ABSENT = {one.name: one.default for one in factors.FACTORS if one.default is not MISSING} | {"num_items": 1}
 _NEEDED = ["model", "task", "query_id", "demonstration_set_id"]
 _NEEDED += [one.name for one in factors.FACTORS if one.default is MISSING]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VarianceLayout:
-    """Outcomes of one model on one task, laid out by factor.
+    """Outcomes laid out by factor.
+
+    Every level is one of a task: several tasks have levels and settings of their own, and share standard deviations.
 
     Attributes
     ----------
     score
         What is split, see `VARIANCE_SCORES`.
+    models, tasks
+        Their names.
     values
-        The score of each outcome: nats (0 at chance), or 0 and 1.
+        The score of each outcome: nats (0 at chance), or 0 and 1; of questions that were counted together the log-odds
+        of their share, with half a question added on either side, in nats.
     setting
-        Number of shots, inputs, balance and example length of each outcome, numbered: each setting has a mean of its
-        own, so that what the settings differ by counts for no factor.
+        Task, number of shots, inputs, balance, example length and variant of each outcome, numbered: each setting has a
+        mean of its own, so that what the settings differ by counts for no factor.
+    task
+        Number of each outcome's task.
     levels
         Factor → number of each outcome's level. Only factors that varied and can be told from the others.
     absent
         Other factor → why it is not there.
+    sampling
+        Of counted questions: mean variance of the log-odds by which questions were asked, nats squared; None where
+        each outcome is of one prompt.
     """
 
     score: str
-    model: str
-    task: str
+    models: tuple[str, ...]
+    tasks: tuple[str, ...]
     values: Float[ndarray, " num_outcomes"]
     setting: Integer[ndarray, " num_outcomes"]
+    task: Integer[ndarray, " num_outcomes"]
     levels: dict[str, Integer[ndarray, " num_outcomes"]]
     absent: dict[str, str]
+    sampling: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse scores that are not what their name says."""
@@ -74,10 +108,15 @@ class VarianceLayout:
                 f"{(~np.isfinite(self.values)).sum()} of {len(self.values)} scores are missing or infinite; leave "
                 "those prompts out."
             )
-        if self.score == "accuracy" and (bad := (self.values != 0) & (self.values != 1)).any():
+        if (
+            self.score == "accuracy"
+            and self.sampling is None
+            and (bad := (self.values != 0) & (self.values != 1)).any()
+        ):
             raise UserError(
                 f"accuracy is 1 or 0 for each prompt, got {self.values[bad][0]:g} in {bad.sum()} of {len(bad)} rows; "
-                "give one row per prompt, or split gold_log_odds, which takes probabilities."
+                "give one row per prompt, shares with their num_items, or split gold_log_odds, which takes "
+                "probabilities."
             )
 
     @property
@@ -87,15 +126,15 @@ class VarianceLayout:
 
 
 def layout_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceLayout:
-    """Lay out the prompts with demonstrations; zero-shot prompts have no factor but the query and are left out.
+    """Lay out the prompts with demonstrations; zero-shot prompts are left out, unless there are no others.
 
     Prompts without the score, those that could not be scored, are left out too.
 
     Raises
     ------
     UserError
-        If the outcomes are of several models or tasks, no prompt has the score, nothing about their prompts varied, or
-        a score is none: accuracies other than 0 and 1, probabilities outside [0, 1].
+        If no prompt has the score, neither model nor anything about the prompts varied, or a score is none: accuracies
+        other than 0 and 1 of single prompts, probabilities outside [0, 1].
     """
     if score not in VARIANCE_SCORES:
         raise unknown_name("score", score, VARIANCE_SCORES)
@@ -104,36 +143,50 @@ def layout_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceL
         raise UserError(
             f"columns {missing} of the outcomes are missing; icl.metrics.outcomes.prompt_outcomes makes them."
         )
-    for name in ("model", "task"):
-        if outcomes[name].nunique() > 1:
-            raise UserError(f"one fit takes one {name}, got {', '.join(outcomes[name].unique())}; fit each separately.")
     rows = outcomes.assign(**{name: value for name, value in _ABSENT.items() if name not in outcomes})
-    rows = rows[rows["num_shots"] > 0]
-    if rows.empty:
+    shown = rows[rows["num_shots"] > 0]
+    if shown.empty and rows["model"].nunique() < 2 and rows["format"].nunique() < 2:
         raise UserError(
             "no prompt shows demonstrations, so there is nothing to split; run the probe with shots above 0."
         )
+    rows = rows if shown.empty else shown
     rows = rows[rows[own].notna().all(axis=1)]
     if rows.empty:
         instead = ""
         if own[0] != "accuracy" and "accuracy" in outcomes and outcomes["accuracy"].notna().any():
             instead = "; split accuracy, which needs no probabilities"
         raise UserError(f"no prompt with demonstrations has the score {own[0]}{instead or ', so none can be split'}.")
-    levels, reasons = _levels(rows)
-    if not set(levels) & set(PROMPT_FACTORS):
+    counted = bool((rows["num_items"] > 1).any())
+    levels, reasons = _levels(rows, counted=counted)
+    if not set(levels) & {*PROMPT_FACTORS, *MODEL_FACTORS}:
         raise UserError(
             "all prompts have the same demonstrations, order, format and labels, so there is nothing to split; run the "
             "probe with two or more demonstration sets, formats or label modes."
         )
+    values, sampling = _counted(rows) if counted else (_values(rows, score), None)
     return VarianceLayout(
         score=score,
-        model=str(rows["model"].iloc[0]),
-        task=str(rows["task"].iloc[0]),
-        values=_values(rows, score),
+        models=tuple(dict.fromkeys(map(str, rows["model"]))),
+        tasks=tuple(dict.fromkeys(map(str, rows["task"]))),
+        values=values,
         setting=_codes(rows, _SETTING),
+        task=_codes(rows, ["task"]),
         levels=levels,
         absent=reasons,
+        sampling=sampling,
     )
+
+
+def _counted(rows: pd.DataFrame) -> tuple[Float[ndarray, " num_outcomes"], float]:
+    """Empirical log-odds of counted questions, and the mean of their sampling variances (Cox 1970)."""
+    if (rows["num_items"] < 2).any():
+        raise UserError(
+            "some outcomes are of one question and others count several, whose variances are not comparable; import "
+            "them into runs of their own."
+        )
+    right = (rows["accuracy"] * rows["num_items"]).to_numpy(dtype=float) + 0.5
+    wrong = rows["num_items"].to_numpy(dtype=float) + 1 - right
+    return np.log(right / wrong), float((1 / right + 1 / wrong).mean())
 
 
 def _values(rows: pd.DataFrame, score: str) -> Float[ndarray, " num_outcomes"]:
@@ -152,34 +205,41 @@ def _values(rows: pd.DataFrame, score: str) -> Float[ndarray, " num_outcomes"]:
     return np.clip(log_odds + np.log(candidates - 1), -MAX_LOG_ODDS, MAX_LOG_ODDS)
 
 
-def _levels(rows: pd.DataFrame) -> tuple[dict[str, ndarray], dict[str, str]]:
+def _levels(rows: pd.DataFrame, *, counted: bool) -> tuple[dict[str, ndarray], dict[str, str]]:
     """Levels of the factors that varied and can be told apart, and why the others are left out."""
     shown = ["demonstration_set_id", *_SETTING]
-    repeated = [factors.get_factor(name) for name in factors.REPEATED_FACTORS if name != "order"]
-    labels = ["label_mode", *(one.name for one in repeated if not one.matters_bare)]
-    written = ["format", *(one.name for one in repeated if one.matters_bare)]
+    labels = ["label_mode", "label_draw"]
+    written = ["task", "format", "option_order"]
+    several_models = rows["model"].nunique() > 1
     keys = {
-        "query": ["query_id"],
+        "query": ["task", "query_id"],
         "demonstrations": shown,
         "order": [*shown, "order"],
         "format": written,
         "labels": [*shown, *labels],
-        "combination": [*shown, "order", *written, *labels],
+        "combination": [*shown, "order", *written[1:], *labels],
+        "model": ["model", *_SETTING],
+        "model_by_format": ["model", *written],
+        "model_by_demonstrations": ["model", *shown],
     }
-    several = {
-        "query": rows["query_id"].nunique() > 1,
-        "demonstrations": rows["demonstration_set_id"].nunique() > 1,
+    varies = {
+        "query": rows["query_id"].nunique() > 1 and not counted,
+        "demonstrations": _nested(rows, _SETTING, ["demonstration_set_id"]),
         "order": _nested(rows, shown, ["order"]),
-        "format": len(rows[written].drop_duplicates()) > 1,
+        "format": _nested(rows, ["task"], written[1:]),
         "labels": _nested(rows, shown, labels),
         "combination": True,
+        "model": several_models,
     }
+    varies |= {f"model_by_{name}": several_models and varies[name] for name in ("format", "demonstrations")}
     kept: dict[str, ndarray] = {}
     reasons = {}
     for name, columns in keys.items():
         codes = _codes(rows, columns)
         twin = next((other for other, theirs in kept.items() if _same_partition(codes, theirs)), None)
-        if not several[name] or (name == "combination" and len(set(kept) & set(PROMPT_FACTORS)) < 2):
+        if name == "query" and counted:
+            reasons[name] = "questions were counted together"
+        elif not varies[name] or (name == "combination" and len(set(kept) & set(PROMPT_FACTORS)) < 2):
             reasons[name] = "not varied"
         elif codes.max() + 1 == len(codes):
             reasons[name] = "each level was asked once, so it is part of the residual"
@@ -189,6 +249,8 @@ def _levels(rows: pd.DataFrame) -> tuple[dict[str, ndarray], dict[str, str]]:
             )
         else:
             kept[name] = codes
+    if not several_models:
+        reasons = {name: reason for name, reason in reasons.items() if name not in MODEL_FACTORS}
     return kept, reasons
 
 
@@ -205,3 +267,8 @@ def _same_partition(one: Integer[ndarray, " n"], other: Integer[ndarray, " n"]) 
 
 def _codes(rows: pd.DataFrame, columns: list[str]) -> Integer[ndarray, " num_outcomes"]:
     return rows.groupby(columns, dropna=False, sort=False).ngroup().to_numpy()
+
+
+def part_name(name: str) -> str:
+    """Write a part of the variance for people, such as ``model × format``."""
+    return name.replace("_by_", " × ")

@@ -17,6 +17,7 @@ __all__ = ["bayes_gap"]
 
 def bayes_gap(outcomes: pd.DataFrame) -> list[dict]:
     """KL(p_Bayes ‖ p_model) and accuracy lost against exact Bayes, on the prompts that both scored (GINC only)."""
+    outcomes = outcomes[outcomes["logprobs"].notna()]
     oracle = outcomes[outcomes["model"] == "oracle"]
     found: list[dict] = []
     if oracle.empty:

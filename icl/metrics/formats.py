@@ -10,10 +10,18 @@ import numpy as np
 import pandas as pd
 
 from icl.factors import REPEATED_FACTORS, condition_columns
-from icl.metrics.metric import PAIRED_SCORES
 from icl.metrics.outcomes import total_variation
 from icl.metrics.spread import posterior_sd, posterior_spread, spread_of_means
-from icl.metrics.table import FORMAT_SEARCH, as_drawn, asked_once, metric_row, settings, without_search
+from icl.metrics.table import (
+    FORMAT_SEARCH,
+    as_drawn,
+    asked_once,
+    metric_row,
+    scores_of,
+    settings,
+    tells_labels,
+    without_search,
+)
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 from icl.scores import asked_by
 
@@ -66,7 +74,7 @@ def set_effects(outcomes: pd.DataFrame) -> list[dict]:
     for asked in settings(shown[(shown["num_shots"] > 0) & (shown["label_draw"] == 0)], *_KEYS, "format"):
         sets, names = pd.factorize(asked["demonstration_set_id"])
         queries, labels = pd.factorize(asked["query_id"])
-        if len(names) < 2 or len(asked) < len(names) * len(labels):
+        if len(names) < 2 or len(asked) < len(names) * len(labels) or not tells_labels(asked):
             continue
         agree, overlap = (np.full((len(labels), len(names), len(names)), np.nan) for _ in range(2))
         place = np.empty((len(labels), len(names)), dtype=int)
@@ -117,7 +125,7 @@ def search_effects(outcomes: pd.DataFrame) -> list[dict]:
         names: dict[str, Any] = {"format": "", "label_mode": rows["label_mode"].iloc[0]}
         if rows["format"].nunique() < 2:
             continue
-        for score in PAIRED_SCORES:
+        for score in scores_of(rows):
             step = 1 / len(rows) if score == "accuracy" else 0.0
             spread, sides = _searched_spread(rows, score)
             about: dict[str, Any] = {"score": score, "resolution": step, **sides}
@@ -154,7 +162,7 @@ def spreads(rows: pd.DataFrame, factor: str, name: str, **names) -> list[dict]:
     """Raw spread, posterior spread and posterior sd of each score over the levels of a factor, paired by prompt."""
     found = []
     index = [key for key in _PROMPT if key != factor]
-    for score in PAIRED_SCORES:
+    for score in scores_of(rows):
         table = rows.pivot(index=index, columns=factor, values=score).dropna()
         if table.empty:
             continue
@@ -177,6 +185,8 @@ def spreads(rows: pd.DataFrame, factor: str, name: str, **names) -> list[dict]:
 
 def agreement(rows: pd.DataFrame, factor: str, metrics: tuple[str, str], words: str, **names) -> list[dict]:
     """Share of agreeing pairs of predictions among the levels of a factor, and the mean overlap of the answers."""
+    if not tells_labels(rows):
+        return []
     index = [key for key in _PROMPT if key != factor]
     wide = rows.pivot(index=index, columns=factor, values=["prediction", "distribution"])
     wide = wide[wide["prediction"].notna().sum(axis=1) == wide["prediction"].shape[1]]

@@ -7,15 +7,27 @@ import numpy as np
 import pandas as pd
 
 from icl.factors import BARE_COLUMNS
-from icl.metrics.metric import PAIRED_SCORES, SHARES
+from icl.metrics.metric import SHARES
 from icl.metrics.outcomes import total_variation
-from icl.metrics.table import SETTING, as_drawn, clusters, matched, metric_row, resolution, settings
+from icl.metrics.table import (
+    SETTING,
+    as_drawn,
+    clusters,
+    items_of,
+    matched,
+    metric_row,
+    resolution,
+    scores_of,
+    settings,
+    tells_labels,
+)
 from icl.metrics.uncertainty import (
     Estimate,
     clustered_mean,
     clustered_ratio,
     clustered_share,
     clustered_share_difference,
+    counted_difference,
     jackknife,
 )
 from icl.prompts.mode_columns import with_label_mode
@@ -47,7 +59,7 @@ def label_effects(outcomes: pd.DataFrame) -> list[dict]:
         for mode, block in rows.groupby("label_mode", sort=False):
             found += _above_chance(block, str(mode)) + _following(block, str(mode))
         gold_rows = rows[rows["label_mode"] == "gold"]
-        if gold_rows.empty:
+        if gold_rows.empty or len(gold_rows) == len(rows):
             continue
         zero_rows = _zero_shot(drawn, rows)
         for mode in rows["label_mode"].unique():
@@ -70,12 +82,13 @@ def demonstration_effects(outcomes: pd.DataFrame) -> list[dict]:
     drawn = as_drawn(outcomes)
     keys = [name for name in SETTING if name != "input_mode"]
     for rows in settings(drawn[drawn["num_shots"] > 0], *keys):
+        present = set(zip(rows["label_mode"], rows["input_mode"]))
         for metric, kinds in CONTRASTS.items():
+            if not present.issuperset(kinds):
+                continue
             first, second = (
                 rows[(rows["label_mode"] == mode) & (rows["input_mode"] == inputs)] for mode, inputs in kinds
             )
-            if first.empty or second.empty:
-                continue
             left, right = matched(first, second)
             if not left.empty:
                 compared, baseline = (_kind_words(*kind) for kind in kinds)
@@ -100,7 +113,7 @@ def label_slope(outcomes: pd.DataFrame) -> list[dict]:
         share = 1 - rows["num_wrong_shown"].to_numpy(dtype=float) / rows["num_shots"].to_numpy(dtype=float)
         unit = rows.groupby(["query_id", "demonstration_set_id"], sort=False).ngroup().to_numpy()
         x = share - _group_mean(share, unit)
-        for score in PAIRED_SCORES:
+        for score in scores_of(rows):
             y = rows[score].to_numpy() - _group_mean(rows[score].to_numpy(), unit)
             if (x**2).sum() == 0:
                 estimate = Estimate.missing("every condition shows the same share of correct labels")
@@ -128,17 +141,23 @@ def _slope(x: np.ndarray, y: np.ndarray) -> float:
 def differences(metric: str, first: pd.DataFrame, second: pd.DataFrame, **names) -> list[dict]:
     """Average paired differences of each score."""
     found = []
-    for score in PAIRED_SCORES:
-        difference = (first[score] - second[score]).to_numpy()
+    items = items_of(first), items_of(second)
+    for score in scores_of(first):
         step = resolution(first) if score == "accuracy" else 0.0
-        average = clustered_share_difference if score == "accuracy" else clustered_mean
-        estimate = average(difference, *clusters(first))
+        if score == "accuracy" and items[0] is not None and items[1] is not None:
+            left, right = first[score].to_numpy(), second[score].to_numpy()
+            estimate = counted_difference(left, right, clusters(first)[0], items=(items[0], items[1]))
+        else:
+            average = clustered_share_difference if score == "accuracy" else clustered_mean
+            estimate = average((first[score] - second[score]).to_numpy(), *clusters(first))
         found.append(metric_row(first, metric, estimate, resolution=step, score=score, **names))
     return found
 
 
 def _changed(gold: pd.DataFrame, other: pd.DataFrame, mode: str) -> list[dict]:
     """How often the prediction, and by how much the answer, changes with the labels."""
+    if not tells_labels(gold):
+        return []
     names: dict[str, Any] = {"contrast": f"gold against {mode}", "label_mode": mode}
     flips = (gold["prediction"] != other["prediction"]).to_numpy(dtype=float)
     shift = total_variation(gold["distribution"], other["distribution"])
@@ -169,9 +188,13 @@ def _above_chance(rows: pd.DataFrame, mode: str) -> list[dict]:
     if metric is None or rows["input_mode"].iloc[0] != "task":
         return []
     found = []
-    chance = float((1 / rows["num_candidates"].to_numpy(dtype=float)).mean())
-    for score, average in (("accuracy", clustered_share), ("gold_probability", clustered_mean)):
-        level = average(rows[score].to_numpy(), *clusters(rows))
+    chance = float(rows["chance"].mean(skipna=False))
+    for score in scores_of(rows, SHARES):
+        average = clustered_share if score == "accuracy" else clustered_mean
+        items = items_of(rows) if score == "accuracy" else None
+        level = average(rows[score].to_numpy(), *clusters(rows), items=items)
+        if np.isnan(chance):
+            level = Estimate.missing("chance is not known, since the table does not tell how many answers there were")
         shifted = replace(level, **{end: getattr(level, end) - chance for end in ("estimate", "low", "high")})
         names: dict[str, Any] = {"compared": mode, "baseline": "chance", "label_mode": mode, "score": score}
         step = resolution(rows) if score == "accuracy" else 0.0
@@ -186,7 +209,7 @@ def _ratios(gold: pd.DataFrame, other: pd.DataFrame, zero: pd.DataFrame, mode: s
     if gold.empty:
         return []
     found = []
-    for score in SHARES:
+    for score in scores_of(gold, SHARES):
         gain = (gold[score] - zero[score]).to_numpy()
         step = resolution(gold) if score == "accuracy" else 0.0
         names: dict[str, Any] = {"score": score, "label_mode": mode, "resolution": step}

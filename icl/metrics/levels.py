@@ -11,7 +11,17 @@ from numpy import ndarray
 
 from icl.metrics.metric import SCORES
 from icl.metrics.outcomes import CONDITION
-from icl.metrics.table import as_drawn, asked_once, clusters, metric_row, resolution, settings
+from icl.metrics.table import (
+    as_drawn,
+    asked_once,
+    clusters,
+    items_of,
+    metric_row,
+    resolution,
+    scores_of,
+    settings,
+    tells_labels,
+)
 from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, jackknife
 
 __all__ = ["expected_calibration_error", "levels", "macro_f1", "macro_f1_soft"]
@@ -30,19 +40,23 @@ def levels(
         sets, queries = rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
         mode = {"label_mode": rows["label_mode"].iloc[0]}
         for score, known in SCORES.items():
-            if score not in scores:
+            if score not in scores or not scores_of(rows, (score,)):
                 continue
             average = clustered_share if score == "accuracy" else clustered_mean
-            estimate = _within(known.low, known.high, average(rows[score].to_numpy(), sets, queries))
+            items = items_of(rows) if score == "accuracy" else None
+            estimate = average(rows[score].to_numpy(), sets, queries, items=items)
+            estimate = _within(known.low, known.high, estimate)
             step = resolution(rows) if score == "accuracy" else 0.0
             found.append(metric_row(rows, score, estimate, resolution=step, score=score, **mode))
         sizes: dict[str, Any] = {"resolution": resolution(rows)}
+        if not tells_labels(rows):
+            continue
         if "macro_f1" in scores:
             labels = tuple(np.split(pd.factorize(pd.concat([rows["gold"], rows["prediction"]]))[0], 2))
             estimate = _within(0.0, 1.0, jackknife(macro_f1, labels, sets, queries))
             found.append(metric_row(rows, "macro_f1", estimate, **sizes, **mode))
             found += _soft_f1(rows, **mode)
-        if "expected_calibration_error" in scores:
+        if "expected_calibration_error" in scores and rows["confidence"].notna().any():
             sure = (rows["confidence"].to_numpy(), rows["accuracy"].to_numpy())
             estimate = _within(0.0, 1.0, jackknife(expected_calibration_error, sure, sets, queries))
             found.append(metric_row(rows, "expected_calibration_error", estimate, **sizes, **mode))

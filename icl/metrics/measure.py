@@ -17,8 +17,11 @@ from icl.metrics.uncertainty import Estimate
 
 __all__ = ["measure", "measure_scores"]
 
-_NEEDS = tuple(dict.fromkeys(score.needs for score in SCORES.values()))
+_NEEDS = tuple(dict.fromkeys(metric.need_of(score) for metric in METRICS.values() for score in metric.scores or ("",)))
 """Columns of an answer of which some metrics need one and some another."""
+
+_FEWEST_CANDIDATES = 2
+"""Stands in where an imported table does not tell how many there were, for arrays that no row is kept of."""
 
 
 def measure(
@@ -79,11 +82,14 @@ def _rows(answers: pd.DataFrame) -> list[dict]:
     if not outcomes[list(_NEEDS)].isna().any(axis=None):
         return _effects(outcomes)
     rows = _unknown_levels(answers, outcomes)
+    computed: dict[bytes, list[dict]] = {}
     for need in _NEEDS:
-        known = outcomes[outcomes[need].notna()].reset_index(drop=True)
-        if len(known):
-            computed = _effects(_filled(known))
-            rows += [row for row in computed if METRICS[row["metric"]].need_of(row["score"]) == need]
+        known = outcomes[need].notna()
+        if known.any():
+            those = known.to_numpy().tobytes()
+            if those not in computed:
+                computed[those] = _effects(_filled(outcomes[known].reset_index(drop=True)))
+            rows += [row for row in computed[those] if METRICS[row["metric"]].need_of(row["score"]) == need]
     return rows
 
 
@@ -91,8 +97,11 @@ def _unknown_levels(answers: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]
     """Rows without a number, with the reason, for the scores that conditions lack."""
     rows = []
     told = answers[answers["accuracy"].notna()].reset_index(drop=True)  # the same prompts as the outcomes
+    drawn = as_drawn(outcomes)
+    is_told = drawn["candidates"].isna() if "candidates" in drawn else pd.Series(False, index=drawn.index)
     for score in SCORES:
-        for asked in settings(as_drawn(outcomes), *CONDITION):
+        # An imported table lacks it throughout, which is said once for each model and task.
+        for asked in (*settings(drawn[~is_told], *CONDITION), *settings(drawn[is_told], "model", "task")):
             if asked[score].notna().any():
                 continue
             mine = told.loc[asked.index]
@@ -109,11 +118,15 @@ def _effects(outcomes: pd.DataFrame) -> list[dict]:
 
 
 def _filled(known: pd.DataFrame) -> pd.DataFrame:
-    """Put a guess where a probability is not known; no row that rests on one is kept."""
-    guess = known["chance"]
+    """Put a guess where a probability is not known but some are; no row that rests on one is kept."""
+    known = known.assign(num_candidates=known["num_candidates"].fillna(_FEWEST_CANDIDATES).astype(int))
+    guess = 1 / known["num_candidates"]
     alike = known["num_candidates"].map(lambda size: np.full(size, 1 / size))
+    named = known["num_candidates"].map(lambda size: ("",) * size)
     unknown = known["gold_probability"].isna()
-    filled = {name: known[name].fillna(guess) for name in ("confidence", "gold_probability", "brier")}
+    guesses = {name: guess for name in ("confidence", "gold_probability", "brier")} | {"log_score": np.log(guess)}
+    filled = {name: known[name].fillna(value) for name, value in guesses.items() if known[name].notna().any()}
     filled["mapped_probability"] = known["mapped_probability"].mask(unknown & known["mapped"].notna(), guess)
-    filled["log_score"] = known["log_score"].fillna(np.log(guess))
+    filled |= {name: known[name].where(known[name].notna(), "") for name in ("gold", "prediction")}
+    filled["candidates"] = known["candidates"].where(known["candidates"].notna(), named)
     return known.assign(**filled, distribution=known["distribution"].where(~unknown, alike))

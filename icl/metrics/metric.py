@@ -44,8 +44,8 @@ class Metric:
     low, high : float
         Values between which it lies.
     needs : str
-        Column of an answer that has to be known for a prompt to count, where it has no score: accuracy (the
-        prediction), gold_probability or log_score.
+        Column of an answer that has to be known for a prompt to count, where it has no score: accuracy (whether it is
+        right), prediction, gold_probability or log_score.
     twin : str
         Continuous metric that says the same without steps; where it is empty and the metric has scores, its twin is
         itself in score gold_probability.
@@ -73,7 +73,7 @@ class Metric:
     better: Literal["higher", "lower", ""] = ""
     low: float = float("-inf")
     high: float = float("inf")
-    needs: Literal["accuracy", "gold_probability", "log_score"] = "gold_probability"
+    needs: Literal["accuracy", "prediction", "gold_probability", "log_score"] = "gold_probability"
     twin: str = ""
     rows: Literal["main", "gold", "every", "none"] = "none"
     factor: str = ""

@@ -10,9 +10,9 @@ from numpy import ndarray
 
 from icl.factors import condition_columns
 from icl.metrics.formats import agreement
-from icl.metrics.metric import PAIRED_SCORES, SHARES
+from icl.metrics.metric import SHARES
 from icl.metrics.spread import sd_within_sets, spread_within_sets
-from icl.metrics.table import clusters, metric_row, settings, without_search
+from icl.metrics.table import clusters, metric_row, scores_of, settings, tells_labels, without_search
 from icl.metrics.uncertainty import Estimate, clustered_mean, jackknife
 
 __all__ = ["entropy", "global_entropy", "order_effects"]
@@ -76,7 +76,7 @@ def _within_queries(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
     """Standard deviation over the orders of one set, for each query by itself."""
     found = []
     prompts = rows.groupby(["demonstration_set_id", "query_id", "label_draw"], sort=False)
-    for score in PAIRED_SCORES:
+    for score in scores_of(rows):
         deviation = prompts[score].std(ddof=0).reset_index()
         estimate = clustered_mean(deviation[score].to_numpy(), *clusters(deviation))
         estimate = replace(estimate, low=max(0.0, estimate.low) if not np.isnan(estimate.low) else np.nan)
@@ -92,15 +92,16 @@ type _Tables = dict[str, dict[str, Float[ndarray, "num_queries num_orders"]]]
 def _tables(rows: pd.DataFrame) -> _Tables:
     tables: _Tables = {}
     for name, block in rows.groupby("demonstration_set_id", sort=False):
-        wide = block.pivot(index="query_id", columns="order", values=list(PAIRED_SCORES)).dropna()
+        scores = scores_of(rows)
+        wide = block.pivot(index="query_id", columns="order", values=scores).dropna()
         if len(wide) >= _FEWEST_QUERIES:
-            tables[str(name)] = {score: wide[score].to_numpy(dtype=float) for score in PAIRED_SCORES}
+            tables[str(name)] = {score: wide[score].to_numpy(dtype=float) for score in scores}
     return tables
 
 
 def _within_sets(rows: pd.DataFrame, tables: _Tables, names: dict[str, Any]) -> list[dict]:
     found = []
-    for score in PAIRED_SCORES:
+    for score in scores_of(rows):
         values = [table[score] for table in tables.values()]
         steps = 1 / sum(value.size for value in values) if score == "accuracy" else 0.0
         about: dict[str, Any] = {"score": score, "resolution": steps}
@@ -117,6 +118,8 @@ def _within_sets(rows: pd.DataFrame, tables: _Tables, names: dict[str, Any]) -> 
 
 
 def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
+    if not tells_labels(rows):
+        return []
     sets, queries = clusters(rows)
     local = entropy_of(rows["distribution"])
     prompt = rows.groupby(["demonstration_set_id", "order"], sort=False).ngroup().to_numpy()
@@ -148,7 +151,7 @@ def _entropies(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
 def _gains(rows: pd.DataFrame, names: dict[str, Any]) -> list[dict]:
     """`global_entropy_gain` of each score that is a share."""
     found = []
-    for score in SHARES:
+    for score in scores_of(rows, SHARES):
         blocks = [_picked(block, score) for _, block in rows.groupby("demonstration_set_id", sort=False)]
         gains = pd.concat([block for block in blocks if len(block) >= _FEWEST_QUERIES])
         gain = clustered_mean(gains["gain"].to_numpy(), *clusters(gains))

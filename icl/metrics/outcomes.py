@@ -40,7 +40,7 @@ def known_answers(answers: pd.DataFrame, *, need: str = "accuracy") -> pd.DataFr
         numbers = ["confidence", "gold_probability", "brier", "mapped_probability", "log_score"]
         answers = answers.assign(**{name: answers[name].mask(unsure) for name in numbers})
         if "distribution" in answers:  # left out where metrics read no candidates
-            nothing = answers["num_candidates"].map(lambda size: np.full(size, np.nan))
+            nothing = answers["num_candidates"].fillna(0).map(lambda size: np.full(int(size), np.nan))
             answers = answers.assign(distribution=answers["distribution"].where(~unsure, nothing))
     untold = lacking_conditions(answers, answers["log_score"].isna(), most=0.0)
     answers = answers.assign(log_score=answers["log_score"].mask(untold))

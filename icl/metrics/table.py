@@ -1,11 +1,14 @@
 """The metrics table: one row = one metric of one model under one condition or contrast of conditions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
 
 from icl.factors import CONDITION_FACTORS, FACTORS, condition_columns
+from icl.metrics.metric import PAIRED_SCORES
 from icl.metrics.uncertainty import Estimate
 
 __all__ = [
@@ -15,9 +18,13 @@ __all__ = [
     "as_drawn",
     "asked_once",
     "clusters",
+    "items_of",
     "matched",
     "metric_row",
+    "num_prompts",
+    "scores_of",
     "settings",
+    "tells_labels",
     "without_search",
 ]
 
@@ -49,7 +56,7 @@ METRIC_COLUMNS: dict[str, str] = {
     "unit": "unit of the estimate",
     "resolution": "smallest step that the metric can take; 0 where it is continuous",
     "num_prompts": "prompts that it rests on",
-    "num_queries": "distinct queries",
+    "num_queries": "distinct queries; where they were counted together, as many as one demonstration set was asked",
     "num_demonstration_sets": "distinct demonstration sets; 0 where none is shown",
     "reason": "what limits the number, or why it is missing",
     "reason_kind": "the reason without the numbers in it, by which reasons are counted",
@@ -64,10 +71,10 @@ def metric_row(rows: pd.DataFrame, metric: str, estimate: Estimate, *, resolutio
 
     The contrast of two sides is written from them. The unit is the metric's own, see `icl.metrics.catalogue`.
     """
-    first = rows.iloc[0]
+    first = {name: rows[name].iloc[0] for name in (*SETTING, "asked_model", "method")}
     if "compared" in columns:
         columns = {"contrast": f"{columns['compared']} − {columns['baseline']}"} | columns
-    row = {name: first[name] for name in (*SETTING, "asked_model", "method")} | {
+    row = first | {
         "metric": metric,
         "score": "",
         "contrast": "",
@@ -81,8 +88,8 @@ def metric_row(rows: pd.DataFrame, metric: str, estimate: Estimate, *, resolutio
         "high": estimate.high,
         "degrees": estimate.degrees,
         "resolution": resolution,
-        "num_prompts": len(rows),
-        "num_queries": rows["query_id"].nunique(),
+        "num_prompts": num_prompts(rows),
+        "num_queries": rows["query_id"].nunique() if items_of(rows) is None else int(rows["num_items"].max()),
         "num_demonstration_sets": rows["demonstration_set_id"].nunique() if first["num_shots"] > 0 else 0,
         "reason": estimate.reason,
         "reason_kind": estimate.kind or estimate.reason,
@@ -153,6 +160,29 @@ def clusters(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return rows["demonstration_set_id"].to_numpy(), rows["query_id"].to_numpy()
 
 
+def num_prompts(rows: pd.DataFrame) -> int:
+    """Count the prompts behind some rows, those that were counted together included."""
+    items = items_of(rows)
+    return len(rows) if items is None else int(items.sum())
+
+
+def scores_of(rows: pd.DataFrame, among: Sequence[str] = PAIRED_SCORES) -> list[str]:
+    """Name the scores that any of these rows has; an imported table may lack all probabilities."""
+    return [score for score in among if rows[score].notna().any()]
+
+
+def tells_labels(rows: pd.DataFrame) -> bool:
+    """Whether it is known of any row what was answered, and not only whether that was right."""
+    return bool((rows["prediction"] != "").any())
+
+
+def items_of(rows: pd.DataFrame) -> Float[ndarray, " num_rows"] | None:
+    """Questions behind each row; None where each row is one prompt, as in every run of the lab."""
+    if "num_items" not in rows or (rows["num_items"] == 1).all():
+        return None
+    return rows["num_items"].to_numpy(dtype=float)
+
+
 def resolution(rows: pd.DataFrame) -> float:
     """Step of a mean of zeros and ones over these prompts (Schaeffer: report it beside every such metric)."""
-    return 1 / len(rows) if len(rows) else np.nan
+    return 1 / num_prompts(rows) if len(rows) else np.nan

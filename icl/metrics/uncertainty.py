@@ -20,13 +20,17 @@ __all__ = [
     "clustered_share",
     "clustered_share_difference",
     "clustered_share_ratio",
+    "counted_difference",
     "jackknife",
     "num_clusters",
     "t_interval",
+    "unpaired_difference",
 ]
 
 LEVEL = 0.9
 """Probability that an interval of the lab covers, unless it says another."""
+
+_ONE_COUNT = "questions of one demonstration set, counted together: the interval covers other questions only"
 
 _MOST_BLOCKS = 20
 """A jackknife leaves out one of this many blocks of whole clusters at a time, or one cluster where there are fewer."""
@@ -55,7 +59,12 @@ class Estimate:
 
 
 def clustered_mean(
-    values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray, *, level: float = LEVEL
+    values: Float[ndarray, " num_prompts"],
+    sets: ndarray,
+    queries: ndarray,
+    *,
+    items: Float[ndarray, " num_prompts"] | None = None,
+    level: float = LEVEL,
 ) -> Estimate:
     """Average over prompts; sets and queries are crossed, so the error is clustered both ways.
 
@@ -63,23 +72,42 @@ def clustered_mean(
     V_both is what neither sets nor queries explain; the plain variance of the prompts in its place would, with three
     sets, take away a third of what queries add. The t quantiles have Satterthwaite's degrees of freedom (see
     `icl.metrics.crossed`). With one demonstration set the interval covers other queries only, and says so.
+
+    Parameters
+    ----------
+    items
+        Of values that are shares of several questions, how many those are: each counts as much as it has of them, and
+        a single one has the binomial error of its questions. None where each value is of one prompt.
     """
-    mean = float(values.mean())
-    error, degrees, reason = clustered_error(values - mean, sets, queries)
-    return t_interval(mean, error, degrees, reason, level=level)
+    if items is None:
+        mean = float(values.mean())
+        return t_interval(mean, *clustered_error(values - mean, sets, queries), level=level)
+    weights = items / items.mean()
+    mean = float((weights * values).mean())
+    if num_clusters(sets, queries) < 2:
+        error = float(np.sqrt(mean * (1 - mean) / items.sum()))
+        return t_interval(mean, error, float(items.sum()) - 1, _ONE_COUNT, level=level)
+    return t_interval(mean, *clustered_error(weights * (values - mean), sets, queries), level=level)
 
 
-def clustered_share(values: Float[ndarray, " num_prompts"], sets: ndarray, queries: ndarray) -> Estimate:
-    """Average zeros and ones, keeping the interval inside 0..1.
+def clustered_share(
+    values: Float[ndarray, " num_prompts"],
+    sets: ndarray,
+    queries: ndarray,
+    *,
+    items: Float[ndarray, " num_prompts"] | None = None,
+) -> Estimate:
+    """Average zeros and ones, or shares of `items` questions, keeping the interval inside 0..1.
 
     The interval is Wilson's score interval with as many trials as the clustered error is worth; where nothing varies it
     is worth one trial a query (or set, where there are more), so that "always right" still has an error bar.
     """
-    plain = clustered_mean(values, sets, queries)
+    plain = clustered_mean(values, sets, queries, items=items)
     if np.isnan(plain.low):
         return plain
     varies = plain.standard_error > 0
-    worth = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else num_clusters(sets, queries)
+    alike = num_clusters(sets, queries) if items is None else max(num_clusters(sets, queries), items.mean())
+    worth = plain.estimate * (1 - plain.estimate) / plain.standard_error**2 if varies else alike
     low, high = _wilson(plain.estimate, float(worth), plain.degrees)
     return replace(plain, low=low, high=high)
 
@@ -94,6 +122,42 @@ def clustered_share_difference(values: Float[ndarray, " num_prompts"], sets: nda
         return plain
     half = plain.high - plain.estimate if plain.standard_error > 0 else _unseen_share(sets, queries, plain.degrees)
     return replace(plain, low=max(-1.0, plain.estimate - half), high=min(1.0, plain.estimate + half))
+
+
+def counted_difference(
+    first: Float[ndarray, " num_pairs"],
+    second: Float[ndarray, " num_pairs"],
+    sets: ndarray,
+    *,
+    items: tuple[Float[ndarray, " num_pairs"], Float[ndarray, " num_pairs"]],
+) -> Estimate:
+    """Average paired differences of shares, each of `items` questions that are not told apart.
+
+    The pairs are clustered by demonstration set. A single pair, and pairs that all differ alike, have the binomial
+    error of their questions, as if the two sides had asked different ones.
+    """
+    difference = first - second
+    mean = float(difference.mean())
+    of_questions = sum(shares * (1 - shares) / size for shares, size in zip((first, second), items))
+    own = float(np.sqrt(np.sum(of_questions))) / len(first)
+    error, degrees, reason = clustered_error(difference - mean, sets, sets)
+    if degrees < 1 or error == 0:
+        degrees, reason = float(min(size.sum() for size in items)) - 1, _ONE_COUNT if degrees < 1 else reason
+        error = own
+    plain = t_interval(mean, error, degrees, reason)
+    return replace(plain, low=max(-1.0, plain.low), high=min(1.0, plain.high))
+
+
+def unpaired_difference(first: Estimate, second: Estimate) -> Estimate:
+    """Subtract one mean from another of other prompts, with Welch's degrees of freedom (Welch 1947)."""
+    estimate = first.estimate - second.estimate
+    parts = [one.standard_error**2 for one in (first, second)]
+    if np.isnan(parts).any():
+        return Estimate(estimate=estimate, reason=first.reason if np.isnan(parts[0]) else second.reason)
+    doubt = sum(part**2 / one.degrees for part, one in zip(parts, (first, second)))
+    degrees = sum(parts) ** 2 / doubt if doubt > 0 else min(first.degrees, second.degrees)
+    plain = t_interval(estimate, float(np.sqrt(sum(parts))), max(degrees, 1.0), "not paired: other demonstration sets")
+    return replace(plain, low=max(-1.0, plain.low), high=min(1.0, plain.high))
 
 
 def num_clusters(sets: ndarray, queries: ndarray) -> int:

@@ -196,9 +196,8 @@ class Prompt:
     @property
     def factors(self) -> dict[str, Any]:
         """The value of every factor, in the order of `icl.factors.FACTORS`."""
-        return {
-            one.name: getattr(self.demonstrations if one.of == "demonstrations" else self, one.name) for one in FACTORS
-        }
+        told = {"demonstrations": self.demonstrations, "prompt": self, "task": self}
+        return {one.name: getattr(told[one.of], one.name) if one.of in told else one.default for one in FACTORS}
 
     @property
     def gold_index(self) -> int:

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from icl.errors import unknown_name
-from icl.factors import FACTORS, Factor, FactorOptions, as_tuple
+from icl.factors import CHOSEN_FACTORS, Factor, FactorOptions, as_tuple
 from icl.metrics.catalogue import METRICS
 from icl.prompts.build import Condition
 from icl.prompts.label_modes import fits_choices
@@ -23,7 +23,7 @@ class Grid(FactorOptions):
     """
 
     def __post_init__(self):
-        for factor in FACTORS:
+        for factor in CHOSEN_FACTORS:
             given = getattr(self, factor.option)
             if given is None and factor.default is MISSING:
                 raise TypeError(f"a grid needs {factor.option}")
@@ -45,12 +45,12 @@ class Grid(FactorOptions):
 
     def override(self, chosen: FactorOptions) -> "Grid":
         """Replace what the user chose; None leaves the grid's own."""
-        given: dict[str, Any] = {one.option: getattr(chosen, one.option) for one in FACTORS}
+        given: dict[str, Any] = {one.option: getattr(chosen, one.option) for one in CHOSEN_FACTORS}
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def conditions(self) -> Iterable[Condition]:
         """List the conditions; all label modes share one zero-shot condition."""
-        asked = sorted((one for one in FACTORS if one.name != "order"), key=lambda one: one.nesting)
+        asked = sorted((one for one in CHOSEN_FACTORS if one.name != "order"), key=lambda one: one.nesting)
         for values in product(*(self._values(factor) for factor in asked)):
             yield Condition.of(**dict(zip((one.name for one in asked), values)), orders=self.orders)
 

@@ -113,6 +113,12 @@ def _priors() -> dict[str, str]:
     }
 
 
+def _fields() -> dict[str, str]:
+    from probes.importing.fields import FIELDS
+
+    return {name: field.meaning for name, field in FIELDS.items()}
+
+
 KINDS = {
     "tasks": _tasks,
     "labels": _labels,
@@ -125,5 +131,6 @@ KINDS = {
     "normalisations": _normalisations,
     "accounts": _accounts,
     "priors": _priors,
+    "fields": _fields,
 }
 """What can be listed → function of its names, with a line each; nothing is imported before it is called."""

@@ -7,7 +7,7 @@ from dataclasses import MISSING, asdict
 from typing import TYPE_CHECKING
 
 from icl.errors import UserError, unknown_name
-from icl.factors import FACTORS, Factor
+from icl.factors import CHOSEN_FACTORS, Factor
 from probes.cli.command import Command, Group
 from probes.cli.flags import add_json, add_task
 from probes.terminal.progress import phase
@@ -26,7 +26,7 @@ COMMAND = Command(
 _COLOURS = {"instruction": 35, "item": 90, "prefix": 90, "input": 0, "option": 36, "separator": 90, "label": 32}
 
 _ASKED = tuple(
-    factor for factor in FACTORS if factor.of != "task" and factor.name not in ("format", "num_shots", "order")
+    factor for factor in CHOSEN_FACTORS if factor.of != "task" and factor.name not in ("format", "num_shots", "order")
 )
 """Factors whose one value a flag of their name gives; the others have flags of another kind."""
 
@@ -83,7 +83,7 @@ def run(options: Namespace) -> int:
     if options.method not in METHODS:
         raise unknown_name("method", options.method, METHODS)
     corpus = load_corpus(options.corpus) if options.corpus else None
-    written = {one.name: getattr(options, one.name) for one in FACTORS if hasattr(options, one.name)}
+    written = {one.name: getattr(options, one.name) for one in CHOSEN_FACTORS if hasattr(options, one.name)}
     if options.template:
         written["format"] = from_template(options.template[-1]).name
     prompt = icl.show(task, num_shots=options.shots, corpus=corpus, seeds=make_seeds(experiment), **written)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["names", "number", "told_by", "whole_number", "whole_numbers"]
+__all__ = ["names", "number", "pairs", "told_by", "whole_number", "whole_numbers"]
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -49,3 +49,14 @@ def told_by(parse: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return told
+
+
+def pairs(text: str) -> tuple[str, ...]:
+    """NAME=VALUE pairs with commas between; a piece without a sign of equality goes on with the value before it."""
+    found: list[str] = []
+    for piece in text.split(","):
+        if "=" in piece or not found:
+            found.append(piece)
+        else:
+            found[-1] += f",{piece}"
+    return tuple(found)

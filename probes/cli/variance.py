@@ -20,7 +20,7 @@ def add(parser: ArgumentParser) -> None:
     """Give a parser the command's flags."""
     add_run_folder(parser, "run folder, ideally of probe prompt-variance")
     parser.add_argument("--score", default="gold_log_odds", help="gold_log_odds or accuracy (default: %(default)s)")
-    parser.add_argument("--model", default=None, help="one of the run's models (default: the only one)")
+    parser.add_argument("--model", default=None, help="one of the run's models (default: all)")
     parser.add_argument("--draws", type=int, default=None, help="draws per chain (default: the account's own)")
     parser.add_argument("--seed", type=int, default=0, help="sampler's seed (default: %(default)s)")
     parser.add_argument("--anyway", action="store_true", help="print the shares even if the fit did not converge")
@@ -28,7 +28,7 @@ def add(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Split the variance of a run's answers by query and by part of the prompt; returns the exit status."""
+    """Split the variance of a run's answers by query, model and part of the prompt; returns the exit status."""
     with phase("importing libraries"):
         from icl.concept.variance import VARIANCE_ACCOUNT
         from probes.fits.fitting import fit_run

@@ -10,6 +10,7 @@ from icl.metrics.normalise import normalisation_of
 from probes import disk
 from probes.runs.artefacts import stamp_of_file, stamp_of_run
 from probes.runs.folder import RunFolder, open_run
+from probes.terminal.shell import path_argument, shell_word
 
 __all__ = ["counts_and_folder"]
 
@@ -59,4 +60,7 @@ def _read(source: Path) -> pd.DataFrame:
     try:
         return validate_counts(table)
     except UserError as error:
-        raise UserError(f"{source}: {error}") from error
+        other = (
+            f" A table with other columns becomes a run folder by `probe import {shell_word(path_argument(source))} …`."
+        )
+        raise UserError(f"{source}: {error}{other if 'not a counts table' in str(error) else ''}") from error

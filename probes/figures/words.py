@@ -1,15 +1,18 @@
 """How numbers, intervals and lists are written, in figures and in the words beside them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-__all__ = ["MINUS", "interval_words", "leaves_out_zero", "listed", "number", "points", "span_words"]
+__all__ = ["MINUS", "interval_words", "leaves_out_zero", "listed", "models_in_words", "number", "points", "span_words"]
 
 _ROUNDING = 1e-9
 
 MINUS = "\N{MINUS SIGN}"
+
+_NAMED_MODELS = 3
+"""More models than this are counted, not named."""
 
 
 def leaves_out_zero(low: float, high: float) -> bool:
@@ -54,3 +57,8 @@ def listed(parts: Iterable[str]) -> str:
     """Join parts as prose does."""
     parts = list(parts)
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def models_in_words(models: Sequence[str]) -> str:
+    """Name models, or their number where they are many."""
+    return ", ".join(models) if len(models) <= _NAMED_MODELS else f"{len(models)} models"

@@ -1,6 +1,6 @@
 """All that a run holds of its models, as tables: what findings, sections and figures read."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,10 @@ import pandas as pd
 if TYPE_CHECKING:
     from icl.concept.fit import Fit
 
-__all__ = ["Material"]
+__all__ = ["Material", "by_task"]
+
+_OF_TASK = " | "
+"""Between a model and its task in the name of one of several, as in fits (`icl.concept.grid.Grid`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,8 @@ class Material:
         """Keep what is known of one model."""
         mine = {name: getattr(self, name) for name in ("metrics", "outcomes", "answers", "scores")}
         mine = {name: None if table is None else table[table["model"] == model] for name, table in mine.items()}
-        return replace(self, model=model, fits=tuple(fit for fit in self.fits if model in fit.models), **mine)
+        names = {model, model.rpartition(_OF_TASK)[0]}
+        return replace(self, model=model, fits=tuple(fit for fit in self.fits if names & set(fit.models)), **mine)
 
     def of_each_fit(self, account: str) -> Iterator["Material"]:
         """Keep one fit of an account at a time; nothing where there is none."""
@@ -68,3 +72,12 @@ class Material:
         if score is not None:
             keep &= self.metrics["score"] == score
         return self.metrics[keep]
+
+
+def by_task(table: pd.DataFrame, tasks: Collection[str]) -> pd.DataFrame:
+    """Name each model with its task where a run has several of those, so that nothing said of a model mixes them."""
+    return (
+        table
+        if len(tasks) < 2
+        else table.assign(model=table["model"].astype("str") + _OF_TASK + table["task"].astype("str"))
+    )

@@ -9,6 +9,8 @@ import pandas as pd
 
 from icl.concept.diagnose import Diagnosis
 from icl.concept.fit import Fit
+from icl.concept.variance_layout import part_name
+from probes.figures.words import models_in_words
 from probes.fits.evidence_words import evidence_lines
 from probes.terminal.layout import next_lines, paragraphs, table_lines
 
@@ -63,13 +65,14 @@ def share_lines(shares: pd.DataFrame, *, model: str, score: str) -> list[str]:
         for row in shares.itertuples()
     ]
     title = f"{model}: shares of the variance of {score.replace('_', ' ')}, with 90 % intervals"
-    table = pd.DataFrame({"part": shares["factor"], "share": values, "": shares["note"]})
+    parts = [part_name(name) for name in shares["factor"]]
+    table = pd.DataFrame({"part": parts, "share": values, "": shares["note"]})
     return [*paragraphs([title]), *table_lines(table, indent=2)]
 
 
 _WRITERS: dict[str, Callable[[Fit], Iterable[str]]] = {
     "evidence": lambda fit: evidence_lines(**fit.tables),
-    "variance": lambda fit: share_lines(fit.tables["shares"], model=fit.models[0], score=fit.observe),
+    "variance": lambda fit: share_lines(fit.tables["shares"], model=models_in_words(fit.models), score=fit.observe),
 }
 """Account → what writes its tables for people."""
 

@@ -93,7 +93,7 @@ class FoundPower:
 
 
 def power_of_run(folder: RunFolder, material: Material) -> FoundPower | None:
-    """Say what a run could find of the models that are reported; None where it compares nothing.
+    """Say what a run could find of the models that are reported; None where it compares nothing, or was imported.
 
     Parameters
     ----------
@@ -102,6 +102,8 @@ def power_of_run(folder: RunFolder, material: Material) -> FoundPower | None:
     material
         What was read of it.
     """
+    if folder.is_imported:  # there is no experiment to ask more of
+        return None
     subjects, references = split_models(material.metrics)
     reported = subjects or references
     if not any(findings(material.metrics, model) for model in reported):

@@ -67,6 +67,8 @@ def _unfinished(manifest: dict | None) -> list[str]:
 
 
 def _not_ok(scores: pd.DataFrame) -> list[str]:
+    if scores.empty:  # an imported table told answers alone
+        return []
     bad = scores[scores["status"] != "ok"]
     if bad.empty:
         return [f"All {len(scores):,} candidates of the score table were scored."]

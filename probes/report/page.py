@@ -15,7 +15,7 @@ from icl.metrics.outcomes import known_answers
 from probes import disk
 from probes.figures.drawn import Drawn
 from probes.figures.picture import png
-from probes.findings.material import Material
+from probes.findings.material import Material, by_task
 from probes.findings.selection import asked_rows, main_setting, plain_rows, split_models
 from probes.report.concept_words import Account, concept_sentence, read_account
 from probes.report.drawn import draw_all
@@ -66,7 +66,7 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
         "page.html",
         task=str(manifest.get("task", "")),
         described=str(manifest.get("description", "")),
-        facts=_facts(scores, manifest, subjects, references),
+        facts=_facts(material.answers, manifest, subjects, references),
         warnings=folder.former_fits() + _warnings(accounts, manifest, subjects),
         answers=[_answer(answer, metrics, accounts, numbers[answer.model], figures) for answer in said],
         power=_power(power_of_run(folder, material), folder.path),
@@ -83,7 +83,8 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
         numbers=table_html(main_table(asked_rows(metrics, material.probes))),
         num_metrics=len(everything),
         provenance=_provenance(manifest),
-        experiment=(folder.path / "experiment.toml").read_text(encoding="utf-8-sig"),
+        record=folder.record.name,
+        experiment=folder.record.read_text(encoding="utf-8-sig"),
         manifest=json.dumps(manifest, indent=1, ensure_ascii=False),
     )
     path = out / "report.html"
@@ -95,6 +96,8 @@ def read_material(folder: RunFolder) -> Material:
     """Read what a run folder holds of all its models."""
     metrics, scores = folder.metrics(), folder.scores(("status", "reason"))
     found = folder.answers(normalisation_of(metrics))
+    tasks = found["task"].unique()
+    metrics, scores, found = (by_task(table, tasks) for table in (metrics, scores, found))
     outcomes = known_answers(found)
     return Material(
         model="",
@@ -103,7 +106,7 @@ def read_material(folder: RunFolder) -> Material:
         answers=found,
         scores=scores,
         chance=_chance(outcomes),
-        probes=tuple(folder.experiment.probes),
+        probes=folder.probes,
         fits=tuple(folder.fits()),
     )
 
@@ -134,7 +137,7 @@ def _accounts_of(material: Material) -> list[Account]:
 
 def _chance(outcomes: pd.DataFrame) -> float | None:
     """1 ÷ number of candidates; None where prompts differ in it."""
-    counts = outcomes["num_candidates"].unique()
+    counts = outcomes["num_candidates"].dropna().unique()
     return 1 / float(counts[0]) if len(counts) == 1 else None
 
 
@@ -144,13 +147,13 @@ def _boundaries(folder: RunFolder, material: Material) -> pd.DataFrame:
     return boundary_audit(material.answers if is_sum else folder.answers(DEFAULT_NORMALISATION))
 
 
-def _facts(scores: pd.DataFrame, manifest: dict, subjects: list[str], references: list[str]) -> list[str]:
-    asked = scores["prompt_id"].nunique()
+def _facts(answers: pd.DataFrame, manifest: dict, subjects: list[str], references: list[str]) -> list[str]:
+    counted = answers["num_items"].max() > 1
+    asked = [f"{answers['prompt_id'].nunique():,} distinct prompts", f"{answers['query_id'].nunique():,} queries"]
     facts = [
         f"{'Models' if len(subjects) != 1 else 'Model'}: {', '.join(subjects) or 'none'}",
         f"references: {', '.join(references) or 'none'}",
-        f"{asked:,} distinct prompts",
-        f"{scores['query_id'].nunique():,} queries",
+        *([f"{answers['num_items'].sum():,} answers, counted in {len(answers):,} rows"] if counted else asked),
         str(manifest.get("started", ""))[:10],
     ]
     return [fact for fact in facts if fact]

@@ -1,8 +1,8 @@
 """What a run folder holds beside its scores, each declared once, and the one rule by which it is out of date.
 
 Every artefact bears a stamp: the normalisation under which answers were read, and a digest of that and of the stored
-score parts, byte by byte. It is out of date where the digest of the parts that are there now is another one. Nothing
-that is computed again enters a digest, so it is the same on every machine.
+parts of scores and told answers, byte by byte. It is out of date where the digest of the parts that are there now is
+another one. Nothing that is computed again enters a digest, so it is the same on every machine.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from probes import disk
 from probes.terminal.shell import path_argument, shell_word
 
 __all__ = [
+    "ANSWERS",
     "COMPARISON",
     "EXTRAPOLATION",
     "FIT",
@@ -37,6 +38,9 @@ __all__ = [
 
 SCORES = "scores"
 """The folder of the score parts."""
+
+ANSWERS = "answers"
+"""The folder of the answers that an imported table tells, see `icl.told`."""
 
 _COMPARISON_ENTRIES = {"unit", "sentences", "observe", "draws", "chains"}
 
@@ -159,7 +163,7 @@ def stamp_of_run(path: Path, normalisation: str) -> dict[str, str]:
     normalisation
         How candidates are compared, see `icl.metrics.normalise`.
     """
-    parts = sorted((path / SCORES).glob("*.parquet"))
+    parts = [part for folder in (SCORES, ANSWERS) for part in sorted((path / folder).glob("*.parquet"))]
     return _stamp((checksum(part.read_bytes()) for part in parts), normalisation)
 
 

@@ -1,9 +1,10 @@
 """The run folder on disk: written so that a kill loses nothing, read back so that damage is said.
 
-experiment.toml   what was asked
+experiment.toml   what was asked; of an imported table import.json, how its columns were understood
 experiment.task.json  the task, where Python made it
 manifest.json     versions, model identities, seeds, machine, wall time, state
 scores/           the score table in Parquet parts, each written whole or not at all
+answers/          what an imported table tells of answers, likewise
 metrics.parquet   sensitivities with intervals
 fits/             every fit, a DataTree in a file of its own, see `probes.runs.fits`
 comparison.*      accounts compared by what they predict (Parquet), and how that was asked (JSON)
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from icl.errors import UserError
+from icl.factors import as_tuple
 from icl.metrics.measure import measure
 from icl.metrics.normalise import DEFAULT_NORMALISATION, Needs, normalisation_of
 from icl.metrics.parts import answers_of_parts, needs_of_parts
@@ -37,6 +39,7 @@ from probes.runs.experiment import Experiment, entries
 from probes.runs.experiment_file import changed_entries, is_portable, read_experiment, task_file, write_experiment
 from probes.runs.models import model_table
 from probes.runs.parts import num_lost, part_names, read_parts, read_prompts, read_scores, write_part
+from probes.runs.told_parts import holds_told, read_told_answers
 from probes.scorers.server_address import shown_model
 from probes.terminal.shell import path_argument, shell_word
 
@@ -46,7 +49,10 @@ if TYPE_CHECKING:
     from probes.runs.comparisons import StoredComparison
     from probes.runs.fits import StoredFit
 
-__all__ = ["RunFolder", "create_run", "open_run"]
+__all__ = ["IMPORT_RECORD", "RunFolder", "create_run", "open_run"]
+
+IMPORT_RECORD = "import.json"
+"""Stands in an imported run in the place of ``experiment.toml``: how the columns of its tables were understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,31 @@ class RunFolder:
 
     @property
     def experiment(self) -> Experiment:
-        """What was asked."""
+        """What was asked.
+
+        Raises
+        ------
+        UserError
+            If its record is missing or damaged, as that of an imported run is, which asked nothing.
+        """
+        if self.is_imported:
+            raise UserError(f"{self.path} was imported from a table, so there is no experiment to run again.")
         return read_experiment(self.path / "experiment.toml")
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether its answers were imported from a table."""
+        return (self.path / IMPORT_RECORD).exists()
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """The probes that were asked for; an imported table asked for none."""
+        return () if self.is_imported else tuple(as_tuple(self.experiment.probes))
+
+    @property
+    def record(self) -> Path:
+        """The file that says what was asked, or how a table was understood."""
+        return self.path / (IMPORT_RECORD if self.is_imported else "experiment.toml")
 
     @property
     def manifest(self) -> dict:
@@ -119,6 +148,13 @@ class RunFolder:
         if not self.has_manifest or "stored" not in (manifest := self.manifest):
             return
         had = manifest["stored"]
+        if self.is_imported:
+            if lost := sum(not (self.path / name).exists() for name in had["parts"]):
+                raise UserError(
+                    f"{self.path} has lost {lost} of the {len(had['parts'])} files that its answers were in; rerun the "
+                    "same `probe import` command to import them again."
+                )
+            return
         if lost := num_lost(self._parts, prompts=had["prompts"], names=had["parts"]):
             raise UserError(
                 f"{self.path} has lost {lost:,} of the {had['prompts']:,} prompts that it held when it finished, since "
@@ -146,7 +182,8 @@ class RunFolder:
         """Raise `UserError` if the run has not come to its end, or to no answer."""
         self.check_answered()
         if self.manifest["state"] != "finished":
-            raise UserError(f"{self.path} is not finished; rerun the same `probe run` command to resume it.")
+            command = "import" if self.is_imported else "run"
+            raise UserError(f"{self.path} is not finished; rerun the same `probe {command}` command to resume it.")
 
     def write_manifest(self, manifest: dict) -> None:
         """Replace the manifest."""
@@ -207,13 +244,25 @@ class RunFolder:
             Normalisation → answers, of the one asked for, the default and all that are possible; and the last.
         """
         needs = self._needs()
-        possible = needs.possible()
+        possible = needs.possible() if needs.num_rows or not holds_told(self.path) else []
         wanted = tuple(dict.fromkeys((DEFAULT_NORMALISATION, normalisation, *possible)))
         return self._answers_under(wanted, needs), possible
 
     def _answers_under(self, normalisations: Sequence[str], needs: Needs) -> dict[str, pd.DataFrame]:
         self.check_complete()
-        return answers_of_parts(self.score_parts, normalisations, needs=needs, models=self._models)
+        if not holds_told(self.path):
+            return answers_of_parts(self.score_parts, normalisations, needs=needs, models=self._models)
+        told = read_told_answers(self.path)
+        if needs.num_rows:
+            scored = answers_of_parts(self.score_parts, normalisations, needs=needs, models=self._models)
+            return {how: pd.concat([answers, told], ignore_index=True) for how, answers in scored.items()}
+        for how in normalisations:
+            if how != DEFAULT_NORMALISATION:
+                raise UserError(
+                    f"normalisation '{how}' compares candidates by their log-probabilities, and {self.path} was "
+                    "imported from a table that has none; leave --normalisation out."
+                )
+        return dict.fromkeys(normalisations, told)
 
     def _needs(self) -> Needs:
         return needs_of_parts(read_parts(self._parts, Needs.COLUMNS))
@@ -426,10 +475,16 @@ def open_run(path: Path) -> RunFolder:
         If there is none, or it has lost scores since it finished.
     """
     path = Path(path)
-    if not (path / "experiment.toml").exists():
+    if path.is_file():
+        beside = shell_word(path_argument(path.with_suffix("")))
+        raise UserError(
+            f"{path} is a file, and a run folder is wanted; a table of results becomes one by `probe import "
+            f"{RunFolder(path).quoted} --out {beside} --dry-run`."
+        )
+    if not any((path / name).exists() for name in ("experiment.toml", IMPORT_RECORD)):
         raise UserError(
             f"{path} is not a run folder (no experiment.toml); make one with `probe run … --out "
-            f"{RunFolder(path).quoted}` or `probe demo`."
+            f"{RunFolder(path).quoted}`, `probe import TABLE … --out {RunFolder(path).quoted}` or `probe demo`."
         )
     folder = RunFolder(path)
     folder.check_complete()

@@ -1,7 +1,8 @@
 """Commands with their output as the documentation shows them, found, run and compared.
 
 An example is an indented block of Markdown that begins with ``$ probe …``. Below the command stands what it prints. A
-line ``[…]`` stands for any number of lines, ``…`` within a line for any text.
+block that begins with ``$ cat NAME`` shows a file that is there when the commands of its page are run. A line ``[…]``
+stands for any number of lines, ``…`` within a line for any text.
 """
 
 import os
@@ -27,6 +28,7 @@ class Example:
     source: str
     command: str
     shown: tuple[str, ...]
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -37,6 +39,8 @@ class Example:
         """Lines that the command prints now, run in a folder: as on a terminal, but for its progress."""
         asked = [sys.executable, "-m", "probes", *shlex.split(self.command)[1:]]
         environment = os.environ | {"PYTHONPATH": str(_CHECKOUT), "PYTHONUNBUFFERED": "1", "COLUMNS": "80"}
+        for name, text in self.files:
+            (folder / name).write_text(text, encoding="utf-8")
         both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         done = subprocess.run(asked, cwd=folder, env=environment, check=True, text=True, encoding="utf-8", **both)
         return [line.rstrip() for line in done.stdout.splitlines() if not _PROGRESS.match(line)]
@@ -44,7 +48,19 @@ class Example:
 
 def examples_of(path: Path, root: Path) -> list[Example]:
     """Find the examples of a Markdown file, in order."""
-    found: list[Example] = []
+    blocks = _blocks(path)
+    files = tuple(
+        (command.removeprefix("cat "), "\n".join(shown) + "\n")
+        for command, shown in blocks
+        if command.startswith("cat ")
+    )
+    name = path.relative_to(root).as_posix()
+    return [Example(name, command, shown, files) for command, shown in blocks if command.startswith("probe ")]
+
+
+def _blocks(path: Path) -> list[tuple[str, tuple[str, ...]]]:
+    """Commands and what stands below each, without empty lines at its end."""
+    found: list[tuple[str, tuple[str, ...]]] = []
     lines: list[str] | None = None
 
     def close() -> None:
@@ -52,11 +68,11 @@ def examples_of(path: Path, root: Path) -> list[Example]:
         if lines:
             while lines and not lines[-1]:
                 lines.pop()
-            found.append(Example(path.relative_to(root).as_posix(), lines[0][2:], tuple(lines[1:])))
+            found.append((lines[0][2:], tuple(lines[1:])))
         lines = None
 
     for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("    $ probe "):
+        if line.startswith(("    $ probe ", "    $ cat ")):
             close()
             lines = [line[4:]]
         elif lines is not None and (line.startswith("    ") or not line):

@@ -1,6 +1,11 @@
 """Rows of the metrics table that tests write by hand."""
 
-__all__ = ["with_sides"]
+from icl.factors import SIDE_FACTORS
+
+__all__ = ["SIDES", "with_sides"]
+
+SIDES = dict.fromkeys(SIDE_FACTORS, "")
+"""Side factors of a condition, none of them told."""
 
 
 def with_sides(row: dict) -> dict:
@@ -8,4 +13,4 @@ def with_sides(row: dict) -> dict:
     compared, minus, baseline = row["contrast"].partition(" − ")
     names = [side.removesuffix(" shots") if minus else "" for side in (compared, baseline)]
     known = {"asked_model": row["model"], "method": "direct", "reason_kind": row["reason"]}
-    return known | {"compared": names[0], "baseline": names[1]} | row
+    return SIDES | known | {"compared": names[0], "baseline": names[1]} | row

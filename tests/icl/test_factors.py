@@ -4,7 +4,7 @@ from dataclasses import MISSING, fields
 
 import pytest
 
-from icl.factors import FACTORS, FactorOptions, FactorValues, condition_columns, get_factor
+from icl.factors import CHOSEN_FACTORS, FACTORS, FactorOptions, FactorValues, condition_columns, get_factor
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.scores import PROMPT_KEYS, SCORE_COLUMNS
 from icl.seeds import Seeds
@@ -16,10 +16,12 @@ from probes.runs.option import options_of
 NAMES = [factor.name for factor in FACTORS]
 
 
-def test_every_factor_has_one_option_and_every_option_one_factor():
+def test_every_factor_of_a_prompt_has_one_option_and_every_option_one_factor():
     assert [one.name for one in fields(FactorValues)] == NAMES
-    assert sorted(factor.option for factor in FACTORS) == sorted(one.name for one in fields(FactorOptions))
-    assert {factor.option for factor in FACTORS} <= set(options_of(Experiment))
+    assert [factor.name for factor in FACTORS if factor.of == "table"] == ["variant"]
+    assert [factor for factor in FACTORS if factor.of != "table"] == list(CHOSEN_FACTORS)
+    assert sorted(factor.option for factor in CHOSEN_FACTORS) == sorted(one.name for one in fields(FactorOptions))
+    assert {factor.option for factor in CHOSEN_FACTORS} <= set(options_of(Experiment))
     assert len({factor.nesting for factor in FACTORS}) == len(FACTORS)
 
 

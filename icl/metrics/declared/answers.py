@@ -30,7 +30,7 @@ ANSWERS: tuple[Metric, ...] = (
         sentence="F1 of each label that is predicted or gold, averaged over them",
         by=levels,
         **SHARE,
-        needs="accuracy",
+        needs="prediction",
         better="higher",
         twin="macro_f1_soft",
         rows="main",

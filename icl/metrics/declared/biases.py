@@ -25,7 +25,7 @@ def _slope(name: str, title: str, sentence: str, **more) -> Iterable[Metric]:
         name=name,
         title=f"choices: {title}",
         sentence=f"slope of a multinomial logit of the prediction on {sentence}",
-        needs="accuracy",
+        needs="prediction",
         twin=f"{name}_logprob",
         rows="main",
         on_request=True,
@@ -35,7 +35,7 @@ def _slope(name: str, title: str, sentence: str, **more) -> Iterable[Metric]:
         name=f"{name}_logprob",
         title=f"log-probabilities: {title}",
         sentence=f"slope of the labels' log-probabilities on {sentence}, by least squares",
-        needs="accuracy",  # it says itself where log-probabilities are missing
+        needs="prediction",  # it says itself where log-probabilities are missing
         **known,
     )
 
@@ -90,7 +90,7 @@ BIASES: tuple[Metric, ...] = (
         by=bayes_gap,
         unit="nats",
         low=0.0,
-        needs="accuracy",  # it says itself whose probabilities are missing
+        needs="prediction",  # it says itself whose probabilities are missing
         null=0.0,
         varies="model",
         better="lower",

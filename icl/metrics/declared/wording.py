@@ -18,7 +18,7 @@ def _agreement(name: str, twin: str, what: str, by: Callable, varies: str, **mor
         title=f"pairs of {what} that predict the same label",
         sentence=f"pairs of {what} that predict the same label for the same query ÷ all pairs",
         **SHARE,
-        needs="accuracy",
+        needs="prediction",
         null=1.0,
         better="higher",
         by=by,
@@ -135,7 +135,7 @@ WORDING: tuple[Metric, ...] = (
         by=order_effects,
         unit="nats",
         low=0.0,
-        needs="accuracy",
+        needs="prediction",
         twin="global_entropy_soft",
     ),
     Metric(

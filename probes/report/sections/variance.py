@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from icl.concept.variance import variance_shares
+from icl.concept.variance_layout import MODEL_FACTORS, PROMPT_FACTORS, part_name
 from probes.figures.drawn import Drawn
 from probes.figures.style import INK, error_bars, finish, new_figure
-from probes.figures.words import interval_words, listed, points
+from probes.figures.words import interval_words, listed, models_in_words, points
 from probes.findings.material import Material
 from probes.report.section import Sentence
 
@@ -30,9 +31,11 @@ def draw(material: Material) -> Drawn | None:
         return None
     rows = fit.tables["shares"]
     prompt = _row(rows, "prompt")
-    title = f"{material.model}: the prompt explains {_share(prompt)} of the variance of {_score(fit.tree)}"
+    title = f"{models_in_words(fit.models)}: the prompt explains {_share(prompt)} of the variance of {_score(fit.tree)}"
     notes = [
-        f"{row['factor']}: {row['note']}" for _, row in rows.iterrows() if row["note"] and row["factor"] != "prompt"
+        f"{part_name(row['factor'])}: {row['note']}"
+        for _, row in rows.iterrows()
+        if row["note"] and row["factor"] != "prompt"
     ]
     caption = (
         "Posterior medians and 90 % intervals of each part's share of the total variance, in a crossed model of "
@@ -58,14 +61,19 @@ def say(material: Material) -> Sentence | None:
         return Sentence(topic="Variance", text=f"{fit.trouble} Its shares are not quoted here.")
     rows = fit.tables["shares"]
     known = rows[rows["share"].notna()]
-    parts = known[~known["factor"].isin(["query", "prompt", "residual"])].sort_values("share", ascending=False)
+    parts = known[known["factor"].isin(list(PROMPT_FACTORS))].sort_values("share", ascending=False)
     text = f"The prompt explains {_share(_row(rows, 'prompt'))} of the variance of {_score(fit.tree)}"
     if len(parts) > 1:
-        text += f" ({listed(f'{row.factor} {_share(row._asdict())}' for row in parts.itertuples())})"
-    query = _row(rows, "query")
-    if not np.isnan(query["share"]):
-        text += f", the query {_share(query)}"
-    return Sentence(topic="Variance", text=f"{text}.", lead=f"{material.model}: {text[0].lower()}{text[1:]}.")
+        text += f" ({listed(f'{part_name(row.factor)} {_share(row._asdict())}' for row in parts.itertuples())})"
+    for name in ("query", *MODEL_FACTORS):
+        part = known[known["factor"] == name]
+        if len(part):
+            text += (
+                f", {'the ' if name in ('query', 'model') else ''}{part_name(name)} {_share(part.iloc[0].to_dict())}"
+            )
+    return Sentence(
+        topic="Variance", text=f"{text}.", lead=f"{models_in_words(fit.models)}: {text[0].lower()}{text[1:]}."
+    )
 
 
 def plot_variance(tree: "xarray.DataTree", *, title: str = "") -> "Figure":
@@ -99,6 +107,7 @@ def plot_variance(tree: "xarray.DataTree", *, title: str = "") -> "Figure":
 
 
 def _label(name: str, num_levels: Any) -> str:
+    name = part_name(name)
     return name if pd.isna(num_levels) else f"{name} ({num_levels} levels)"
 
 

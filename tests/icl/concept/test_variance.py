@@ -94,7 +94,6 @@ def test_log_odds_are_zero_at_chance_and_cut(rng):
 @pytest.mark.parametrize(
     ("change", "ask", "message"),
     [
-        (lambda t: t.assign(model=np.where(t["order"] == 0, "a", "b")), {}, "one fit takes one model, got a, b"),
         (lambda t: t.drop_duplicates("query_id"), {}, "nothing to split; run the probe with two or more"),
         (lambda t: t.assign(num_shots=0), {}, "no prompt shows demonstrations"),
         (lambda t: t.drop(columns="gold_probability"), {}, r"columns \['gold_probability'\] of the outcomes"),
@@ -153,7 +152,88 @@ def test_the_density_is_that_of_the_dense_normal(rng):
     assert np.ptp(differences) < 1e-6
 
 
+def counted(*, tasks=2, models=5, formats=6, sets=6, items=400, sd: dict[str, float], rng) -> pd.DataFrame:
+    """Shares of right answers of several models on several tasks; log-odds with these standard deviations."""
+    names = ["task", "model", "format", "demonstration_set_id"]
+    sizes = (tasks, models, formats, sets)
+    table = pd.DataFrame(
+        dict(zip(names, (index.ravel() for index in np.meshgrid(*map(np.arange, sizes), indexing="ij"))))
+    )
+    levels = {
+        "model": ["task", "model"],
+        "format": ["task", "format"],
+        "demonstrations": ["task", "demonstration_set_id"],
+        "model_by_format": ["task", "model", "format"],
+        "residual": names,
+    }
+    log_odds = np.zeros(len(table))
+    for name, columns in levels.items():
+        codes = table.groupby(columns, sort=False).ngroup().to_numpy()
+        log_odds += sd[name] * rng.normal(size=codes.max() + 1)[codes]
+    right = rng.binomial(items, 1 / (1 + np.exp(-log_odds)))
+    table = table.astype(str).assign(query_id=table["demonstration_set_id"].astype(str), label_mode="gold", num_shots=4)
+    return table.assign(num_items=items, accuracy=right / items)
+
+
+TRUE_COUNTED_SD = {"model": 0.8, "format": 0.5, "demonstrations": 0.3, "model_by_format": 0.4, "residual": 0.2}
+
+
+def test_tasks_are_blocks_of_one_density(rng):
+    """Two tasks against the multivariate normal of all counts; sets are missing here and there."""
+    table = counted(models=2, formats=3, sets=3, sd=TRUE_COUNTED_SD, rng=rng)
+    layout = layout_of(table[rng.random(len(table)) < 0.8], "accuracy")
+    model = build_variance_model(layout)
+    (sd,) = model.free_RVs
+    density = model.compile_logp(jacobian=False, mode="FAST_COMPILE")
+    y, onehot = layout.values, {name: np.eye(codes.max() + 1)[codes] for name, codes in layout.levels.items()}
+    settings = np.eye(layout.setting.max() + 1)[layout.setting]
+    scale = (y - settings @ (settings.T @ y / settings.sum(axis=0))).std()
+    differences = []
+    for _ in range(3):
+        sds = np.abs(rng.normal(size=len(model.coords["factor"]))) + 0.1
+        covariance = sds[-1] ** 2 * np.eye(len(y)) + (10 * scale) ** 2 * settings @ settings.T
+        for name, value in zip(model.coords["factor"][:-1], sds):
+            covariance += value**2 * onehot[name] @ onehot[name].T
+        dense = stats.multivariate_normal(np.full(len(y), y.mean()), covariance).logpdf(y)
+        dense += stats.halfnorm(scale=scale).logpdf(sds).sum()
+        differences.append(density({model.rvs_to_values[sd].name: np.log(sds)}) - dense)
+    assert np.ptp(differences) < 1e-6
+
+
+def test_counts_have_log_odds_and_a_known_sampling_variance(rng):
+    table = counted(sd=TRUE_COUNTED_SD, rng=rng)
+    layout = layout_of(table, "accuracy")
+    assert layout.tasks == ("0", "1")
+    assert list(layout.levels) == [
+        "demonstrations", "format", "combination", "model", "model_by_format", "model_by_demonstrations",
+    ]  # fmt: skip
+    assert layout.num_levels["model"] == 10
+    assert layout.absent["query"] == "questions were counted together"
+    draws = rng.binomial(400, 0.3, 20_000)
+    simulated = np.var(np.log((draws + 0.5) / (400 - draws + 0.5)))
+    even = layout_of(table.assign(accuracy=0.3), "accuracy")
+    assert even.sampling == pytest.approx(simulated, rel=0.05)
+    with pytest.raises(UserError, match="some outcomes are of one question"):
+        layout_of(table.assign(num_items=np.where(table["model"] == "0", 1, 400), accuracy=1.0), "accuracy")
+
+
 # ---------------------------------------------------------------- recovery
+
+
+@pytest.mark.slow
+def test_components_of_several_models_are_recovered_from_counts():
+    rng = np.random.default_rng(8)
+    fitted = fit(
+        counted(tasks=3, models=8, sd=TRUE_COUNTED_SD, rng=rng), "variance", observe="accuracy", seed=1, draws=500
+    )
+    draws = np.log(fitted["posterior"]["sd"])
+    for name, true in TRUE_COUNTED_SD.items():
+        if name != "residual":
+            found = draws.sel(factor=name)
+            assert abs(float(found.mean()) - np.log(true)) < SIGMAS * float(found.std()), name
+    shares = variance_shares(fitted).set_index("factor")
+    assert shares.loc["residual", "sd"] == pytest.approx(0.2, abs=0.04)
+    assert shares.loc["sampling", "sd"] == pytest.approx(np.sqrt(float(fitted.attrs["sampling"])), rel=1e-6)
 
 
 def test_known_components_are_recovered(tree):
@@ -222,17 +302,18 @@ def test_variance_splits_a_run_and_keeps_the_split(capsys, tmp_path):
         queries=8,
     )
     folder = run_experiment(experiment, tmp_path / "run")
-    assert run(["variance", str(folder.path)]) == 2
-    assert "holds 2 models (mapping-learner, copy-last-label); name one with --model" in capsys.readouterr().err
+    assert run(["variance", str(folder.path), "--draws", "100", "--json"]) in (0, 3)
+    together = {row["factor"]: row for row in json.loads(capsys.readouterr().out)}
+    assert together["model"]["share"] + together["model_by_demonstrations"]["share"] > 0.05  # they do not answer alike
     assert run(["variance", str(folder.path), "--model", "copy-last-label", "--draws", "200", "--json"]) in (0, 3)
     shares = {row["factor"]: row for row in json.loads(capsys.readouterr().out)}
     assert shares["format"]["share"] < 0.05  # it reads labels, not formats
     assert shares["prompt"]["share"] > 0.05
-    [fit] = folder.fits()
+    assert "model" not in shares
+    both, fit = folder.fits()
+    assert both.models == ("mapping-learner", "copy-last-label")
     assert fit.models == ("copy-last-label",)
     assert fit.path == folder.path / "fits" / "variance.gold_log_odds.copy-last-label.nc"
-    assert run(["variance", str(folder.path), "--model", "mapping-learner", "--draws", "100", "--json"]) in (0, 3)
-    assert [fit.models for fit in folder.fits()] == [("copy-last-label",), ("mapping-learner",)]
     assert run(["variance", str(folder.path), "--model", "nobody"]) == 2
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from chance import plausible
+from metric_rows import SIDES
 from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import log_softmax
@@ -396,7 +397,14 @@ def test_a_prompt_with_a_failed_candidate_leaves_the_bias_of_the_others(rng):
 
 
 def line(metric: str, estimate: float, **where) -> dict:
-    row = {"metric": metric, "score": "", "estimate": estimate, "low": estimate, "high": estimate, "unit": "nats"}
+    row = SIDES | {
+        "metric": metric,
+        "score": "",
+        "estimate": estimate,
+        "low": estimate,
+        "high": estimate,
+        "unit": "nats",
+    }
     row |= {
         "model": "m",
         "contrast": "",

@@ -29,7 +29,14 @@ def outcomes(difference: np.ndarray, formats: tuple[str, ...] = ("qa",)) -> pd.D
         for (s, q), value in np.ndenumerate(difference)
     ]
     same = {"model": "small", "task": "films", "input_mode": "task", "balance": "balanced", "num_shots": 4}
-    same |= {"example_length": pd.NA, "order": 0, "option_order": 0, "label_draw": 0, "probe": "label-correctness"}
+    same |= {
+        "example_length": pd.NA,
+        "order": 0,
+        "option_order": 0,
+        "label_draw": 0,
+        "variant": "",
+        "probe": "label-correctness",
+    }
     return pd.DataFrame(rows).assign(**same)
 
 

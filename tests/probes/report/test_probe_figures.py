@@ -66,6 +66,7 @@ def prompt(probabilities: list[float], gold: int, **keys) -> list[dict]:
         "method": "direct",
         "num_shots": 4,
         "example_length": pd.NA,
+        "variant": "",
         "query_id": "q0",
         "demonstration_set_id": "set0",
         "probe": "",

@@ -1,0 +1,1 @@
+"""Tables of results from anywhere, made into run folders: what their columns mean, checked and said."""

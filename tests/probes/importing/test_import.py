@@ -1,0 +1,283 @@
+"""Tables become runs: the same numbers as the run that they came from, conditions apart, mistakes said."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import probes
+from icl.errors import UserError
+from probes.cli.main import main
+from probes.notebook import Run
+from probes.runs.artefacts import METRICS, stale
+
+CURVE = pd.DataFrame(
+    {
+        "name": ["a", "a", "a", "a", "b", "b", "b", "b"],
+        "n": [0, 0, 4, 4, 0, 0, 4, 4],
+        "seed": [1, 2] * 4,
+        "acc": ["0.5", "0.52", "0.7", "0.66", "0.48", "0.5", "0.9", "0.94"],
+    }
+)
+MAP = {"model": "name", "num_shots": "n", "accuracy": "acc"}
+SET = {"task": "films", "num_items": 50, "num_candidates": 2}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Run:
+    """A run of the lab's own, to be exported and imported again."""
+    return probes.run(
+        ("gold-follower", "majority"),
+        "sentiment",
+        label_modes=("gold", "random"),
+        shots=(0, 2),
+        queries=8,
+        demonstration_sets=3,
+        out=tmp_path_factory.mktemp("runs") / "run",
+    )
+
+
+def same_numbers(one: pd.DataFrame, other: pd.DataFrame, *, score: str = "") -> None:
+    keys = ["model", "metric", "score", "contrast", "label_mode", "format", "num_shots"]
+    numbers = ["estimate", "low", "high", "standard_error", "num_prompts", "num_queries", "num_demonstration_sets"]
+    both = one.merge(other, on=keys, suffixes=("", "_other"))
+    both = both[both["score"] == score] if score else both
+    assert len(both) > 4
+    for name in numbers:
+        np.testing.assert_allclose(
+            both[name].astype(float), both[f"{name}_other"].astype(float), atol=1e-9, err_msg=name
+        )
+
+
+def test_right_and_wrong_give_the_numbers_of_the_run_they_came_from(made, tmp_path):
+    answers = made.answers()
+    columns = ["model", "task", "label_mode", "format", "num_shots", "prediction", "gold", "num_candidates"]
+    table = answers[columns].assign(query=answers["query_id"], demonstration_set=answers["demonstration_set_id"])
+    run = probes.import_table(table.assign(correct=answers["accuracy"].astype(int)), out=tmp_path / "run")
+    same_numbers(run.metrics(), made.metrics(), score="accuracy")
+    theirs, mine = (
+        metrics[metrics["metric"].isin(["flip_rate", "macro_f1"])] for metrics in (made.metrics(), run.metrics())
+    )
+    same_numbers(mine, theirs)
+    assert repr(run).startswith(f"Run {run.path}: imported, task sentiment, finished")
+
+
+def test_logprobs_give_the_numbers_of_the_run_they_came_from(made, tmp_path):
+    scores = made.scores()
+    columns = ["model", "task", "label_mode", "format", "num_shots", "candidate", "is_gold", "logprob"]
+    table = scores[columns].assign(query=scores["query_id"], demonstration_set=scores["demonstration_set_id"])
+    path = tmp_path / "scores.parquet"
+    path.write_bytes(table.to_parquet())
+    run = probes.import_table(path, out=tmp_path / "run")
+    for score in ("accuracy", "gold_probability", "brier"):
+        same_numbers(run.metrics(), made.metrics(), score=score)
+    assert run.scores()["num_label_bytes"].notna().all()
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "jsonl", "json"])
+def test_every_form_of_table_reads_alike(ending, tmp_path):
+    path = tmp_path / f"films.{ending}"
+    table = CURVE.astype({"acc": float})
+    write = {
+        "csv": lambda: table.to_csv(index=False).encode(),
+        "tsv": lambda: table.to_csv(index=False, sep="\t").encode(),
+        "parquet": table.to_parquet,
+        "jsonl": lambda: table.to_json(orient="records", lines=True).encode(),
+        "json": lambda: table.to_json(orient="records").encode(),
+    }
+    path.write_bytes(write[ending]())
+    run = probes.import_table(path, out=tmp_path / "run", map=MAP, set=SET, cluster="seed")
+    counts = run.answers()
+    assert (counts["accuracy"] * counts["num_items"]).round().astype(int).tolist() == [25, 26, 35, 33, 24, 25, 45, 47]
+    assert counts["seed"].tolist() == ["1", "2"] * 4
+    assert set(counts["demonstration_set_id"]) == {"seed=1", "seed=2"}
+
+
+def test_files_go_side_by_side_and_can_name_their_models(tmp_path):
+    for name, rows in CURVE.groupby("name"):
+        rows.drop(columns="name").to_csv(tmp_path / f"{name}.csv", index=False)
+    mapping = MAP | {"model": "file"}
+    tables = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    run = probes.import_table(*tables, out=tmp_path / "run", map=mapping, set=SET, cluster="seed")
+    assert run.models()["model"].tolist() == ["a", "b"]
+    assert [one["name"] for one in json.loads(run.record.read_text())["files"]] == ["a.csv", "b.csv"]
+
+
+def test_the_same_import_again_changes_nothing_and_another_is_refused(tmp_path):
+    arguments = {"out": tmp_path / "run", "map": MAP, "set": SET, "cluster": "seed"}
+    first = probes.import_table(CURVE, **arguments)
+    before = {path: path.read_bytes() for path in first.path.rglob("*.parquet")}
+    probes.import_table(CURVE, **arguments)
+    assert before == {path: path.read_bytes() for path in first.path.rglob("*.parquet")}
+    with pytest.raises(UserError, match="another import"):
+        probes.import_table(CURVE, **arguments | {"set": SET | {"num_candidates": 4}})
+
+
+def test_metrics_are_stale_when_answers_change(tmp_path):
+    run = probes.import_table(CURVE, out=tmp_path / "run", map=MAP, set=SET, cluster="seed")
+    path = run.path / METRICS.place
+    assert not stale(METRICS, path, METRICS.read(path), run.path)
+    (part,) = (run.path / "answers").glob("*.parquet")
+    part.write_bytes(pd.read_parquet(part).assign(num_correct=1.0).to_parquet())
+    assert "made from other scores" in stale(METRICS, path, METRICS.read(path), run.path)
+
+
+def test_answers_that_are_gone_are_said_and_imported_again(tmp_path):
+    asked = {"map": MAP, "set": SET, "cluster": "seed"}
+    run = probes.import_table(CURVE, out=tmp_path / "run", **asked)
+    (part,) = (run.path / "answers").glob("*.parquet")
+    part.unlink()
+    with pytest.raises(UserError, match="has lost 1 of the 1 files that its answers were in"):
+        probes.open_run(run.path)
+    assert len(probes.import_table(CURVE, out=tmp_path / "run", **asked).answers()) == len(CURVE)
+
+
+def test_a_wide_table_is_melted(tmp_path):
+    wide = pd.DataFrame({"q": [1, 2, 3], "big_right": [1, 0, 1], "small_right": [0, 0, 1]})
+    asked = {"map": {"query": "q", "correct": "value"}, "set": {"task": "sums", "num_shots": 0, "chance": 0}}
+    run = probes.import_table(wide, out=tmp_path / "run", melt="model=*_right", **asked)
+    levels = run.metrics().query("metric == 'accuracy'").set_index("model")["estimate"]
+    assert levels.to_dict() == pytest.approx({"big": 2 / 3, "small": 1 / 3})
+
+
+def test_lists_in_a_cell_are_exploded(tmp_path):
+    table = pd.DataFrame({"model": ["m", "m"], "n": [2, 4], "scores": ["[0.5, 0.6]", "[0.7, 0.8]"]})
+    asked = {"map": {"num_shots": "n", "accuracy": "scores"}, "set": SET}
+    run = probes.import_table(table, out=tmp_path / "run", explode="format=scores", **asked)
+    assert run.answers()[["num_shots", "format", "accuracy"]].to_records(index=False).tolist() == [
+        (2, "0", 0.5),
+        (2, "1", 0.6),
+        (4, "0", 0.7),
+        (4, "1", 0.8),
+    ]
+
+
+def test_tasks_can_be_a_cluster(tmp_path):
+    rows = [
+        {"model": "m", "task": task, "n": shots, "num_correct": right, "num_items": 100}
+        for task, few, many in (("t", 50, 60), ("u", 40, 70), ("v", 30, 45))
+        for shots, right in ((0, few), (4, many))
+    ]
+    run = probes.import_table(pd.DataFrame(rows), out=tmp_path / "run", map={"num_shots": "n"}, cluster="task")
+    gain = run.metrics().query("metric == 'shots_gain' and score == 'accuracy'").iloc[0]
+    assert gain["task"] == "3 tasks"
+    assert gain["estimate"] == pytest.approx(np.mean([0.1, 0.3, 0.15]))
+    assert gain["degrees"] == 2
+
+
+def test_what_is_known_of_models_is_kept(tmp_path):
+    table = CURVE.assign(size=[10] * 4 + [20] * 4)
+    run = probes.import_table(
+        table, out=tmp_path / "run", map=MAP | {"num_parameters": "size"}, set=SET, cluster="seed"
+    )
+    assert run.models()["num_parameters"].tolist() == [10, 20]
+
+
+def test_values_of_one_task(tmp_path):
+    table = pd.concat([CURVE.assign(task="t"), CURVE.assign(task="u", acc="0.25")])
+    told = {"num_items": 50, "num_items[u]": 40, "num_candidates": 2}
+    run = probes.import_table(table, out=tmp_path / "run", map=MAP, set=told, cluster="seed")
+    assert run.answers().groupby("task")["num_items"].first().to_dict() == {"t": 50, "u": 40}
+
+
+def test_a_report_is_written_of_counts(tmp_path):
+    run = probes.import_table(CURVE, out=tmp_path / "run", map=MAP, set=SET, cluster="seed")
+    page = run.report().read_text()
+    assert "import.json" in page
+    assert "400 answers, counted in 8 rows" in page
+
+
+def test_a_dry_run_shows_how_columns_are_understood_and_writes_nothing(tmp_path, capsys):
+    CURVE.to_csv(tmp_path / "films.csv", index=False)
+    flags = ["--map", "model=name,num_shots=n,accuracy=acc", "--set", "num_items=50", "--cluster", "seed", "--dry-run"]
+    assert main(["import", str(tmp_path / "films.csv"), *flags]) == 0
+    shown = capsys.readouterr().out
+    for said in (
+        "column acc",
+        "set to 50",
+        "cluster",
+        "seed=1",
+        "called after the file",
+        "chance is not known",
+        "Nothing was",
+    ):
+        assert said in shown, said
+    assert [path.name for path in tmp_path.iterdir()] == ["films.csv"]
+    assert main(["import", str(tmp_path / "films.csv"), *flags, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cluster"] == ["seed"]
+
+
+def write(tmp_path, table: pd.DataFrame | None = None, **columns) -> str:
+    path = tmp_path / "films.csv"
+    (CURVE if table is None else table).assign(**columns).to_csv(path, index=False)
+    return str(path)
+
+
+USUAL = ["--map", "model=name,num_shots=n,accuracy=acc", "--set", "num_items=50"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "flags", "message"),
+    [
+        ({}, [*USUAL, "--map", "format=templat"], "no column (for format) 'templat'"),
+        ({}, ["--map", "modl=name"], "so much like the field 'model'"),
+        ({}, ["--set", "num_itms=50"], "Did you mean 'num_items'"),
+        ({}, ["--map", "model=name,accuracy=acc"], "nothing in"),
+        ({}, USUAL, "the columns 'seed' tell some of them apart"),
+        ({}, [*USUAL, "--cluster", "sed"], "Did you mean 'seed'"),
+        ({"acc": "62"}, [*USUAL, "--cluster", "seed"], "looks like percent: map it as percent=COLUMN"),
+        (
+            {"acc": "0.62"},
+            ["--map", "model=name,num_shots=n,percent=acc", "--set", "num_items=50", "--cluster", "seed"],
+            "looks like shares",
+        ),
+        ({"acc": "0.228"}, ["--map", "model=name,num_shots=n,correct=acc,query=seed"], "a share is mapped as accuracy"),
+        (
+            {"acc": "1"},
+            ["--map", "model=name,num_shots=n,accuracy=acc", "--cluster", "seed"],
+            "if each row is one question, map it as correct",
+        ),
+        ({"acc": "0.231"}, [*USUAL, "--cluster", "seed"], "would be 11.55 right answers"),
+        (
+            {"acc": "60"},
+            ["--map", "model=name,num_shots=n,num_correct=acc", "--set", "num_items=50", "--cluster", "seed"],
+            "60 right of 50",
+        ),
+        ({"acc": "high"}, [*USUAL, "--cluster", "seed"], "holds 'high' in row 1 (8 such rows), which is no number"),
+        ({"n": ["ten"] * 8}, [*USUAL, "--cluster", "seed"], "holds 'ten' in row 1"),
+        ({"acc": "[0.5, 0.6]"}, [*USUAL, "--cluster", "seed"], "holds a list in each cell"),
+        ({}, [*USUAL, "--explode", "format=acc"], "which is no list"),
+        ({}, [*USUAL, "--melt", "format=x_*"], "has no column like 'x_*'"),
+        ({}, [*USUAL, "--melt", "format"], "takes NAME=COLUMN"),
+        ({}, [*USUAL, "--only", "name=c"], "no value of name in films.csv 'c'"),
+        ({}, [*USUAL, "--set", "num_items=60"], "names num_items twice"),
+        ({"correct": 1}, ["--map", "model=name,num_shots=n,correct=acc,accuracy=acc"], "both told"),
+        ({}, ["--map", "model=name,num_shots=n", "--cluster", "seed"], "no column tells what was measured"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_write_nothing(columns, flags, message, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["import", write(tmp_path, **columns), *flags, "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not out.exists()
+
+
+def test_folders_and_files_are_not_mixed_up(tmp_path, capsys):
+    table, run = write(tmp_path), tmp_path / "run"
+    assert main(["fit", table]) == 2
+    assert (
+        "is a file, and a run folder is wanted; a table of results becomes one by `probe import"
+        in capsys.readouterr().err
+    )
+    assert main(["import", str(tmp_path), "--out", str(run)]) == 2
+    assert "tables are imported as files" in capsys.readouterr().err
+    assert main(["import", table, *USUAL, "--cluster", "seed", "--out", str(run)]) == 0
+    capsys.readouterr()
+    assert main(["import", str(run), "--out", str(tmp_path / "other")]) == 2
+    assert "is a run folder already" in capsys.readouterr().err
+    assert main(["measure", str(run), "--normalisation", "pmi"]) == 2
+    assert "imported from a table that has none" in capsys.readouterr().err
+    assert main(["run", str(run / "experiment.toml"), "--out", str(run)]) == 2
