@@ -18,9 +18,11 @@ from icl.concept.fittable import PRIOR_DRAWS, Seeds
 from icl.concept.grid import Grid
 from icl.concept.hierarchy import SET_DECAY, SET_EFFECT, log_prior, unconstrained
 from icl.concept.layout import Layout, layout_of
+from icl.concept.misfit import misfit_sentences
 from icl.concept.observation import OBSERVATIONS
 from icl.concept.sampler import Adaptation, Effort, nodes_of_tree
 from icl.concept.sensitivity import leaning
+from icl.concept.shape import shape_sentences
 from icl.concept.summary import has_drift, parameter_table, summarise
 from icl.concept.wander import WANDER_SHARED
 
@@ -113,7 +115,8 @@ class Curves:
         leans = [leaning(tree)] if "log_prior" in tree.children else []
         checked = [check(tree).attrs["sentence"] for group, check in checks.items() if group in tree.children]
         told = self.law.remark(tree["posterior"].to_dataset()) if self.law.remark is not None else []
-        return [*_unseen(tree), *told, *leans, *checked]
+        missed = misfit_sentences(tree) if "posterior_predictive" in tree.children else []
+        return [*_unseen(tree), *shape_sentences(tree), *told, *leans, *checked, *missed]
 
 
 def _unseen(tree: xr.DataTree) -> list[str]:

@@ -9,6 +9,7 @@ import xarray as xr
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from icl.concept.shape import SURE, curve_shapes
 from icl.errors import UserError
 
 __all__ = ["demonstrations_needed", "has_drift", "parameter_table", "separately_identified", "summarise"]
@@ -25,11 +26,14 @@ def summarise(tree: xr.DataTree) -> pd.DataFrame:
     pd.DataFrame
         model, condition, label_mode, format, example_length; for each of signal, noise and drift its median, ends
         of its 90 % interval (``drift``, ``drift_lower``, ``drift_upper``: nats per demonstration) and its
-        contraction (1 − posterior variance ÷ prior variance); ``prob_signal_exceeds_noise`` = P(drift > 0 | data);
-        ``separately_identified``; and ``note``, a sentence where signal and noise should not be read one by one.
+        contraction (1 − posterior variance ÷ prior variance); ``prob_signal_exceeds_noise`` = P(drift > 0 | data), or
+        of a curve that surely falls P(it does not fall), if that is less; ``prob_falls`` = P(its last part falls), see
+        `icl.concept.shape.curve_shapes`, NaN of fewer than three numbers of shots; ``separately_identified``; and
+        ``note``, a sentence where signal, noise or drift should not be read as they stand.
     """
     posterior, prior = tree["posterior"].to_dataset(), tree["prior"].to_dataset()
     identified = separately_identified(tree)
+    shapes = curve_shapes(tree).set_index(["model", "condition"])["prob_falls"]
     rows = []
     for model, condition, described in _observed_conditions(tree):
         here = {"model": model, "condition": condition}
@@ -39,10 +43,15 @@ def summarise(tree: xr.DataTree) -> pd.DataFrame:
             lower, median, upper = np.quantile(draws, [_LOWER, 0.5, _UPPER])
             row |= {name: median, f"{name}_lower": lower, f"{name}_upper": upper}
             row[f"{name}_contraction"] = 1 - draws.var() / prior[name].sel(here).to_numpy().var()
-        row["prob_signal_exceeds_noise"] = float((posterior["drift"].sel(here) > 0).mean())
+        falls = float(shapes.get((model, condition), np.nan))
+        rises = float((posterior["drift"].sel(here) > 0).mean())
+        row["prob_signal_exceeds_noise"] = min(rises, 1 - falls) if falls >= SURE else rises
+        row["prob_falls"] = falls
         row["separately_identified"] = bool(identified.sel(here))
         apart = row["separately_identified"]
         row["note"] = "" if apart else "signal and noise depend on the prior here; interpret the drift"
+        if falls >= SURE:
+            row["note"] = "the curve falls over its last shots; its drift is not constant"
         rows.append(row)
     return pd.DataFrame(rows)
 

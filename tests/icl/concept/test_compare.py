@@ -272,7 +272,7 @@ def test_what_cannot_be_compared_is_said() -> None:
 
 
 def test_what_cannot_be_held_out_is_said() -> None:
-    with pytest.raises(UserError, match=r"no cell has more than 8 shots \(the most are 2\)"):
+    with pytest.raises(UserError, match=r"no cell has more than 8 shots \(the largest number is 2\)"):
         extrapolate(curve(30, 42, 48), HoldOut(origins=(8,)), ["power"], seed=0)
     with pytest.raises(UserError, match="only the shot count 0 is left when shots above 0"):
         extrapolate(curve(30, 42, 48), HoldOut(origins=(0,)), ["power"], seed=0)
