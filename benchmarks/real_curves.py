@@ -2,10 +2,10 @@
 
 OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.real_curves TABLE --out FOLDER --labels trec=6,trecfine=47,nlu=68
 
-TABLE is a CSV with the columns model, dataset, variant, n_shots, run, accuracy (a row a run, of --items questions), or a
-run folder, such as `probe import` makes. Runs of one number of shots are pooled. *Alone*, each model's curve on a task
-is fitted by itself up to each origin and predicts its cells beyond. *Pooled* (--pooled), each model in turn is seen up to
-the origin and the others whole. What is done is kept in FOLDER, so that rerunning the command resumes.
+TABLE is a CSV with the columns model, dataset, variant, n_shots, run and accuracy (of --items questions), or a run
+folder, such as `probe import` makes. Runs of one number of shots are pooled. *Alone*, each model's curve on a task
+is fitted by itself up to each origin and predicts its cells beyond. *Pooled* (--pooled), each model in turn is seen up
+to the origin and the others whole. What is done is kept in FOLDER, so that rerunning the command resumes.
 """
 
 import argparse

@@ -45,9 +45,9 @@ def curve_shapes(tree: xr.DataTree) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per model and condition with cells at three numbers of shots or more: model, condition, from_shots
-        (where the last part begins), slope and slope_error (logit of accuracy per factor e of 1 + n), prob_falls = P(slope <
-        0), peak_shots, turns (whether it clearly rises to that peak and clearly falls from it), and collapses (whether
-        the last cell keeps less than half of what the one before had above chance).
+        (where the last part begins), slope and slope_error (logit of accuracy per factor e of 1 + n), prob_falls =
+        P(slope < 0), peak_shots, turns (whether it clearly rises to that peak and clearly falls from it), and collapses
+        (whether the last cell keeps less than half of what the one before had above chance).
     """
     rows = []
     for (model, condition), curve in _curves(tree).items():

@@ -49,9 +49,9 @@ def summarise(tree: xr.DataTree) -> pd.DataFrame:
         row["prob_falls"] = falls
         row["separately_identified"] = bool(identified.sel(here))
         apart = row["separately_identified"]
-        row["note"] = "" if apart else "signal and noise depend on the prior here; interpret the drift"
-        if falls >= SURE:
-            row["note"] = "the curve falls over its last shots; its drift is not constant"
+        notes = [] if apart else ["signal and noise depend on the prior here; interpret the drift"]
+        notes += ["the curve falls over its last shots"] if falls >= SURE else []
+        row["note"] = "; ".join(notes)
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -293,7 +293,7 @@ def test_text_grid_recovers_drift_but_not_its_parts(text_tree: xr.DataTree) -> N
     assert deviations(text_tree, truth).max() < 4
     assert rows["drift"].corr(pd.Series(truth), method="spearman") > 0.8
     assert not rows["separately_identified"].any()
-    assert rows["note"].str.contains("read the drift").all()
+    assert rows["note"].str.contains("interpret the drift").all()
     assert rows.loc[rows["label_mode"] == "flipped", "drift"].lt(0).all()
 
 
