@@ -35,6 +35,9 @@ __all__ = [
     "unconstrained",
 ]
 
+_MIDDLE_OF_GINC = float(np.log1p([0, 1, 2, 4, 8, 16, 32, 64]).mean())
+"""Mean log(1 + n) of the shots that GINC is asked at; the priors of what one demonstration does were made there."""
+
 MANY_CANDIDATES = 10
 """From this many candidates on, the wrong concept still answers far better than chance (GINC's 50 tokens)."""
 
@@ -166,10 +169,16 @@ def _spread_of(name: str, parameter: Parameter, levels: int, nodes: list[Node], 
 
 def _anchor(parameter: Parameter, grid: Grid) -> Float[ndarray, "..."]:
     """What is added to the location for each model and level, shape (model, *by)."""
-    if parameter.anchor is None:
-        return np.zeros((len(grid.models), *(1 for _ in parameter.by)))
-    if parameter.anchor != "chance" or parameter.by != ("example_length",):
-        raise ValueError(f"{parameter.name}: an anchor is 'chance', by example length")
+    if parameter.anchor == "chance":
+        return _under_the_wrong_concept(grid)
+    # How many times the shots were, on a log scale, that priors per demonstration were made for.
+    further = np.maximum(grid.middle - _MIDDLE_OF_GINC, 0.0)
+    shift = {None: 0.0 * further, "shots": further, "per shot": -further}[parameter.anchor]
+    return shift.reshape(-1, *(1 for _ in parameter.by))
+
+
+def _under_the_wrong_concept(grid: Grid) -> Float[ndarray, "num_models num_example_lengths"]:
+    """Logit of accuracy under the wrong concept: of chance, but on GINC, whose many tokens are guessed far better."""
     chance = grid.per_example_length("chance")
     chance = np.where(np.isnan(chance), np.nanmax(chance, axis=1, keepdims=True), chance)
     near = np.clip(chance, 0.001, 0.99)

@@ -78,7 +78,8 @@ class Parameter:
     link, scale
         From x to the value.
     anchor
-        Added to the location: "chance" (see `icl.concept.hierarchy`) or None.
+        Added to the location, from the task's own cells: "chance" (its logit), "shots" (log of how many times as many
+        they are, in the middle, as GINC's; 0 where they are no more), "per shot" (minus that) or None.
     reason
         Why this prior.
     """
@@ -97,7 +98,8 @@ class Parameter:
 
     def prior_in_words(self) -> str:
         """Say the prior in one line, e.g. ``softplus of Normal(0, 1.3), nats, by format``."""
-        centre = f"logit of chance + {self.location:g}" if self.anchor == "chance" else f"{self.location:g}"
+        added = {"chance": "logit of chance + ", "shots": "log shots + ", "per shot": "−log shots + ", None: ""}
+        centre = f"{added[self.anchor]}{self.location:g}"
         normal = f"Normal({centre}, {self.spread:g})"
         scaled = "" if self.scale == 1 else f"{self.scale:g} · "
         words = normal if self.link == "identity" else f"{scaled}{self.link} of {normal}"

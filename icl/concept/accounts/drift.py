@@ -74,6 +74,7 @@ _SIGNAL = Parameter(
     by=("label_mode",),
     location=0.0,
     spread=1.3,
+    anchor="per shot",
     link="softplus",
     reason="0.1 to 2.3 nats per demonstration (90 %), one nat would settle most queries within five shots; the same "
     "prior as the noise's, so that a priori a curve is as likely to fall as to rise",
@@ -85,6 +86,7 @@ _NOISE = Parameter(
     by=("format",),
     location=0.0,
     spread=1.3,
+    anchor="per shot",
     link="softplus",
     reason="the same prior as the signal's",
 )
@@ -143,6 +145,7 @@ _DRIFT_DEVIATION = Parameter(
     meaning="how far prompts differ in their drift",
     location=0.0,
     spread=1.3,
+    anchor="per shot",
     link="softplus",
     scale=0.3,
     reason="prompts differ in drift by less than the drift itself",

@@ -57,9 +57,11 @@ def _turn(name: str) -> Parameter:
         by=("condition",),
         location=1.0,
         spread=1.2,
+        anchor="shots",
         scatter=0.5,
         link="exp",
-        reason="between 0.4 and 20 demonstrations (90 %), the range in which curves are measured",
+        reason="between 0.4 and 20 demonstrations (90 %) on GINC, the range in which curves are measured; more where many "
+        "more are asked",
     )
 
 

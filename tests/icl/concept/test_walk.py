@@ -9,6 +9,7 @@ from small_accounts import cell, curve
 from icl.concept.accounts import walk
 from icl.concept.accounts.account import Account
 from icl.concept.accounts.drift import DRIFT_DIFFUSION
+from icl.concept.accounts.laws import BOUNDED_POWER
 from icl.concept.accounts.walk import SUBLINEAR_WALK
 from icl.concept.fit import fit
 from icl.concept.grid import grid_of
@@ -141,3 +142,26 @@ def test_the_shots_at_even_odds_invert_the_operational_time(
     assert found[0] == pytest.approx(shots)
     if 0 < shots < np.inf and exponent:
         assert ((1 + shots) ** exponent - 1) / exponent == pytest.approx(time)
+
+
+def test_priors_of_one_demonstration_move_with_the_shots_that_are_asked() -> None:
+    """On GINC's shots they stay where they were; where (1 + n) is twenty times as much, so is its scale."""
+    ginc = pd.DataFrame([cell(num_shots=n) for n in (0, 1, 2, 4, 8, 16, 32, 64)])
+    many = pd.DataFrame([cell(num_shots=20 * (1 + n) - 1) for n in (0, 1, 2, 4, 8, 16, 32, 64)])
+    for account, name, sign in ((DRIFT_DIFFUSION, "signal_of_label_mode", -1), (BOUNDED_POWER, "turn", 1)):
+        places = []
+        for counts in (ginc, many):
+            (node,) = (node for node in layout_of(counts, account).nodes if node.name == unconstrained(name))
+            places.append(np.ravel(node.location)[0])
+        assert places[0] == account.parameter(name).location
+        assert places[1] - places[0] == pytest.approx(sign * np.log(20))
+
+
+def test_the_wrong_concept_answers_at_each_tasks_own_chance() -> None:
+    """A task of many labels does not move the anchor of a task of two; GINC's tokens are guessed far better."""
+    both = pd.concat([curve(50, 60, task="two", chance=0.5), curve(50, 60, task="many", chance=1 / 68)])
+    (node,) = (node for node in layout_of(both, DRIFT_DIFFUSION).nodes if node.name == unconstrained("miss_logit"))
+    np.testing.assert_allclose(np.ravel(node.location), [0.0, -np.log(67)])
+    ginc = layout_of(curve(50, 60, chance=1 / 50, example_length=5), DRIFT_DIFFUSION)
+    (node,) = (node for node in ginc.nodes if node.name == unconstrained("miss_logit"))
+    assert node.location == pytest.approx(-0.6)
