@@ -60,7 +60,7 @@ def _turn(name: str) -> Parameter:
         anchor="shots",
         scatter=0.5,
         link="exp",
-        reason="between 0.4 and 20 demonstrations (90 %) on GINC, the range in which curves are measured; more where many "
+        reason="between 0.4 and 20 demonstrations (90 %) on GINC, the range in which curves are measured; more where "
         "more are asked",
     )
 
