@@ -12,12 +12,12 @@ import xarray as xr
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from icl.concept.density import Density, compile_density
 from icl.concept.diagnose import Diagnosis, diagnose
 from icl.concept.layout import Layout
-from icl.concept.sampler import Effort, Stages, nodes_of_tree, quiet, sample
+from icl.concept.sampler import Effort, Stages, nodes_of_tree, sample
 
 if TYPE_CHECKING:
-    import nutpie
     import pymc
 
 __all__ = ["Compiled", "Fitted", "compile_layout", "compiled_once", "held_out_model"]
@@ -53,10 +53,10 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A layout, and its model as nutpie runs it."""
+    """A layout, and the density of its model."""
 
     layout: Layout
-    model: "nutpie.CompiledModel"
+    density: Density
 
     def fit(
         self,
@@ -90,7 +90,7 @@ class Compiled:
         observed = self.layout.observed() if observed is None else observed
         seen = np.ones(len(observed), dtype=bool) if seen is None else seen
         data = {"observed": np.where(seen, observed, _neutral(self.layout)), "weights": seen.astype(float)}
-        return Fitted(trace=sample(self.model.with_data(**data), effort, seed=seed, progress=progress))
+        return Fitted(trace=sample(self.density.with_data(**data), effort, seed=seed, progress=progress))
 
     def of(self, layout: Layout) -> "Compiled":
         """Put another table of the same shape in this one's place, which spares compiling.
@@ -121,10 +121,7 @@ def held_out_model(layout: Layout) -> "pymc.Model":
 
 def compile_layout(layout: Layout) -> Compiled:
     """Compile a layout."""
-    import nutpie
-
-    with quiet("pymc"):
-        return Compiled(layout=layout, model=nutpie.compile_pymc_model(held_out_model(layout)))
+    return Compiled(layout=layout, density=compile_density(held_out_model(layout)))
 
 
 def compiled_once(layout: Layout, compiled: dict[str, Compiled] | None) -> Compiled:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from icl.concept.accounts import ACCOUNTS, DRIFT_DIFFUSION, Account
 from icl.concept.curves import Curves
+from icl.concept.density import compile_density
 from icl.concept.diagnose import Diagnosis, diagnose
 from icl.concept.evidence.account import EVIDENCE_ACCOUNT
 from icl.concept.fittable import Fittable, seeds_of
@@ -23,7 +24,6 @@ from icl.concept.sampler import (
     Effort,
     Stages,
     import_sampler,
-    quiet,
     record_of,
     sample,
     stage,
@@ -220,13 +220,10 @@ def fit_layout(
     seeds = seeds_of(seed)
     started = time.perf_counter()
     import_sampler(progress)
-    import nutpie
-
     stage(progress, COMPILING)
-    with quiet("pymc"):
-        compiled = nutpie.compile_pymc_model(account.build(layout))
+    density = compile_density(account.build(layout))
     sampling = time.perf_counter()
-    trace = sample(compiled, effort, seed=account.sampler_seed(seeds), progress=progress, adaptation=account.adaptation)
+    trace = sample(density, effort, seed=account.sampler_seed(seeds), progress=progress, adaptation=account.adaptation)
     sampled = time.perf_counter()
     stage(progress, CHECKING)
     stats = trace["sample_stats"].to_dataset()[list(SAMPLE_STATS)]

@@ -69,8 +69,14 @@ _EXCESS = Parameter(
 )
 
 
+_MOST_PRECISE = 20.0
+"""log φ from which counts are binomial to seven digits. Beyond it the Beta functions would cancel to noise, in which a
+sampler once stood still."""
+
+
 def _beta(probability: Any, values: Mapping[str, Any], exp: Callable) -> tuple[Any, Any]:
-    precision = exp(values["log_precision"])
+    asked = values["log_precision"]
+    precision = exp((asked + _MOST_PRECISE - abs(asked - _MOST_PRECISE)) / 2)  # the smaller of the two
     return probability * precision, (1 - probability) * precision
 
 

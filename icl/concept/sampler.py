@@ -1,19 +1,20 @@
 """How every fit is sampled, and what is recorded about it."""
 
 import json
-import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
+from icl.concept.density import Data, Density
+from icl.concept.transport import learn_transport
 from icl.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ __all__ = [
     "Stages",
     "import_sampler",
     "nodes_of_tree",
-    "quiet",
     "record_of",
     "sample",
     "stage",
@@ -45,8 +45,11 @@ type Adaptation = Literal["diag", "low_rank"]
 IMPORTING, COMPILING, SAMPLING, CHECKING = "importing PyMC", "compiling", "sampling", "checking"
 """The stages of a fit, in this order."""
 
-TARGET_ACCEPT = 0.98
-"""Acceptance rate that the step size is tuned to: far above the usual 0.8, for the ridge between hit and drift."""
+TARGET_ACCEPT = 0.95
+"""Acceptance rate that the step size is tuned to: above the usual 0.8, for what the pilot leaves of the ridges."""
+
+PILOT_ACCEPT = 0.8
+"""That of the pilot, which has to find the posterior's shape, not to be quoted."""
 
 SAMPLE_STATS = ("diverging", "depth", "maxdepth_reached", "n_steps", "step_size", "mean_tree_accept", "energy", "logp")
 """What is kept of the sampler's record."""
@@ -91,7 +94,7 @@ class Effort:
 
 
 def sample(
-    compiled: "nutpie.CompiledModel",
+    density: Density,
     effort: Effort,
     *,
     seed: int,
@@ -100,11 +103,13 @@ def sample(
 ) -> xr.DataTree:
     """Sample a compiled model the lab's way: groups posterior and sample_stats.
 
+    A pilot, a part of the tuning, learns how the posterior's ridges bend (`icl.concept.transport`); the kept draws are
+    made where they are straight.
+
     Parameters
     ----------
     adaptation
-        How the sampler learns the posterior's shape. The ridges between hit, miss and drift are directions, which a
-        diagonal cannot stretch.
+        How the sampler learns the posterior's shape.
 
     Raises
     ------
@@ -113,18 +118,22 @@ def sample(
     KeyboardInterrupt
         If it is interrupted. nutpie on its own would return the draws so far as though they were all.
     """
+    total = effort.chains * (effort.tune + effort.draws)
+    pilot = replace(effort, tune=max(effort.tune // 2, 1), draws=max(effort.tune // 4, 4), target_accept=PILOT_ACCEPT)
+    main = replace(effort, tune=max(effort.tune - pilot.tune - pilot.draws, 1))
+    pilot_seed = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
+    tell = _told(progress, 0, total)
+    found = _run(_model(density), pilot, seed=pilot_seed, told=tell, adaptation=adaptation, store_unconstrained=True)
+    draws = found["sample_stats"]["unconstrained_draw"].to_numpy()
+    tell = _told(progress, total - main.chains * (main.tune + main.draws), total)
+    return _run(_model(_straightened(density, draws)), main, seed=seed, told=tell, adaptation=adaptation)
+
+
+def _run(model: "nutpie.CompiledModel", effort: Effort, *, told: Callable[[list], None] | None, **asked: Any) -> Any:
     import nutpie
 
-    sampling = nutpie.sample(
-        compiled,
-        **asdict(effort),
-        seed=seed,
-        adaptation=adaptation,
-        save_warmup=False,
-        progress_bar=False,
-        progress_callback=_told(progress),
-        blocking=False,
-    )
+    quietly = {"save_warmup": False, "progress_bar": False, "blocking": False}
+    sampling = nutpie.sample(model, **asdict(effort), **asked, **quietly, progress_callback=told)
     try:
         return sampling.wait()
     except BaseException:
@@ -132,16 +141,48 @@ def sample(
         raise
 
 
-def _told(progress: Stages | None) -> Callable[[list], None] | None:
+def _straightened(density: Density, pilot: Float[ndarray, "num_chains num_draws num_dims"]) -> Density:
+    """Give a density in the coordinates that a pilot's draws teach; chains start at one of them."""
+    transport, places = learn_transport(pilot), pilot.reshape(-1, pilot.shape[-1])
+
+    def evaluate(z: ndarray, data: Data) -> tuple[float, ndarray]:
+        with np.errstate(over="ignore", invalid="ignore"):  # far out, where the sampler turns back
+            x, back = transport.forward(z)
+            value, gradient = density.evaluate(x, data)
+            return value, back(gradient)
+
+    return replace(
+        density,
+        evaluate=evaluate,
+        expand=lambda z, data: density.expand(transport.forward(z)[0], data),
+        start=lambda seed: transport.inverse(places[np.random.default_rng(seed).integers(len(places))]),
+    )
+
+
+def _model(density: Density) -> "nutpie.CompiledModel":
+    """Make nutpie's model of a density."""
+    import pandas as pd
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    return from_pyfunc(
+        ndim=len(density.start(0)),
+        make_logp_fn=lambda: lambda x: density.evaluate(x, density.data),
+        make_expand_fn=lambda *_: lambda x: density.expand(x, density.data),
+        make_initial_point_fn=density.start,
+        expanded_dtypes=[np.dtype(float)] * len(density.shapes),
+        expanded_shapes=list(density.shapes.values()),
+        expanded_names=list(density.shapes),
+        coords={name: pd.Index(values) for name, values in density.coords.items()},
+        dims=dict(density.dims),
+        reparameterized_names=[],
+    )
+
+
+def _told(progress: Stages | None, before: int, total: int) -> Callable[[list], None] | None:
     """Make nutpie's callback of ours: it counts the draws of all chains, tuning included."""
     if progress is None:
         return None
-
-    def count(chains: list) -> None:
-        done, total = sum(chain.finished_draws for chain in chains), sum(chain.total_draws for chain in chains)
-        progress(SAMPLING, done, total)
-
-    return count
+    return lambda chains: progress(SAMPLING, before + sum(chain.finished_draws for chain in chains), total)
 
 
 def stage(progress: Stages | None, name: str) -> None:
@@ -185,15 +226,3 @@ def record_of(
         "seconds_sampling": round(sampled - sampling, 2),
         "seconds_total": round(time.perf_counter() - started, 2),
     }
-
-
-@contextmanager
-def quiet(name: str) -> Iterator[None]:
-    """Hush a logger that narrates each step."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -23,13 +23,13 @@ import pandas as pd
 from numpy import ndarray
 
 from icl.concept.compiled import Fitted
+from icl.concept.density import Density, compile_density
 from icl.concept.evidence.layout import EvidenceLayout, evidence_layout
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
-from icl.concept.sampler import Effort, Stages, quiet, sample
+from icl.concept.sampler import Effort, Stages, sample
 from icl.errors import UserError
 
 if TYPE_CHECKING:
-    import nutpie
     import pymc
 
 __all__ = ["CompiledEvidence", "build_evidence_model", "compile_evidence"]
@@ -37,9 +37,9 @@ __all__ = ["CompiledEvidence", "build_evidence_model", "compile_evidence"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledEvidence:
-    """The model of a table of cells as nutpie runs it."""
+    """The density of the model of a table of cells."""
 
-    model: "nutpie.CompiledModel"
+    density: Density
 
     def fit(
         self, effort: Effort, *, seed: int, observed: ndarray | None = None, progress: Stages | None = None
@@ -51,18 +51,15 @@ class CompiledEvidence:
         RuntimeError
             If the sampler finds no place to start from.
         """
-        model = self.model if observed is None else self.model.with_data(observed=observed)
-        return Fitted(trace=sample(model, effort, seed=seed, progress=progress))
+        density = self.density if observed is None else self.density.with_data(observed=observed)
+        return Fitted(trace=sample(density, effort, seed=seed, progress=progress))
 
 
 def compile_evidence(
     cells: pd.DataFrame, priors: EvidencePriors = DEFAULT_EVIDENCE_PRIORS, *, concepts: int = 2
 ) -> CompiledEvidence:
     """Compile the model of a table of cells; errors are those of `build_evidence_model`."""
-    import nutpie
-
-    with quiet("pymc"):
-        return CompiledEvidence(model=nutpie.compile_pymc_model(build_evidence_model(cells, priors, concepts=concepts)))
+    return CompiledEvidence(density=compile_density(build_evidence_model(cells, priors, concepts=concepts)))
 
 
 def check_concepts(concepts: int) -> None:

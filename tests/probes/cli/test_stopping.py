@@ -5,11 +5,11 @@ import signal
 import sys
 import threading
 
-import nutpie
 import pymc
 import pytest
 from small_runs import SMALL, Recorder, plan_with
 
+from icl.concept.density import compile_density
 from icl.concept.sampler import Effort, sample
 from icl.errors import UserError
 from probes.cli import run
@@ -145,11 +145,11 @@ def test_a_fit_that_is_stopped_while_it_samples_is_no_fit(name):
     """The sampler would return the draws so far, and a fit of a part of them look like a whole one."""
     with pymc.Model() as model:
         pymc.Normal("x", shape=50)
-    compiled = nutpie.compile_pymc_model(model)
+    density = compile_density(model)
     stopper = threading.Timer(1.0, os.kill, (os.getpid(), getattr(signal, name)))
     stopper.start()
     try:
         with stoppable(), pytest.raises(KeyboardInterrupt):
-            sample(compiled, Effort(draws=10_000_000, chains=2), seed=0)
+            sample(density, Effort(draws=10_000_000, chains=2), seed=0)
     finally:
         stopper.cancel()
