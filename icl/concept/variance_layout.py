@@ -126,7 +126,7 @@ class VarianceLayout:
 
 
 def layout_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceLayout:
-    """Lay out the prompts with demonstrations; zero-shot prompts are left out, unless there are no others.
+    """Lay out the prompts with demonstrations; zero-shot ones only where several models answered nothing else.
 
     Prompts without the score, those that could not be scored, are left out too.
 
@@ -145,7 +145,7 @@ def layout_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceL
         )
     rows = outcomes.assign(**{name: value for name, value in _ABSENT.items() if name not in outcomes})
     shown = rows[rows["num_shots"] > 0]
-    if shown.empty and rows["model"].nunique() < 2 and rows["format"].nunique() < 2:
+    if shown.empty and rows["model"].nunique() < 2:
         raise UserError(
             "no prompt shows demonstrations, so there is nothing to split; run the probe with shots above 0."
         )

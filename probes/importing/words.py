@@ -77,13 +77,10 @@ def uses(imported: Imported) -> list[str]:
                 f"No row has num_shots = 0: accounts extrapolate where curves start, and gains are over {shots[0]} "
                 f"demonstration{'s' * (shots[0] != 1)}."
             )
-    varied = [
-        name.removesuffix("_id")
-        for name in ("format", "demonstration_set_id", "query_id", "label_mode")
-        if cells[name].nunique() > 1
-    ]
-    if varied and shots[-1] > 0:
-        said.append(f"`probe variance --score accuracy`: {', '.join(varied)} varied.".replace("_", " "))
+    parts = ("model", "format", "demonstration_set_id", "query_id", "label_mode")
+    varied = [name.removesuffix("_id").replace("_", " ") for name in parts if cells[name].nunique() > 1]
+    if varied and (shots[-1] > 0 or models > 1):
+        said.append(f"`probe variance --score accuracy`: {', '.join(varied)} varied.")
     return said
 
 

@@ -217,6 +217,13 @@ def test_counts_have_log_odds_and_a_known_sampling_variance(rng):
         layout_of(table.assign(num_items=np.where(table["model"] == "0", 1, 400), accuracy=1.0), "accuracy")
 
 
+def test_several_models_without_demonstrations_can_be_split(rng):
+    table = counted(sd=TRUE_COUNTED_SD, rng=rng).assign(num_shots=0)
+    assert "model" in layout_of(table, "accuracy").levels
+    with pytest.raises(UserError, match="no prompt shows demonstrations"):
+        layout_of(table[table["model"] == "0"], "accuracy")
+
+
 # ---------------------------------------------------------------- recovery
 
 
@@ -310,7 +317,7 @@ def test_variance_splits_a_run_and_keeps_the_split(capsys, tmp_path):
     assert shares["format"]["share"] < 0.05  # it reads labels, not formats
     assert shares["prompt"]["share"] > 0.05
     assert "model" not in shares
-    both, fit = folder.fits()
+    fit, both = folder.fits()  # by the names of their files
     assert both.models == ("mapping-learner", "copy-last-label")
     assert fit.models == ("copy-last-label",)
     assert fit.path == folder.path / "fits" / "variance.gold_log_odds.copy-last-label.nc"
