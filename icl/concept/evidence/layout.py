@@ -32,7 +32,8 @@ EVIDENCE_COLUMNS: tuple[Column, ...] = (
     Column("model", "str", "scorer's name"),
     Column("task", "str", "task's name"),
     Column("demonstration_set_id", "str", "which demonstrations; empty where there are none"),
-    *(Column(one.name, one.dtype, one.meaning) for one in _FACTORS),
+    *(Column(one.name, one.dtype, one.meaning, absent=one.default) for one in _FACTORS if one.is_optional),
+    *(Column(one.name, one.dtype, one.meaning) for one in _FACTORS if not one.is_optional),
     Column("num_shots", "int64", "demonstrations in the prompt"),
     Column("num_correct", "int64", "prompts whose gold label had the highest log-probability"),
     Column("num_prompts", "int64", "prompts of the cell"),
@@ -158,6 +159,9 @@ def validate_evidence_cells(cells: pd.DataFrame) -> pd.DataFrame:
         If the table is no table of cells, or could not tell what a demonstration brings.
     """
     names = [column.name for column in EVIDENCE_COLUMNS]
+    cells = cells.assign(
+        **{one.name: one.absent for one in EVIDENCE_COLUMNS if one.is_optional and one.name not in cells}
+    )
     if missing := sorted(set(names) - set(cells.columns)):
         raise UserError(f"not a table of evidence cells: columns {missing} are missing; EVIDENCE_COLUMNS lists all.")
     if cells.empty:
