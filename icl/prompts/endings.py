@@ -47,8 +47,8 @@ def ending(format: Format, words: tuple[str, ...], task: str) -> tuple[str, str]
     if pairs:
         named = ", ".join(f"{first.removesuffix(end)!r} and {second.removesuffix(end)!r}" for first, second in pairs)
         raise UserError(
-            f"labels of task '{task}' begin one another ({named}), and format '{format.name}' writes nothing behind a "
-            "label that tells where it ends; use another format, or rename one of each."
+            f"some labels of task '{task}' are the beginning of others ({named}), and format '{format.name}' writes "
+            "nothing after a label to show where it ends; use another format, or rename one of each."
         )
     return end, behind
 
