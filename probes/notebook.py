@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icl.errors import unknown_name
+from icl.errors import UserError, unknown_name
 from icl.factors import as_tuple
 from icl.public import public
 from icl.tasks.protocol import AnyTask
@@ -145,10 +145,16 @@ def import_table(
     UserError
         If a table cannot be read, its columns cannot be understood, or `out` holds something else.
     """
+    import pandas as pd
+
     from probes.importing.asked import Asked
     from probes.importing.reshape import read_spread
     from probes.importing.store import read_tables, store
 
+    if wrong := [one for one in tables if not isinstance(one, str | Path | pd.DataFrame)]:
+        raise UserError(
+            f"a table is a path or a DataFrame, got {type(wrong[0]).__name__}; name several tables one after the other."
+        )
     asked = Asked(
         map=dict(map or {}),
         set={name: str(value) for name, value in (set or {}).items()},

@@ -104,7 +104,7 @@ def _density_and_gradient(model: "pymc.Model") -> list[Any]:
     from pymc.pytensorf import rewrite_pregrad
 
     density = rewrite_pregrad(model.logp())
-    gradient = pytensor.grad(density, model.value_vars)
+    gradient: Any = pytensor.grad(density, model.value_vars)
     return [density, pt.concatenate([part.ravel() for part in gradient])]
 
 
@@ -126,8 +126,8 @@ def _mode() -> "pytensor.compile.Mode":
     from pytensor.link.numba.linker import NumbaLinker
 
     class Unlocked(NumbaLinker):
-        def jit_compile(self, fn_and_cache: tuple[Any, Any]) -> Callable[..., Any]:
-            function, key = fn_and_cache
+        def jit_compile(self, fn: Any) -> Callable[..., Any]:
+            function, key = fn
             return numba_njit(function.py_func, final_function=True, cache=key is not None, nogil=True)
 
     return Mode(Unlocked(), RewriteDatabaseQuery(include=["fast_run", "numba"]))

@@ -128,11 +128,11 @@ def _check_known(sources: Sequence[Source], asked: Asked) -> None:
     known = list(dict.fromkeys(str(name) for source in sources for name in source.table.columns))
     for name, column in asked.map.items():
         if column not in known and column != FILE_COLUMN:
-            raise unknown_name(f"column (for {name})", column, [*known, FILE_COLUMN])
+            raise unknown_name(f"column for {name}:", column, [*known, FILE_COLUMN])
     levels = {*known, *asked.map, FILE_COLUMN, *(name for source in sources for name in source.map)}
     for name in asked.clusters:
         if name not in levels:
-            raise unknown_name("column or field for --cluster", name, levels)
+            raise unknown_name("column or field for --cluster:", name, levels)
         if name == "model":
             raise UserError("models are compared, so they repeat no condition; leave model out of --cluster.")
 

@@ -15,6 +15,9 @@ from probes.importing.source import Source, as_text
 __all__ = ["ENDINGS", "read_json_lines", "read_plain"]
 
 
+_MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
 def read_plain(path: Path) -> Source:
     """Read a plain table by the ending of its name.
 
@@ -69,6 +72,11 @@ def _csv(path: Path, content: bytes) -> pd.DataFrame:
     header = next(csv.reader(StringIO(text), delimiter=separator), [])
     if len(set(header)) < len(header):
         return pd.DataFrame([[""] * len(header)], columns=header)
+    if len(header) == 1 and (other := next((mark for mark in ";\t|," if mark in header[0]), "")):
+        raise UserError(
+            f"{path} separates its columns by {_MARKS[other]}, not by {_MARKS[separator]}; save it with "
+            f"{_MARKS[separator]}, and with decimal points."
+        )
     return pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, sep=separator)
 
 

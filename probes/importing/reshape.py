@@ -168,7 +168,7 @@ def _list(value: Any, source: Source, name: str, row: int) -> list[Any]:
 def _check_columns(source: Source, names: Sequence[str]) -> None:
     for name in names:
         if name not in source.table:
-            raise unknown_name(f"column in {source.path.name}", name, source.table.columns)
+            raise unknown_name(f"column in {source.path.name}:", name, source.table.columns)
 
 
 def _check_new(source: Source, *names: str) -> None:

@@ -50,6 +50,8 @@ def dropped_sentence(answers: pd.DataFrame | None) -> str:
         rest = "every number rests on the others, which may differ from them"
         return f"Left out: {_count(gone, answers, 'prompts')}; {rest}."
     if len(gone := left_out(answers, need="gold_probability")):
+        if gone["num_left_out"].sum() == len(answers) and gone["reason"].nunique() == 1:
+            return f"Probabilities are not known ({gone['reason'].iloc[0]})."
         rest = "accuracy covers all prompts, probabilities only conditions that lack none"
         return f"Probabilities are not known for {_count(gone, answers, 'prompts')}; {rest}."
     return ""

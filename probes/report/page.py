@@ -188,7 +188,8 @@ def _answer(
     sentences = list(answer.sentences)
     setting = main_setting(metrics, answer.model)
     if setting is not None:
-        sentences += [concept_sentence(account, answer.model, setting) for account in accounts or (None,)]
+        unfitted = (None,) if metrics["num_shots"].nunique() > 1 else ()  # one number of shots is no curve to fit
+        sentences += [concept_sentence(account, answer.model, setting) for account in accounts or unfitted]
     drawn = f"effects-{number + 1}"
     links = [(drawn, "figure of effects")] if any(figure["name"] == drawn for figure in figures) else []
     links += [(f"all-effects-{number + 1}", f"table of all {len(answer.found)} effects")] if answer.found else []

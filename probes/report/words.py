@@ -1,7 +1,7 @@
 """The answer in plain words: what moved each model, by how much, how sure. Words never say more than the numbers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -97,7 +97,7 @@ def _answer(metrics: pd.DataFrame, model: str, chance: float | None, material: M
         headline = asked
     return Answer(
         model=model,
-        headline=headline or _instead(model, leads, bool(said), elsewhere(found)),
+        headline=headline or _instead(model, leads, bool(said), found),
         sentences=tuple(said),
         found=found,
         dropped=dropped_sentence(material.answers),
@@ -115,13 +115,15 @@ def _asked(material: Material) -> str | None:
     return sentence.lead if sentence is not None and sentence.lead else None
 
 
-def _instead(model: str, leads: list[str], measured: bool, clear: str) -> str:
+def _instead(model: str, leads: list[str], measured: bool, found: Sequence[Finding]) -> str:
     """What stands first where neither labels, demonstrations nor formats of one setting can be compared."""
     if leads:
         return leads[0]
     if not measured:
         return f"{model} gave no answer that could be scored."
-    if clear:
+    if not found:
+        return f"Nothing was varied for {model}, so there is no effect to report."
+    if any(one.known for one in found):
         return f"{model} was not run under two conditions of its main setting; what can be compared follows."
     return f"Nothing that was varied for {model} has an interval, so nothing can be said about effects."
 

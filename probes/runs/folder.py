@@ -377,8 +377,13 @@ class RunFolder:
             If an account is not known, none can be fitted, or the folder cannot be written to.
         """
         from icl.concept.counts import counts_from_answers
+        from icl.concept.holdout import HoldOut
         from probes.runs.comparisons import compare_counts
 
+        if not isinstance(hold_out, HoldOut | None):
+            raise UserError(
+                f"hold_out takes a HoldOut, such as icl.concept.holdout.HoldOut(origins=(4,)), got {hold_out!r}."
+            )
         self.check_finished()
         how = normalisation or normalisation_of(self.metrics())
         return compare_counts(

@@ -173,7 +173,7 @@ def _remark(posterior: xr.Dataset) -> list[str]:
 SUBLINEAR_WALK = Account(
     name="sublinear-walk",
     title="sublinear walk",
-    says="the log-odds of the right concept grow as a power of n, which is 1 where evidence adds up; what has not been "
+    says="the log-odds of the right concept grow as a power of n (1 where evidence adds up); what has not been "
     "shown is not known, and curves stray a little",
     source="Bigelow et al. 2025 (evidence that grows as a power of n), with the levels of drift–diffusion",
     parameters=(

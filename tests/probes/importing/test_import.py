@@ -220,7 +220,7 @@ USUAL = ["--map", "model=name,num_shots=n,accuracy=acc", "--set", "num_items=50"
 @pytest.mark.parametrize(
     ("columns", "flags", "message"),
     [
-        ({}, [*USUAL, "--map", "format=templat"], "no column (for format) 'templat'"),
+        ({}, [*USUAL, "--map", "format=templat"], "no column for format: 'templat'"),
         ({}, ["--map", "modl=name"], "so much like the field 'model'"),
         ({}, ["--set", "num_itms=50"], "Did you mean 'num_items'"),
         ({}, ["--map", "model=name,accuracy=acc"], "nothing in"),
@@ -281,3 +281,43 @@ def test_folders_and_files_are_not_mixed_up(tmp_path, capsys):
     assert main(["measure", str(run), "--normalisation", "pmi"]) == 2
     assert "imported from a table that has none" in capsys.readouterr().err
     assert main(["run", str(run / "experiment.toml"), "--out", str(run)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "model;n;acc\nm;4;0,5\n", "separates its columns by semicolons, not by commas; save it with commas"),
+        ("a.tsv", "model,n,acc\nm,4,0.5\n", "separates its columns by commas, not by tabs"),
+    ],
+)
+def test_columns_that_are_separated_otherwise_are_said(name, text, message, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=message):
+        probes.import_table(tmp_path / name, out=tmp_path / "run")
+
+
+@pytest.mark.parametrize("table", [3, ["a.csv", "b.csv"]])
+def test_what_is_no_table_is_refused_in_one_sentence(table, tmp_path):
+    with pytest.raises(UserError, match="a table is a path or a DataFrame, got (int|list); name several"):
+        probes.import_table(table, out=tmp_path / "run")
+
+
+def test_a_run_that_varies_nothing_says_so_and_advises_no_fit(tmp_path):
+    run = probes.import_table(CURVE[CURVE["n"] == 4], out=tmp_path / "run", map=MAP, set=SET, cluster="seed")
+    html = run.report().read_text()
+    assert "Nothing was varied for a, so there is no effect to report." in html
+    assert "Probabilities are not known (the imported table holds no probabilities)." in html
+    assert "No law of learning curves" not in html.split("</section>")[0]
+
+
+def test_effects_outside_the_main_setting_are_not_denied(tmp_path):
+    beside = pd.DataFrame({"name": "a", "n": [0, 4], "acc": "0.5", "step": "2"})
+    table = pd.concat([CURVE[["name", "n", "acc"]].iloc[[0]].assign(step="1"), beside])
+    run = probes.import_table(table, out=tmp_path / "run", map={**MAP, "step": "step"}, set=SET)
+    assert "nothing can be said about effects" not in run.report().read_text()
+
+
+def test_what_is_held_out_is_a_holdout(tmp_path):
+    run = probes.import_table(CURVE, out=tmp_path / "run", map=MAP, set=SET, cluster="seed")
+    with pytest.raises(UserError, match="hold_out takes a HoldOut, such as"):
+        run.compare(["power"], hold_out=3)
