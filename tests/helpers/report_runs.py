@@ -52,7 +52,8 @@ def copy_of(
 ) -> RunFolder:
     """A run folder with other scores and their metrics, as if they had been run."""
     folder = create_run(path, replace(run.experiment, task=task))
-    folder.write_manifest(run.manifest | {"task": task} | manifest)
+    told = {name: value for name, value in run.manifest.items() if name != "stored"}  # of the other scores
+    folder.write_manifest(told | {"task": task} | manifest)
     folder.add_scores(scores)
     folder.write_metrics(metrics)
     return folder
@@ -89,6 +90,10 @@ def fitted(model: str, *, lengths: tuple = (None,), agree: bool = True, noise: f
     tokens = [float(n or 1) for n in lengths]
     cells = {
         "cell_model": ("cell", [model] * 2 * count),
+        "cell_series": ("cell", [model] * 2 * count),
+        "cell_condition": ("cell", [place for number in range(count) for place in (-1, number)]),
+        "cell_demonstration_set": ("cell", ["every"] * 2 * count),
+        "chance": ("cell", [0.5] * 2 * count),
         "cell_task": ("cell", ["sentiment"] * 2 * count),
         "cell_label_mode": ("cell", ["zero_shot", "gold"] * count),
         "cell_format": ("cell", ["qa"] * 2 * count),
