@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from icl.ties import TIED_WITHIN
+
 __all__ = ["Position", "Told", "echoes", "read_positions", "spell", "spelled"]
 
 _MASKED = -1000.0
@@ -158,7 +160,7 @@ def _position(chosen: Token, likeliest: list[Token]) -> Position:
             top[other] = max(top.get(other, -math.inf), value)
     least = sorted(top.values())[:2]
     bounds = least[-1] if least and top.get(piece) == least[0] else min(least, default=math.nan)
-    below = math.nextafter(bounds, -math.inf)
+    below = bounds - 2 * TIED_WITHIN  # less likely than the least told, not as likely: `icl.ties`
     if top and logprob > _MASKED:
         top[piece] = max(top.get(piece, -math.inf), logprob)
     every = [*likeliest, chosen]

@@ -105,7 +105,8 @@ def test_every_package_that_is_imported_is_declared():
     from test_house import SOURCES, tops
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = [*project["dependencies"], *project["optional-dependencies"]["hub"]]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["hub"], *extras["inspect"]]
     names = {re.match(r"[\w-]+", one)[0].replace("-", "_") for one in declared}
     imported = set().union(*map(tops, SOURCES)) - set(sys.stdlib_module_names) - {"icl", "probes"}
     assert imported <= names

@@ -202,6 +202,7 @@ def test_list_names_everything_a_run_can_ask_for(capsys):
         "normalisations",
         "accounts",
         "priors",
+        "fields",
     }
     assert set(found) == kinds
     assert {"min:glue-rte", "min:openbookqa"} <= set(found["tasks"])

@@ -93,7 +93,7 @@ def test_of_two_tokens_that_spell_the_same_the_likelier_counts():
     lists = {"tokens": [" a"], "token_logprobs": [-0.5], "top_logprobs": [{" a": -8.0, " b": -2.0}]}
     told = read_positions({"choices": [{"logprobs": lists}]})[0].told
     assert told.top == {b" a": -0.5, b" b": -2.0}
-    assert told.below >= -2.0 - 1e-9
+    assert told.below == pytest.approx(-2.0, abs=1e-8)
 
 
 def bound(
