@@ -146,10 +146,13 @@ def test_a_fit_that_is_stopped_while_it_samples_is_no_fit(name):
     with pymc.Model() as model:
         pymc.Normal("x", shape=50)
     density = compile_density(model)
-    stopper = threading.Timer(1.0, os.kill, (os.getpid(), getattr(signal, name)))
-    stopper.start()
-    try:
-        with stoppable(), pytest.raises(KeyboardInterrupt):
-            sample(density, Effort(draws=10_000_000, chains=2), seed=0)
-    finally:
-        stopper.cancel()
+    effort, asked = Effort(draws=10_000_000, chains=2), threading.Event()
+
+    def stop_among_the_kept_draws(stage: str, done: int, total: int) -> None:
+        if done > 2 * effort.chains * effort.tune and not asked.is_set():
+            asked.set()
+            os.kill(os.getpid(), getattr(signal, name))
+
+    with stoppable(), pytest.raises(KeyboardInterrupt):
+        sample(density, effort, seed=0, progress=stop_among_the_kept_draws)
+    assert asked.is_set()
