@@ -14,11 +14,12 @@ time.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+
+from icl.compiled_loops import compiled
 
 __all__ = ["Transport", "learn_transport"]
 
@@ -56,11 +57,10 @@ class Transport:
 
     def forward(self, z: Float[ndarray, " num_dims"]) -> tuple[ndarray, Callable[[ndarray], ndarray]]:
         """Map z to x, and give what brings a gradient with respect to x back to one with respect to z."""
-        bend, unbend = _kernels()
-        a = bend(z, self.bends, self.spread, _BOUND)
+        a = compiled(_bend)(z, self.bends, self.spread, _BOUND)
         return (
             self.mean + self.axes @ a,
-            lambda gradient: unbend(a, gradient @ self.axes, self.bends, self.spread, _BOUND),
+            lambda gradient: compiled(_unbend)(a, gradient @ self.axes, self.bends, self.spread, _BOUND),
         )
 
     def inverse(self, x: Float[ndarray, "*draws num_dims"]) -> Float[ndarray, "*draws num_dims"]:
@@ -132,9 +132,36 @@ def _with_one(a: Float[ndarray, "num_draws num_axes"]) -> Float[ndarray, "num_dr
     return np.column_stack([np.ones(len(a)), a * (1 + (a / _BOUND) ** 4) ** -0.25])
 
 
-@cache
-def _kernels():
-    """Compile the bending and its transposed derivative; Numba is imported only where something is sampled."""
-    from icl.concept.transport_kernels import bend, unbend
+def _bend(z, bends, spread, bound):
+    """Bend each axis by the looser ones: z → a."""
+    most = bends.shape[1] - 1
+    a = np.empty_like(z)
+    u = np.ones(most + 1)
+    for i in range(len(z)):
+        total = spread[i] * z[i]
+        for j in range(min(i, most) + 1):
+            for k in range(j + 1):
+                total += bends[i, j, k] * u[j] * u[k]
+        a[i] = total
+        if i < most:
+            u[i + 1] = total * (1 + (total / bound) ** 4) ** -0.25
+    return a
 
-    return bend, unbend
+
+def _unbend(a, gradient, bends, spread, bound):
+    """Bring a gradient with respect to a back to one with respect to z."""
+    most = bends.shape[1] - 1
+    u, of_u = np.ones(most + 1), np.zeros(most + 1)
+    for i in range(min(most, len(a))):
+        u[i + 1] = a[i] * (1 + (a[i] / bound) ** 4) ** -0.25
+    found = np.empty_like(a)
+    for i in range(len(a) - 1, -1, -1):
+        of_a = gradient[i]
+        if i < most:
+            of_a += of_u[i + 1] * (1 + (a[i] / bound) ** 4) ** -1.25
+        found[i] = spread[i] * of_a
+        for j in range(min(i, most) + 1):
+            for k in range(j + 1):
+                of_u[j] += of_a * bends[i, j, k] * u[k]
+                of_u[k] += of_a * bends[i, j, k] * u[j]
+    return found

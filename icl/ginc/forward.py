@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
-from icl.ginc.compiled import compiled
+from icl.compiled_loops import compiled
 
 __all__ = ["forward"]
 

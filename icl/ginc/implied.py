@@ -12,8 +12,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.special import rel_entr, softmax
 
+from icl.compiled_loops import compiled
 from icl.errors import UserError
-from icl.ginc.compiled import compiled
 from icl.ginc.exact import ExactInference
 from icl.metrics.uncertainty import LEVEL, Estimate
 

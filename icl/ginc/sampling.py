@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
+from icl.compiled_loops import compiled
 from icl.errors import UserError
-from icl.ginc.compiled import compiled
 from icl.ginc.exact import DEFAULT_SMOOTHING, smoothed_transition
 from icl.ginc.family import GincFamily, chosen_concepts
 from icl.ginc.forward import forward

@@ -3,12 +3,13 @@
 import inspect
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 __all__ = ["compiled"]
 
 
 @cache
-def compiled(loops: Callable[..., None]) -> Callable[..., None]:
+def compiled(loops: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of arrays by numba; the machine code is kept where that can be written to."""
     import numba
 
