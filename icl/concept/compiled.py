@@ -90,7 +90,9 @@ class Compiled:
         observed = self.layout.observed() if observed is None else observed
         seen = np.ones(len(observed), dtype=bool) if seen is None else seen
         data = {"observed": np.where(seen, observed, _neutral(self.layout)), "weights": seen.astype(float)}
-        return Fitted(trace=sample(self.density.with_data(**data), effort, seed=seed, progress=progress))
+        return Fitted(
+            trace=sample(self.density.with_data(**data), effort, seed=seed, progress=progress, adaptation="transport")
+        )
 
     def of(self, layout: Layout) -> "Compiled":
         """Put another table of the same shape in this one's place, which spares compiling.

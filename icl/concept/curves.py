@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CURVE_EFFORT", "Curves", "constant_data", "quantities_of"]
 
-CURVE_EFFORT = Effort(draws=2000, tune=1000, chains=4)
+CURVE_EFFORT = Effort(draws=2000, tune=1000, chains=4, target_accept=0.95)
 """How much sampling a law of learning curves gets unless asked otherwise."""
 
 
@@ -42,7 +42,7 @@ class Curves:
     law: Account
     observations: tuple[str, ...] = tuple(OBSERVATIONS)
     effort: Effort = CURVE_EFFORT
-    adaptation: Adaptation = "low_rank"
+    adaptation: Adaptation = "transport"
     options: tuple[str, ...] = ()
     is_of_one_model: bool = False
 

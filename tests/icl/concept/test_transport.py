@@ -70,7 +70,7 @@ def test_a_ridge_is_sampled_with_its_true_moments():
         x = pymc.Normal("x")
         pymc.Normal("y", 2 * x + x**2 / 2, 0.3)
         pymc.HalfNormal("spread", 1.0)
-    trace = sample(compile_density(model), Effort(draws=1500, tune=1500, chains=4), seed=1)
+    trace = sample(compile_density(model), Effort(draws=1500, tune=1500, chains=4), seed=1, adaptation="transport")
     posterior, found = trace["posterior"].to_dataset(), diagnose(trace)
     assert found.max_rhat < 1.02
     assert found.min_ess_bulk > 400
