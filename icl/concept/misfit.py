@@ -5,9 +5,10 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import binom
 
+from icl.concept.forecast import LEVEL
+
 __all__ = ["misfit_sentences", "misfits"]
 
-_LEVEL = 0.9
 _RARE = 0.005
 """A group is named if so few of its cells inside would happen less often than this."""
 
@@ -29,7 +30,7 @@ def misfits(tree: xr.DataTree) -> pd.DataFrame:
     simulated = tree["posterior_predictive"][str(observed.name)].to_numpy()
     simulated = simulated.reshape(-1, simulated.shape[-1])
     scale = fixed["num_prompts"].to_numpy() if observed.name == "num_correct" else 1.0
-    lower, median, upper = np.quantile(simulated, [(1 - _LEVEL) / 2, 0.5, (1 + _LEVEL) / 2], axis=0)
+    lower, median, upper = np.quantile(simulated, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
     seen = observed.to_numpy()
     names = [*fixed["condition"].to_numpy().tolist(), "zero-shot"]
     model = fixed["cell_series"].to_numpy()
@@ -47,7 +48,7 @@ def misfits(tree: xr.DataTree) -> pd.DataFrame:
         for level, group in cells.groupby(by, sort=False):
             inside, total = int(group["inside"].sum()), len(group)
             row = {"by": by, "level": str(level), "num_cells": total, "inside": inside, "share": inside / total}
-            rows.append(row | {"mean_error": group["error"].mean(), "prob": float(binom.cdf(inside, total, _LEVEL))})
+            rows.append(row | {"mean_error": group["error"].mean(), "prob": float(binom.cdf(inside, total, LEVEL))})
     return pd.DataFrame(rows)
 
 

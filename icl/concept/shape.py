@@ -28,6 +28,19 @@ _CLEAR = 3.0
 """Standard errors between two cells that were picked for being extreme."""
 
 
+_SHAPE = (
+    "model",
+    "condition",
+    "from_shots",
+    "slope",
+    "slope_error",
+    "prob_falls",
+    "peak_shots",
+    "turns",
+    "collapses",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Curve:
     """Logit of accuracy at each number of shots with its variance, sets taken together."""
@@ -56,31 +69,19 @@ def curve_shapes(tree: xr.DataTree) -> pd.DataFrame:
         log_shots = np.log1p(curve.shots)
         last = max(_FEWEST, int((log_shots >= log_shots[-1] / 2).sum()))
         slope, error = _slope(log_shots[-last:], curve.logit[-last:], curve.variance[-last:])
-        rows.append(
-            {
-                "model": model,
-                "condition": condition,
-                "from_shots": int(curve.shots[-last]),
-                "slope": slope,
-                "slope_error": error,
-                "prob_falls": float(norm.cdf(-slope / error)),
-                "peak_shots": int(curve.shots[curve.logit.argmax()]),
-                "turns": _turns(curve),
-                "collapses": _collapses(curve),
-            }
+        described = (
+            model,
+            condition,
+            int(curve.shots[-last]),
+            slope,
+            error,
+            float(norm.cdf(-slope / error)),
+            int(curve.shots[curve.logit.argmax()]),
+            _turns(curve),
+            _collapses(curve),
         )
-    names = [
-        "model",
-        "condition",
-        "from_shots",
-        "slope",
-        "slope_error",
-        "prob_falls",
-        "peak_shots",
-        "turns",
-        "collapses",
-    ]
-    return pd.DataFrame(rows, columns=names)
+        rows.append(dict(zip(_SHAPE, described, strict=True)))
+    return pd.DataFrame(rows, columns=_SHAPE)
 
 
 def shape_sentences(tree: xr.DataTree) -> list[str]:

@@ -105,12 +105,12 @@ def separately_identified(tree: xr.DataTree) -> xr.DataArray:
     label_modes, label_mode = np.unique(fixed["condition_label_mode"].to_numpy(), return_inverse=True)
     formats, written = np.unique(fixed["condition_format"].to_numpy(), return_inverse=True)
     num_conditions = label_mode.size
-    layout = np.zeros((num_conditions, len(label_modes) + len(formats)))
-    layout[np.arange(num_conditions), label_mode] = fixed["condition_tokens"].to_numpy()
-    layout[np.arange(num_conditions), len(label_modes) + written] = -1.0
+    design = np.zeros((num_conditions, len(label_modes) + len(formats)))
+    design[np.arange(num_conditions), label_mode] = fixed["condition_tokens"].to_numpy()
+    design[np.arange(num_conditions), len(label_modes) + written] = -1.0
     answer = np.zeros(fixed["observed"].shape, dtype=bool)
     for position, seen in enumerate(fixed["observed"].to_numpy()):
-        fixed_by_data = _outside_null_space(layout[seen])
+        fixed_by_data = _outside_null_space(design[seen])
         both = fixed_by_data[label_mode] & fixed_by_data[len(label_modes) + written]
         answer[position] = both & seen
     return xr.DataArray(answer, coords=fixed["observed"].coords, dims=fixed["observed"].dims)
@@ -167,9 +167,9 @@ def _observed_conditions(tree: xr.DataTree) -> list[tuple[str, str, dict[str, st
 
 
 def _outside_null_space(
-    layout: Float[ndarray, "num_conditions num_parameters"],
+    design: Float[ndarray, "num_conditions num_parameters"],
 ) -> Bool[ndarray, " num_parameters"]:
-    """Whether each parameter is fixed by the rows of a linear layout: no null direction touches it."""
-    _, singular, directions = np.linalg.svd(layout, full_matrices=True)
+    """Whether each parameter is fixed by the rows of a design matrix: no null direction touches it."""
+    _, singular, directions = np.linalg.svd(design, full_matrices=True)
     rank = int((singular > 1e-9 * max(singular.max(initial=0.0), 1.0)).sum())
     return np.abs(directions[rank:]).max(axis=0, initial=0.0) < 1e-9

@@ -212,7 +212,12 @@ def _counts(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     where = f"the column of {outcome}"
     values = numbers(table[outcome], FIELDS[outcome], where)
     if outcome in ("correct", "grade"):
-        if "query" not in table and "num_items" not in table:
+        if "num_items" in table:
+            raise UserError(
+                f"{outcome} is of one question per row, so num_items means nothing beside it; leave num_items out, or "
+                "map a share of several questions as accuracy."
+            )
+        if "query" not in table:
             raise UserError(
                 f"{outcome} is of one question per row, and no column tells the question; add --map query=COLUMN."
             )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from icl.metrics.table import items_of
 from probes.figures.drawn import Drawn
 from probes.figures.words import interval_words, points
 from probes.findings.factors import label_effect, shots_effect, spread_effect
@@ -18,6 +19,9 @@ from probes.report.figures import plot_formats, plot_label_modes, plot_reliabili
 from probes.report.sections.catalogue import SECTIONS, drawn_of
 
 __all__ = ["draw_all"]
+
+_OF_PROMPTS = "Paired differences on the same queries and demonstrations"
+_OF_COUNTS = "Differences of counted answers, paired where the same demonstration set stands on both sides"
 
 
 def draw_all(
@@ -52,16 +56,19 @@ def draw_all(
     if setting is None:
         yield from drawn_of(material, *SECTIONS)
         return
+    counted = material.outcomes is not None and items_of(material.outcomes) is not None
+    sizes = _sizes(metrics, model, counted=counted)
     if panel_settings(metrics, model):
-        yield _label_modes(metrics, model, setting, chance)
+        yield _label_modes(metrics, model, setting, chance, sizes)
     yield from drawn_of(material, "ladder", "recognition", "flip")
     if effect_lines(metrics, model):
         title = f"{model}: what moved accuracy, and what did not"
+        pairing = _OF_COUNTS if counted else _OF_PROMPTS
         caption = (
-            "Paired differences on the same queries and demonstrations, in points of accuracy, with 90 % intervals; "
+            f"{pairing}, in points of accuracy, with 90 % intervals; "
             "effects of demonstrations and formats with gold labels. "
             "Hollow: no clear effect (for differences, the interval touches 0; for the spread over formats, "
-            f"equal formats could give it). {_sizes(metrics, model)}"
+            f"equal formats could give it). {sizes}"
         )
         if count := left_out(metrics, model):
             caption += f" {count} more effect{'s are' if count > 1 else ' is'} in the table of all effects."
@@ -69,13 +76,13 @@ def draw_all(
         yield Drawn(name="effects", title=title, caption=caption, figure=figure)
     levels = gold_levels(metrics, model)
     if of_length(levels, setting.example_length).groupby("num_shots")["format"].nunique().max() > 1:
-        yield _formats(metrics, model, setting, chance)
+        yield _formats(metrics, model, setting, chance, sizes)
     yield from drawn_of(material, "search", "order", "options", "consistency", "bias")
     if (
         levels[levels["format"] == setting.format].groupby("example_length", dropna=False)["num_shots"].nunique().max()
         > 2
     ):
-        yield _curves(metrics, model, accounts, chance)
+        yield _curves(metrics, model, accounts, chance, sizes)
     for place, account in enumerate(account for account in accounts if account.usable and account.has_drift):
         for drawn in _account(account, model):
             yield replace(drawn, name=f"{drawn.name}_{place + 1}") if place else drawn
@@ -94,7 +101,7 @@ def draw_all(
     yield from drawn_of(material, "contextual_calibration")
 
 
-def _label_modes(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> Drawn:
+def _label_modes(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None, sizes: str) -> Drawn:
     effect = label_effect(metrics, model, setting, setting.num_shots)
     title = f"{model}: accuracy by label mode and demonstrations"
     if effect is not None and effect.known:
@@ -102,13 +109,13 @@ def _label_modes(metrics: pd.DataFrame, model: str, setting: Setting, chance: fl
     caption = (
         "Top: accuracy; below: its continuous twin, the gold label's probability. Label modes share queries "
         "and demonstrations, so differences between them are more precise than the bars (90 %) suggest. "
-        f"{_sizes(metrics, model)}"
+        f"{sizes}"
     )
     figure = plot_label_modes(metrics, model=model, chance=chance, title=title)
     return Drawn(name="label_modes", title=title, caption=caption, figure=figure)
 
 
-def _formats(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None) -> Drawn:
+def _formats(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | None, sizes: str) -> Drawn:
     shots = sorted({int(n) for n in metrics["num_shots"] if n > 0}, key=lambda n: (n != setting.num_shots, -n))
     effects = [e for n in shots if (e := spread_effect(metrics, model, setting, n)) is not None and e.known]
     title = f"{model}: accuracy by format"
@@ -116,12 +123,12 @@ def _formats(metrics: pd.DataFrame, model: str, setting: Setting, chance: float 
         first = effects[0]
         title = f"{model}: formats are {points(first.estimate)} points apart at {first.num_shots} shots "
         title += f"({interval_words(first.low, first.high)})" + ("" if first.clear else ": no clear effect")
-    caption = f"Gold labels; bars are 90 % intervals; best format at the most shots on top. {_sizes(metrics, model)}"
+    caption = f"Gold labels; bars are 90 % intervals; best format at the most shots on top. {sizes}"
     figure = plot_formats(metrics, model=model, chance=chance, title=title)
     return Drawn(name="formats", title=title, caption=caption, figure=figure)
 
 
-def _curves(metrics: pd.DataFrame, model: str, accounts: Sequence[Account], chance: float | None) -> Drawn:
+def _curves(metrics: pd.DataFrame, model: str, accounts: Sequence[Account], chance: float | None, sizes: str) -> Drawn:
     setting = main_setting(metrics, model)
     account = next((each for each in accounts if each.usable and each.observe == "counts"), None)
     predicted = None if account is None else account.predicted
@@ -132,7 +139,7 @@ def _curves(metrics: pd.DataFrame, model: str, accounts: Sequence[Account], chan
         at_length = f"{length}, " if length else ""
         fewest = int(gold_levels(metrics, model)["num_shots"].min())
         title = f"{model}: {at_length}{setting.num_shots} shots against {fewest or 'none'} is {_signed(effect)}"
-    caption = f"Bars are 90 % intervals. {_sizes(metrics, model)}"
+    caption = f"Bars are 90 % intervals. {sizes}"
     if account is not None:
         caption += (
             f" The band holds 90 % of what the fitted account ({account.title}) predicts for these very cells, "
@@ -182,11 +189,13 @@ def _signed(effect: Effect) -> str:
     return text if effect.clear else f"{text}: no clear effect"
 
 
-def _sizes(metrics: pd.DataFrame, model: str) -> str:
+def _sizes(metrics: pd.DataFrame, model: str, *, counted: bool) -> str:
     rows = metrics[(metrics["model"] == model) & (metrics["metric"] == "accuracy")]
 
     def span(column: str) -> str:
         low, high = int(rows[column].min()), int(rows[column].max())
         return f"{low}" if low == high else f"{low} to {high}"
 
+    if counted:
+        return f"{span('num_prompts')} counted rows per condition (of {span('num_queries')} questions each)."
     return f"{span('num_prompts')} prompts per condition ({span('num_queries')} queries)."

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import exprel
 
 from icl.concept.accounts.account import Account, Cells, Functions, Parameter
 from icl.concept.accounts.drift import MISS, SKILL, START, START_DEVIATION, answer, expected_sigmoid, levels
@@ -133,9 +134,7 @@ def _derived(posterior: xr.Dataset, fixed: xr.Dataset) -> dict[str, xr.DataArray
 
 def _posterior_time(log_shots: xr.DataArray, exponent: xr.DataArray) -> xr.DataArray:
     product = exponent * log_shots
-    return log_shots * product.copy(
-        data=np.where(product == 0, 1.0, np.expm1(product) / product.where(product != 0, 1))
-    )
+    return log_shots * product.copy(data=exprel(product.to_numpy()))
 
 
 def _shots_at(time: np.ndarray, first_step: np.ndarray, exponent: np.ndarray) -> np.ndarray:

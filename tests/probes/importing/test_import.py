@@ -186,6 +186,8 @@ def test_a_report_is_written_of_counts(tmp_path):
     page = run.report().read_text()
     assert "import.json" in page
     assert "400 answers, counted in 8 rows" in page
+    assert "the same queries" not in page
+    assert "counted rows per condition (of 50 questions each)" in page
 
 
 def test_a_dry_run_shows_how_columns_are_understood_and_writes_nothing(tmp_path, capsys):
@@ -239,6 +241,11 @@ USUAL = ["--map", "model=name,num_shots=n,accuracy=acc", "--set", "num_items=50"
             "if each row is one question, map it as correct",
         ),
         ({"acc": "0.231"}, [*USUAL, "--cluster", "seed"], "would be 11.55 right answers"),
+        (
+            {"acc": "1"},
+            ["--map", "model=name,num_shots=n,correct=acc,query=seed", "--set", "num_items=50"],
+            "num_items means nothing beside it",
+        ),
         (
             {"acc": "60"},
             ["--map", "model=name,num_shots=n,num_correct=acc", "--set", "num_items=50", "--cluster", "seed"],
