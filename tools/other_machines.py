@@ -35,13 +35,28 @@ def disabled(*, keep: tuple[str, ...]) -> str:
     return " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name) and name not in keep)
 
 
+def avx2_kernels() -> str:
+    """The newest of OpenBLAS's kernels without AVX-512 that can be played here.
+
+    OpenBLAS 0.3.34 gives its Haswell kernels block sizes that overflow their stack where the processor is an AMD one
+    with AVX-512 (its issue 6021): an error of playing, which no processor without AVX-512 shows.
+    """
+    tall = "import numpy; numpy.linalg.qr(numpy.eye(3000, 200))"
+    for kernels in ("Haswell", "Sandybridge"):
+        environment = os.environ | {"OPENBLAS_CORETYPE": kernels, "OMP_NUM_THREADS": "1"}
+        if subprocess.run([sys.executable, "-c", tall], env=environment, check=False).returncode == 0:
+            return kernels
+        print(f"note: OpenBLAS cannot play its {kernels} kernels on this processor.", flush=True)
+    raise SystemExit("OpenBLAS can play none of its kernels without AVX-512 here; see tools/other_machines.py.")
+
+
 def machines() -> dict[str, dict[str, str]]:
     """Environment variables that play each machine."""
     laptop = {
         "NPY_DISABLE_CPU_FEATURES": disabled(keep=("X86_V3", "AVX2", "FMA3")),
         "ATEN_CPU_CAPABILITY": "avx2",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "OPENBLAS_CORETYPE": "Haswell",
+        "OPENBLAS_CORETYPE": avx2_kernels(),
         "NUMBA_CPU_NAME": "haswell",
         "NUMBA_CPU_FEATURES": "",
         "OMP_NUM_THREADS": "1",
