@@ -150,6 +150,7 @@ def _same_model(one: Layout, other: Layout) -> bool:
         (np.asarray(getattr(one.grid, name)), np.asarray(getattr(other.grid, name)))
         for name in ("cell_model", "cell_format", "cell_example_length", "cell_condition", "cell_set")
     ]
+    arrays.append((one.grid.regressors.values, other.grid.regressors.values))
     columns = ["num_prompts"] + ["logprob_error"] * (one.observation.name == "logprob")
     arrays += [(one.grid.cells[name].to_numpy(), other.grid.cells[name].to_numpy()) for name in columns]
     if (one.account.name, one.observation.name) != (other.account.name, other.observation.name):

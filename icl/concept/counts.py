@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from icl.answers import answer_table, naming_left_out, nothing_known
+from icl.covariates import COVARIATES
 from icl.errors import UserError
 from icl.factors import CONDITION_FACTORS, get_factor
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalise
@@ -54,6 +55,7 @@ COUNT_COLUMNS: tuple[Column, ...] = (
     Column("evidence", "float64", "mean exact log-odds of the right concept, nats; NaN if unknown", absent=np.nan),
     Column("evidence_deviation", "float64", "standard deviation of those over the prompts, nats", absent=np.nan),
     *(Column(one.name, one.dtype, one.meaning, absent=one.default) for one in _SIDES),
+    *(one.column for one in COVARIATES),
 )
 
 _CELL = ["task", *CONDITION, "num_shots", *(one.name for one in _SIDES)]
@@ -189,7 +191,8 @@ def counts_from_answers(answers: pd.DataFrame) -> pd.DataFrame:
     sets are cells of their own where there are several and each was asked with four queries or more. A zero-shot
     question counts once, however many sets asked it. Cells that differ in any factor of a condition are told apart; a
     fit takes them for label modes or formats of their own, see `tell_sides`. A model asked by the channel method is a
-    model of its own. Rows of the model named ``oracle`` become the ceiling of the others, unless there are no others.
+    model of its own. What is known of models (`icl.covariates.COVARIATES`), where the answers have it, is kept. Rows of
+    the model named ``oracle`` become the ceiling of the others, unless there are no others.
 
     Raises
     ------
@@ -218,6 +221,8 @@ def counts_from_answers(answers: pd.DataFrame) -> pd.DataFrame:
         num_told=("logprob", "count"),
         num_rows=("logprob", "size"),
     )
+    known = [one.name for one in COVARIATES if one.name in prompts]
+    cells = cells.join(prompts.groupby("model")[known].first(), on="model") if known else cells
     # A mean over the prompts whose gold label was told would be one over those that the model found likely.
     partly = cells.pop("num_told") < cells.pop("num_rows")
     cells[["mean_logprob", "logprob_error"]] = cells[["mean_logprob", "logprob_error"]].mask(partly)

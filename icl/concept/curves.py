@@ -20,6 +20,7 @@ from icl.concept.hierarchy import SET_DECAY, SET_EFFECT, log_prior, unconstraine
 from icl.concept.layout import Layout, layout_of
 from icl.concept.misfit import misfit_sentences
 from icl.concept.observation import OBSERVATIONS
+from icl.concept.regressors import slope_name, slope_sentences, slope_table
 from icl.concept.sampler import Adaptation, Effort, nodes_of_tree
 from icl.concept.sensitivity import leaning
 from icl.concept.shape import shape_sentences
@@ -107,7 +108,9 @@ class Curves:
 
     def tables(self, tree: xr.DataTree) -> dict[str, pd.DataFrame]:
         """Sum up signal, noise and drift of each condition where the law knows them, otherwise every parameter."""
-        return {"conditions": summarise(tree)} if has_drift(tree) else {"parameters": parameter_table(tree)}
+        told = {"conditions": summarise(tree)} if has_drift(tree) else {"parameters": parameter_table(tree)}
+        slopes = slope_table(tree)
+        return told | ({"slopes": slopes} if len(slopes) else {})
 
     def sentences(self, tree: xr.DataTree) -> list[str]:
         """Say what was not asked, what is sensitive to the priors, and whether the law could have produced the data."""
@@ -116,7 +119,7 @@ class Curves:
         checked = [check(tree).attrs["sentence"] for group, check in checks.items() if group in tree.children]
         told = self.law.remark(tree["posterior"].to_dataset()) if self.law.remark is not None else []
         missed = misfit_sentences(tree) if "posterior_predictive" in tree.children else []
-        return [*_unseen(tree), *shape_sentences(tree), *told, *leans, *checked, *missed]
+        return [*_unseen(tree), *shape_sentences(tree), *told, *slope_sentences(tree), *leans, *checked, *missed]
 
 
 def _unseen(tree: xr.DataTree) -> list[str]:
@@ -148,6 +151,8 @@ def quantities_of(
         quantities[parameter.name] = (parameter.value(x), ("model", *parameter.by))
         if (population := f"{parameter.name}_population") in nodes and parameter.anchor is None:
             quantities[population] = (parameter.value(nodes[population]), parameter.by)
+        if (slopes := slope_name(parameter.name)) in nodes:
+            quantities[slopes] = (nodes[slopes], ("regressor",))
     for node in layout.nodes:
         if node.name in (SET_EFFECT, SET_DECAY, WANDER_SHARED) or node.positive:
             quantities[node.name] = (nodes[node.name], node.dims)

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
 from icl.concept.counts import ALL_SETS, CONDITION, tell_sides, validate_counts
+from icl.concept.regressors import Regressors, regressors_of
 from icl.errors import UserError
 
 __all__ = ["NO_EXAMPLE_LENGTH", "Grid", "grid_of"]
@@ -46,6 +47,8 @@ class Grid:
         Position of each cell's demonstration set; −1 where it tells none.
     tokens_per_demonstration
         k of each condition: its example length, 1 where the task has none.
+    regressors
+        What the populations of several models or tasks are regressed on.
     """
 
     cells: pd.DataFrame
@@ -67,6 +70,7 @@ class Grid:
     condition_label_mode: Integer[ndarray, " num_conditions"]
     condition_format: Integer[ndarray, " num_conditions"]
     tokens_per_demonstration: Float[ndarray, " num_conditions"]
+    regressors: Regressors
 
     @property
     def coords(self) -> dict[str, tuple[str, ...] | ndarray]:
@@ -79,6 +83,7 @@ class Grid:
             "format": self.formats,
             "example_length": self.example_lengths,
             "demonstration_set": self.sets,
+            "regressor": self.regressors.names,
         }
 
     @property
@@ -104,9 +109,7 @@ class Grid:
     @property
     def num_labels(self) -> Float[ndarray, " num_models"]:
         """How many labels each model's demonstrations can show; NaN where any token may be an answer, as on GINC."""
-        chance = np.full(len(self.models), np.nan)
-        np.fmax.at(chance, self.cell_model, self.cells["chance"].to_numpy())
-        return np.full(len(chance), np.nan) if self.has_example_lengths else 1 / chance
+        return _num_labels(self.cells, self.cell_model, len(self.models))
 
     @property
     def has_example_lengths(self) -> bool:
@@ -146,6 +149,7 @@ def grid_of(counts: pd.DataFrame) -> Grid:
     label_modes = _levels(shown["label_mode"])
     lengths = sorted({int(length) for length in cells["example_length"].dropna()})
     example_lengths = tuple(str(length) for length in lengths) or (NO_EXAMPLE_LENGTH,)
+    cell_model = _positions(named, models)
     numbered = cells[key].merge(conditions.assign(condition=range(len(conditions))), on=key, how="left")
     return Grid(
         cells=cells,
@@ -159,7 +163,7 @@ def grid_of(counts: pd.DataFrame) -> Grid:
         tasks=tasks,
         of_model=_positions(series["model"], model_names),
         of_task=_positions(series["task"], tasks),
-        cell_model=_positions(named, models),
+        cell_model=cell_model,
         cell_format=_positions(cells["format"], formats),
         cell_example_length=_positions(_text(cells["example_length"]), example_lengths),
         cell_condition=numbered["condition"].fillna(-1).to_numpy(dtype=np.int64),
@@ -167,7 +171,18 @@ def grid_of(counts: pd.DataFrame) -> Grid:
         condition_label_mode=_positions(conditions["label_mode"], label_modes),
         condition_format=_positions(conditions["format"], formats),
         tokens_per_demonstration=conditions["example_length"].astype("Float64").fillna(1.0).to_numpy(dtype=float),
+        regressors=regressors_of(series, _num_labels(cells, cell_model, len(models))),
     )
+
+
+def _num_labels(
+    cells: pd.DataFrame, cell_model: Integer[ndarray, " num_cells"], num_models: int
+) -> Float[ndarray, " num_models"]:
+    if cells["example_length"].notna().any():
+        return np.full(num_models, np.nan)
+    chance = np.full(num_models, np.nan)
+    np.fmax.at(chance, cell_model, cells["chance"].to_numpy())
+    return np.where(chance > 0, 1 / np.where(chance > 0, chance, 1.0), np.nan)
 
 
 def _levels(column: pd.Series) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ which then stays at its prior's median.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from scipy.stats import norm
 
 from icl.concept.accounts.account import Parameter
 from icl.concept.grid import Grid
+from icl.concept.regressors import slope_name
 from icl.concept.wander import OWN_STEP, SHARED_STEP, WANDER, WANDER_SHARED, Walks
 
 __all__ = [
@@ -70,10 +71,14 @@ logarithm: a model is worth knowing once others are known, but less than itself.
 _SPREAD_OF_COMBINATIONS = 0.2
 """The same of a model on a task where both have effects of their own: interactions are smaller than main effects."""
 
+_SPREAD_OF_SLOPES = 0.25
+"""Prior sd of a slope, as a share of the parameter's prior spread: ten times the weights, tuning or twice the labels
+move a parameter by less than what is plausible of one model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """x ~ Normal(location + Σ parents, spread²), or the exponential of it.
+    """x ~ Normal(location + Σ parents + Σ regressors · slopes, spread²), or the exponential of it.
 
     Attributes
     ----------
@@ -83,6 +88,10 @@ class Node:
         Broadcasts to the node's shape.
     parents
         (name of an earlier node, index into it that brings it to this node's shape).
+    slopes
+        Name of an earlier node, slopes on the regressors of the node's first dimension; empty: none.
+    regressors
+        Those.
     spread
         A number, or the name of an earlier node.
     positive
@@ -95,6 +104,8 @@ class Node:
     dims: tuple[str, ...]
     location: float | ndarray = 0.0
     parents: tuple[tuple[str, Any], ...] = ()
+    slopes: str = ""
+    regressors: Float[ndarray, "num_levels num_regressors"] | None = None
     spread: float | str = 1.0
     positive: bool = False
     is_prior: bool = False
@@ -155,6 +166,11 @@ def _nodes(parameter: Parameter, grid: Grid) -> list[Node]:
         parents=tuple(parents),
         spread=spread,
     )
+    if parameter.is_regressed and grid.regressors.names:
+        slopes = Node(
+            name=slope_name(name), dims=("regressor",), spread=_SPREAD_OF_SLOPES * parameter.spread, is_prior=True
+        )
+        return [*nodes, slopes, replace(x, slopes=slopes.name, regressors=grid.regressors.values)]
     return [*nodes, x]
 
 
@@ -223,6 +239,9 @@ def _moments(node: Node, drawn: Mapping[str, ndarray]) -> tuple[ndarray, ndarray
     for name, index in node.parents:
         parent = drawn[name][(slice(None), *index)]
         mean = mean + parent.reshape(len(parent), *(1,) * (len(node.dims) - parent.ndim + 1), *parent.shape[1:])
+    if node.regressors is not None:
+        moved = drawn[node.slopes] @ node.regressors.T
+        mean = mean + moved.reshape(*moved.shape, *(1,) * (len(node.dims) - 1))
     spread = drawn[node.spread] if isinstance(node.spread, str) else np.asarray([node.spread])
     return mean, spread.reshape(-1, *(1,) * len(node.dims))
 

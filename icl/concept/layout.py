@@ -134,6 +134,9 @@ class Layout:
                 mean = node.location
                 for name, index in node.parents:
                     mean = mean + variables[name][index]
+                if node.regressors is not None:
+                    moved = pt.dot(node.regressors, variables[node.slopes])
+                    mean = mean + moved[(slice(None), *(None,) * (len(node.dims) - 1))]
                 spread = variables[node.spread] if isinstance(node.spread, str) else node.spread
                 kind = pm.LogNormal if node.positive else pm.Normal
                 variables[node.name] = kind(node.name, mean, spread, dims=node.dims)

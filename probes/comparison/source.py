@@ -10,6 +10,7 @@ from icl.metrics.normalise import normalisation_of
 from probes import disk
 from probes.runs.artefacts import stamp_of_file, stamp_of_run
 from probes.runs.folder import RunFolder, open_run
+from probes.runs.models import with_covariates
 from probes.terminal.shell import path_argument, shell_word
 
 __all__ = ["counts_and_folder"]
@@ -45,7 +46,7 @@ def counts_and_folder(
     folder.check_finished()
     how = normalisation or normalisation_of(folder.metrics())
     stamp = stamp_of_run(folder.path, how)
-    counts = counts_from_answers(folder.answers(how))
+    counts = counts_from_answers(with_covariates(folder.answers(how), folder.models()))
     return counts, stamp, folder if out is None else RunFolder(disk.make_folder(out))
 
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from icl.covariates import COVARIATES
 from icl.factors import FACTORS
 
-__all__ = ["COVARIATES", "FIELDS", "OUTCOMES", "Field"]
+__all__ = ["FIELDS", "OUTCOMES", "Field"]
 
 type Kind = Literal["name", "whole", "share", "number", "truth"]
 
@@ -58,9 +59,10 @@ _DECLARED = (
     Field(name="prediction", kind="name", meaning="the model's answer", role="about"),
     Field(name="num_candidates", kind="whole", meaning="answers to choose from", role="about"),
     Field(name="chance", kind="share", meaning="share that guessing answers right; 0 for free text", role="about"),
-    Field(name="num_parameters", kind="whole", meaning="weights of the model", role="about"),
-    Field(name="training_tokens", kind="whole", meaning="tokens that the model was trained on", role="about"),
-    Field(name="is_tuned", kind="truth", meaning="whether the model was tuned after pretraining", role="about"),
+    *(
+        Field(name=one.name, kind="truth" if one.dtype == "boolean" else "whole", meaning=one.meaning, role="about")
+        for one in COVARIATES
+    ),
 )
 
 FIELDS: dict[str, Field] = {field.name: field for field in _DECLARED}
@@ -68,6 +70,3 @@ FIELDS: dict[str, Field] = {field.name: field for field in _DECLARED}
 
 OUTCOMES = tuple(field.name for field in _DECLARED if field.role == "outcome")
 """Fields of what was measured, of which a row needs one."""
-
-COVARIATES = ("num_parameters", "training_tokens", "is_tuned")
-"""Fields that say something of a model alone."""

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from icl.covariates import COVARIATES
 from icl.errors import UserError
 from icl.factors import FACTORS
 from icl.told import TOLD_COLUMNS, validate_told
 from probes.importing.columns import Columns, Meaning
-from probes.importing.fields import COVARIATES, FIELDS, OUTCOMES
+from probes.importing.fields import FIELDS, OUTCOMES
 from probes.importing.numbers import counts_of_shares, decimals, numbers
 from probes.importing.scores import score_rows
 from probes.importing.source import is_missing
@@ -254,8 +255,8 @@ def _items(table: pd.DataFrame, outcome: str, values: np.ndarray) -> np.ndarray:
 def _covariates(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """What the table says of each model: one value each."""
     found: dict[str, dict[str, Any]] = {name: {} for name in dict.fromkeys(table["model"])}
-    for name in COVARIATES:
-        if name not in table:
+    for one in COVARIATES:
+        if (name := one.name) not in table:
             continue
         values = numbers(table[name], FIELDS[name], f"the column of {name}")
         for model, mine in pd.Series(values).groupby(table["model"].to_numpy(), sort=False):
@@ -266,5 +267,5 @@ def _covariates(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
                 )
             if mine.notna().any():
                 value = mine.dropna().iloc[0]
-                found[str(model)][name] = bool(value) if name == "is_tuned" else int(value)
+                found[str(model)][name] = bool(value) if one.dtype == "boolean" else int(value)
     return found

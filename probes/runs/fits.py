@@ -22,6 +22,7 @@ from icl.errors import UserError
 from icl.metrics.normalise import DEFAULT_NORMALISATION, normalisation_of
 from probes import disk
 from probes.runs.artefacts import FIT, checksum, read_artefact, stale, stamp_of_run
+from probes.runs.models import with_covariates
 
 if TYPE_CHECKING:
     from probes.runs.folder import RunFolder
@@ -144,7 +145,7 @@ def lay_out(
         disk.check_writable(out.parent)
     how = shared_normalisation(folders, normalisation)
     stamps = [stamp_of_run(folder.path, how) for folder in folders]
-    answers = [folder.answers(how) for folder in folders]
+    answers = [with_covariates(folder.answers(how), folder.models()) for folder in folders]
     tables = [asked.tabulate(each) for each in answers]
     several = any(table["model"].nunique() > 1 for table in tables)
     if model is not None or asked.is_of_one_model:

@@ -3,16 +3,16 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import pandas as pd
 
+from icl.covariates import COVARIATES
 from icl.errors import UserError
 from icl.scores import Column
 from icl.tasks.protocol import AnyTask
 from probes.models import ModelSpec, read_model
-from probes.scorers.scorer import Covariates, Scorer
+from probes.scorers.scorer import Scorer
 
 __all__ = [
     "MODEL_COLUMNS",
@@ -29,9 +29,7 @@ MODEL_COLUMNS: tuple[Column, ...] = (
     Column("spec", "str", "what names the model, with its own revision and precision", absent=""),
     Column("revision", "str", "revision that was asked for; empty where none was", absent=""),
     Column("dtype", "str", "precision of its arithmetic; empty where it has none", absent=""),
-    Column("num_parameters", "Int64", "weights, those that are shared once", absent=pd.NA),
-    Column("training_tokens", "Int64", "tokens that it was trained on", absent=pd.NA),
-    Column("is_tuned", "boolean", "whether it was tuned after pretraining", absent=pd.NA),
+    *(one.column for one in COVARIATES),
     Column("identity", "str", "everything beside the prompts that its scores depend on, as JSON"),
 )
 """The model table: one row a model; what is not known is missing."""
@@ -68,10 +66,10 @@ def open_models(
     return found
 
 
-def with_covariates(metrics: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
-    """Put beside each row of a metrics table what is known of its model: `probes.scorers.scorer.Covariates`."""
-    known = models.set_index("model")[[one.name for one in fields(Covariates)]]
-    return metrics.join(known, on="asked_model")
+def with_covariates(table: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
+    """Put beside each row of answers or metrics what is known of its model: `icl.covariates.COVARIATES`."""
+    known = models.set_index("model")[[one.name for one in COVARIATES]]
+    return table.join(known, on="asked_model")
 
 
 def model_record(spec: ModelSpec, scorer: Scorer) -> dict[str, Any]:

@@ -80,6 +80,8 @@ class Parameter:
     anchor
         Added to the location, from the task's own cells: "chance" (its logit), "shots" (log of how many times as many
         they are, in the middle, as GINC's; 0 where they are no more), "per shot" (minus that) or None.
+    is_regressed
+        Whether size, tuning and number of labels may move its population, see `icl.concept.regressors`.
     reason
         Why this prior.
     """
@@ -95,6 +97,7 @@ class Parameter:
     link: str = "identity"
     scale: float = 1.0
     anchor: str | None = None
+    is_regressed: bool = False
 
     def prior_in_words(self) -> str:
         """Say the prior in one line, e.g. ``softplus of Normal(0, 1.3), nats, by format``."""

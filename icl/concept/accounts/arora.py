@@ -31,6 +31,7 @@ def _right(name: str = "right_logit") -> Parameter:
         location=1.5,
         spread=2.0,
         scatter=0.7,
+        is_regressed=True,
         reason="14 % to 99 % (90 %), similar in all rows",
     )
 
@@ -67,6 +68,7 @@ _EFFICIENCY = Parameter(
     by=("label_mode",),
     location=0.7,
     spread=1.0,
+    is_regressed=True,
     reason="about one, a demonstration being one example; negative where labels mislead",
 )
 

@@ -76,6 +76,7 @@ _SIGNAL = Parameter(
     spread=1.3,
     anchor="per shot",
     link="softplus",
+    is_regressed=True,
     reason="0.1 to 2.3 nats per demonstration (90 %), one nat would settle most queries within five shots; the same "
     "prior as the noise's, so that a priori a curve is as likely to fall as to rise",
 )
@@ -97,6 +98,7 @@ START = Parameter(
     by=("format", "example_length"),
     location=0.0,
     spread=2.0,
+    is_regressed=True,
     reason="one standard deviation spans 12 % to 88 %: the query alone may already give the concept away",
 )
 MISS = Parameter(
@@ -119,6 +121,7 @@ SKILL = Parameter(
     location=2.0,
     spread=1.5,
     scatter=0.5,
+    is_regressed=True,
     reason="most of the way up; anything from 36 % to 99 % is plausible: well-trained models reach the ceiling",
 )
 START_DEVIATION = Parameter(
@@ -158,6 +161,7 @@ _TEMPERATURE = Parameter(
     location=-0.7,
     spread=1.0,
     link="exp",
+    is_regressed=True,
     reason="one half, within a factor of five (90 %): models lag behind the exact posterior, and none is expected far "
     "beyond it",
 )

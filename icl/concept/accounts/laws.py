@@ -21,6 +21,7 @@ _START = Parameter(
     by=("format", "example_length"),
     location=0.0,
     spread=2.0,
+    is_regressed=True,
     reason="4 % to 96 % (90 %)",
 )
 _END = Parameter(
@@ -31,6 +32,7 @@ _END = Parameter(
     location=1.5,
     spread=2.0,
     scatter=0.7,
+    is_regressed=True,
     reason="14 % to 99 % (90 %), similar in all conditions",
 )
 

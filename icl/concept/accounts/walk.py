@@ -34,6 +34,7 @@ _GAIN = Parameter(
     location=1.5,
     spread=1.5,
     scatter=0.7,
+    is_regressed=True,
     reason="from −1 to 4 nats (90 %): shots are chosen so that the curve moves within them; labels that mislead may "
     "make it fall",
 )

@@ -9,8 +9,11 @@ import pytest
 import probes
 from icl.errors import UserError
 from probes.cli.main import main
+from probes.comparison.source import counts_and_folder
 from probes.notebook import Run
 from probes.runs.artefacts import METRICS, stale
+from probes.runs.fits import lay_out
+from probes.runs.folder import open_run
 
 CURVE = pd.DataFrame(
     {
@@ -172,6 +175,23 @@ def test_what_is_known_of_models_is_kept(tmp_path):
         table, out=tmp_path / "run", map=MAP | {"num_parameters": "size"}, set=SET, cluster="seed"
     )
     assert run.models()["num_parameters"].tolist() == [10, 20]
+
+
+def test_what_is_known_of_models_reaches_fits_and_comparisons(tmp_path):
+    """Models of three sizes: populations are regressed on them."""
+    rows = [(f"m{size}", size, n, 0.4 + 0.05 * n) for size in (1, 3, 9) for n in (0, 1, 4)]
+    table = pd.DataFrame(rows, columns=["model", "size", "n", "accuracy"])
+    table.to_csv(tmp_path / "t.csv", index=False)
+    run = probes.import_table(
+        tmp_path / "t.csv",
+        out=tmp_path / "run",
+        map={"model": "model", "num_shots": "n", "accuracy": "accuracy", "num_parameters": "size"},
+        set={"num_items": 100, "task": "t", "chance": 0.5},
+    )
+    folder = open_run(run.path)
+    assert lay_out([folder], "power").layout.grid.regressors.names == ("tenfold parameters",)
+    counts, _, _ = counts_and_folder(run.path, None, None)
+    assert counts.groupby("model")["num_parameters"].first().to_dict() == {"m1": 1, "m3": 3, "m9": 9}
 
 
 def test_values_of_one_task(tmp_path):
