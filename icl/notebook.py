@@ -1,10 +1,11 @@
 """What a notebook asks first: a task by its name, and the text that a model would see."""
 
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 from icl.errors import UserError
-from icl.factors import FACTORS
+from icl.factors import FACTORS, get_factor
 from icl.ginc.task import DEFAULT_EXAMPLE_LENGTH
 from icl.prompts.build import Condition, Selection, build_prompts
 from icl.prompts.formats import DEFAULT_FORMATS
@@ -53,7 +54,7 @@ def load_task(name: str, *, example_length: int = DEFAULT_EXAMPLE_LENGTH, **colu
     return load_rows(name, **columns, also_known=tuple(WORLDS))
 
 
-@public("icl.show", options=lambda: [one.name for one in FACTORS])
+@public("icl.show", options=lambda: [one.name for one in FACTORS if one.of != "table"])
 def show(
     task: str | AnyTask,
     *,
@@ -105,6 +106,12 @@ def show(
     if num_shots < 0:
         raise UserError(f"a prompt cannot have {num_shots} demonstrations; ask for 0 or more.")
     task = load_task(task) if isinstance(task, str) else task
+    for name, value in factors.items():
+        kind, words = (str, "text") if get_factor(name).dtype == "str" else (Integral, "a whole number")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise UserError(f"icl.show takes {words} as {name!r}, got {value!r}; see help(icl.show).")
+        if get_factor(name).of == "task" and name not in task.own_factors:
+            raise UserError(f"the prompts of task '{task.name}' do not differ in {name}; leave it out.")
     written = format or DEFAULT_FORMATS[task.world]
     condition = Condition.of(label_mode, written, num_shots, orders=_orders(order, num_shots), **factors)
     chosen = Seeds.same(seeds) if isinstance(seeds, int) else seeds

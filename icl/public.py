@@ -7,9 +7,9 @@ becomes the argument of the same name.
 import re
 import types
 import typing
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAliasType, Union
 
@@ -47,17 +47,19 @@ def public[**P, Result](
 
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> Result:
-            given = asked_for.bind(*args, **kwargs)
-            for argument, value in given.arguments.items():
-                parameter = asked_for.parameters[argument]
-                if parameter.kind is Parameter.VAR_KEYWORD:
-                    known = None if options is None else options()
-                    if known is not None and (strange := [one for one in value if one not in known]):
-                        raise unknown_name(f"argument of {name}", strange[0], {*known} - {*asked_for.parameters})
-                elif not _fits(value, hint := _hint(parameter, function)):
-                    raise UserError(
-                        f"{name} takes {_words(hint)} as {argument!r}, got {_shown(value)}; see help({name})."
-                    )
+            try:
+                given = asked_for.bind(*args, **kwargs).arguments
+            except TypeError:
+                raise _misfit(name, function, args, kwargs) from None
+            for argument, value in given.items():
+                parameter, hint = asked_for.parameters[argument], _hint(asked_for.parameters[argument], function)
+                if parameter.kind is Parameter.VAR_KEYWORD and options is not None:
+                    known = options()
+                    if strange := [one for one in value if one not in known]:
+                        raise unknown_name(f"argument of {name}", strange[0], {*known, *_by_name(asked_for)})
+                for one, got in _each(parameter, value):
+                    if not _fits(got, hint):
+                        raise UserError(f"{name} takes {_words(hint)} as {one!r}, got {_shown(got)}; see help({name}).")
             try:
                 return function(*args, **kwargs)
             except UserError as error:
@@ -68,6 +70,38 @@ def public[**P, Result](
         return call
 
     return door
+
+
+def _each(parameter: Parameter, value: Any) -> Iterable[tuple[str, Any]]:
+    """What was given for a parameter, value by value, each with the name that users know it by."""
+    if parameter.kind is Parameter.VAR_KEYWORD:
+        return value.items()
+    return [(parameter.name, one) for one in (value if parameter.kind is Parameter.VAR_POSITIONAL else (value,))]
+
+
+def _by_name(asked_for: Signature) -> list[str]:
+    """The parameters that can be given by name."""
+    kinds = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    return [one for one, each in asked_for.parameters.items() if each.kind in kinds and one != "self"]
+
+
+def _misfit(name: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> UserError:
+    """Say why arguments do not fit a signature: one is unknown, missing, too many or given twice."""
+    asked_for = signature(function)
+    own = {one: each for one, each in asked_for.parameters.items() if one != "self"}
+    known = _by_name(asked_for)
+    if known and (strange := [one for one in kwargs if one not in known]):
+        return unknown_name(f"argument of {name}", strange[0], known)
+    try:
+        there = asked_for.bind_partial(*args, **kwargs).arguments
+    except TypeError:
+        unnamed = args[len(asked_for.parameters) - len(own) :]
+        got = ", ".join([*map(_shown, unnamed), *(f"{one}={_shown(value)}" for one, value in kwargs.items())])
+        by_name = [f"{one}=…" if own[one].kind is Parameter.KEYWORD_ONLY else one for one in known]
+        return UserError(f"{name} takes {', '.join(by_name) or 'no arguments'}, got {got}; see help({name}).")
+    lacking = next(one for one in known if own[one].default is Parameter.empty and one not in there)
+    words = _words(_hint(own[lacking], function))
+    return UserError(f"{name} needs {words} as {lacking!r}, got none; see help({name}).")
 
 
 def _hint(parameter: Parameter, function: Callable[..., Any]) -> Any:
@@ -91,6 +125,9 @@ def _fits(value: Any, hint: Any) -> bool:
         return value in inner
     if kind is Sequence:
         return isinstance(value, Sequence) and not isinstance(value, str) and all(_fits(one, inner[0]) for one in value)
+    if kind is Mapping:
+        key, member = inner
+        return isinstance(value, Mapping) and all(_fits(one, key) and _fits(value[one], member) for one in value)
     if kind is not None:
         return isinstance(value, kind)
     if hint in _PLAIN:
@@ -123,8 +160,12 @@ def _word(hint: Any, beside: tuple[Any, ...] = ()) -> str:
         return " or ".join(map(repr, inner))
     if kind is Sequence:
         return "a list of these" if set(_members(inner[0])) < set(beside) else f"a list of {_words(inner[0])}"
+    if kind is Mapping:
+        return f"a mapping of {' to '.join(map(_words, inner))}"
     if kind is not None:
         return "a function" if kind is Callable else f"a {kind.__name__.lower()}"
+    if hint is Any:
+        return "anything"
     return _PLAIN[hint][1] if hint in _PLAIN else {"AnyTask": "a Task"}.get(hint.__name__, f"a {hint.__name__}")
 
 

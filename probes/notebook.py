@@ -16,8 +16,9 @@ from probes.models import ModelSpec, from_callable
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.experiment_file import task_file
-from probes.runs.folder import RunFolder, create_run
-from probes.runs.folder import open_run as open_folder
+from probes.runs.folder import RunFolder
+from probes.runs.opening import create_run
+from probes.runs.opening import open_run as open_folder
 from probes.runs.plan import Resources, make_plan
 
 if TYPE_CHECKING:
@@ -173,7 +174,10 @@ class Run(RunFolder):
 
     scores = public("run.scores")(RunFolder.scores)
     answers = public("run.answers")(RunFolder.answers)
+    metrics = public("run.metrics")(RunFolder.metrics)
     fit = public("run.fit")(RunFolder.fit)
+    fits = public("run.fits")(RunFolder.fits)
+    models = public("run.models")(RunFolder.models)
     compare = public("run.compare")(RunFolder.compare)
 
     @public("run.plot")
@@ -190,13 +194,15 @@ class Run(RunFolder):
         Raises
         ------
         UserError
-            If the run has no such figure.
+            If the run has no such figure or model.
         """
         from probes.report.page import draw_run
 
-        figures = {
-            (whose, drawn.name): drawn.figure for whose, drawn in draw_run(self) if model is None or whose == model
-        }
+        figures = {(whose, drawn.name): drawn.figure for whose, drawn in draw_run(self)}
+        if model is not None:
+            if model not in (drawn_of := dict.fromkeys(whose for whose, _ in figures)):
+                raise unknown_name("model with figures in this run", model, drawn_of)
+            figures = {key: figure for key, figure in figures.items() if key[0] == model}
         if name is None:
             return Figures(figures)
         for (_, drawn), figure in figures.items():

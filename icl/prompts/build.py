@@ -10,7 +10,7 @@ from icl.factors import FACTORS, FactorValues
 from icl.prompts.endings import check_words
 from icl.prompts.formats import Format, get_format
 from icl.prompts.label_modes import LabelMode, label_words, parse_label_mode, relabel, shown_words
-from icl.prompts.render import Prompt, render, render_channel
+from icl.prompts.render import METHODS, Prompt, render, render_channel
 from icl.seeds import Seeds, stream
 from icl.tasks.corpus import Corpus
 from icl.tasks.demonstrations import Demonstrations, DrawnSet, draw_orders, parse_balance
@@ -62,6 +62,8 @@ class Condition(FactorValues):
             If a name is unknown, or the demonstrations would show neither inputs nor labels.
         """
         mode = parse_label_mode(label_mode)
+        if method not in METHODS:
+            raise unknown_name("method", method, METHODS)
         if (input_mode := others.get("input_mode", "task")) not in INPUT_MODES:
             raise unknown_name("input mode", input_mode, INPUT_MODES)
         parse_balance(others.get("balance", "balanced"))

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import MISSING, asdict
 from typing import TYPE_CHECKING
 
-from icl.errors import UserError, unknown_name
+from icl.errors import UserError
 from icl.factors import CHOSEN_FACTORS, Factor
 from probes.cli.command import Command, Group
 from probes.cli.flags import add_json, add_task
@@ -67,7 +67,6 @@ def run(options: Namespace) -> int:
     with phase("importing libraries"):
         import icl
         from icl.prompts.formats import from_template
-        from icl.prompts.render import METHODS
         from icl.tasks.corpus import load_corpus
         from probes.runs.asked_task import load_named_task
         from probes.runs.experiment import Experiment
@@ -80,8 +79,6 @@ def run(options: Namespace) -> int:
     chosen = {name: value for name, value in given.items() if value is not None}
     experiment = Experiment(models=("none",), shots=(options.shots,), **chosen)
     task = load_named_task(experiment)
-    if options.method not in METHODS:
-        raise unknown_name("method", options.method, METHODS)
     corpus = load_corpus(options.corpus) if options.corpus else None
     written = {one.name: getattr(options, one.name) for one in CHOSEN_FACTORS if hasattr(options, one.name)}
     if options.template:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from icl.errors import UserError
-from probes.runs.option import option
+from probes.runs.option import option, options_of
 
 __all__ = ["CACHE", "MEANS", "Resources"]
 
@@ -35,6 +35,9 @@ class Resources:
     )
 
     def __post_init__(self):
+        for name, one in options_of(Resources).items():
+            if (value := getattr(self, name)) is not None and not one.fits(value):
+                raise UserError(f"{name} must be {one.spelled}, got {value!r}.")
         for name, sensible in _SENSIBLE.items():
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
