@@ -58,7 +58,7 @@ def measured(rows: int) -> dict:
     from probes.report.page import write_report
     from probes.runs.execute import execute
     from probes.runs.experiment import Experiment
-    from probes.runs.folder import create_run
+    from probes.runs.opening import create_run
     from probes.runs.plan import make_plan
 
     conditions = 1 + len(MODES)  # and no demonstrations

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DiskError",
+    "check_ours",
     "check_writable",
     "clear_leftovers",
     "holds_nothing",
@@ -75,7 +76,17 @@ _counter = itertools.count()
 
 
 class DiskError(UserError):
-    """A file or folder that cannot be written, with the reason and what to do."""
+    """A file or folder that cannot be written, with the reason and what to do.
+
+    Attributes
+    ----------
+    problem : str
+        What cannot be done and why, without what to do.
+    """
+
+    def __init__(self, problem: str, remedy: str):
+        super().__init__(f"{problem}; {remedy}.")
+        self.problem = problem
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -98,7 +109,7 @@ def _write_whole(path: Path, content: bytes) -> None:
     place = Path(os.path.realpath(path))  # a link stays a link
     if os.path.exists(place) and not os.path.isfile(place):  # these take a name that is too long for one not there
         kind = "a folder" if place.is_dir() else "no ordinary file"
-        raise DiskError(f"{path} is {kind}; name a file that can be written.")
+        raise DiskError(f"{path} is {kind}", "name a file that can be written")
     with _told(path), _unfinished(place) as draft:
         with draft.open("xb") as stream:
             stream.write(content)
@@ -169,8 +180,9 @@ def rescued() -> Iterator[None]:
         _rescue.reset(token)
     if rescue.error is not None:
         raise DiskError(
-            f"{str(rescue.error).partition(';')[0]}; what was computed is kept in {rescue.folder}, so copy "
-            f"{' and '.join(rescue.names)} from there to {rescue.place} when that can be written."
+            rescue.error.problem,
+            f"what was computed is kept in {rescue.folder}, so copy {' and '.join(rescue.names)} from there to "
+            f"{rescue.place} when that can be written",
         ) from rescue.error
 
 
@@ -230,7 +242,7 @@ def make_folder(path: Path) -> Path:
     """
     path = Path(path)
     if os.path.exists(path) and not os.path.isdir(path):
-        raise DiskError(f"{path} is a file; name a folder.")
+        raise DiskError(f"{path} is a file", "name a folder")
     with _told(path, "made"):
         path.mkdir(parents=True, exist_ok=True)
     return path
@@ -248,7 +260,7 @@ def check_writable(folder: Path, remedy: str = "") -> None:
     while not os.path.lexists(place):
         place = place.parent
     if not os.path.isdir(place):
-        raise DiskError(f"{folder} cannot be made, since {place} is a file; choose another place.")
+        raise DiskError(f"{folder} cannot be made, since {place} is a file", "choose another place")
     with _told(folder, "written to", remedy), _unfinished(place / "trial") as draft:
         draft.touch()
 
@@ -282,7 +294,7 @@ def temporary_folder() -> Path:
     try:
         folder = Path(tempfile.mkdtemp(prefix="icl-probe-lab-"))
     except OSError as error:
-        raise DiskError("no temporary folder can be made; name one that can be written to with TMPDIR.") from error
+        raise DiskError("no temporary folder can be made", "name one that can be written to with TMPDIR") from error
     atexit.register(remove_folder, folder)
     return folder
 
@@ -297,6 +309,32 @@ def clear_leftovers(folder: Path) -> None:
 def holds_nothing(folder: Path, besides: str = _LOCK) -> bool:
     """Whether a folder is empty, but for a lock, a file called `besides`, and drafts that a killed process left."""
     return all(path.name in (_LOCK, besides) or path.name.startswith(_LEFTOVER) for path in folder.iterdir())
+
+
+def check_ours(folder: Path, what: str, *records: str, besides: str = _LOCK) -> None:
+    """Refuse to write into a folder that holds something else than what is to be written there.
+
+    Parameters
+    ----------
+    what
+        What the folder should hold, such as ``ledger``.
+    records
+        Files of which one is in every folder that holds that.
+    besides
+        As for `holds_nothing`.
+
+    Raises
+    ------
+    UserError
+        If it is a file, or holds something and none of the records.
+    """
+    folder = Path(folder)
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise UserError(f"{folder} is a file; name a folder for --out.")
+    if any(os.path.exists(folder / name) for name in records) or not os.path.isdir(folder):
+        return
+    if not holds_nothing(folder, besides):
+        raise UserError(f"{folder} is not empty and holds no {what} (no {' or '.join(records)}); choose another --out.")
 
 
 @contextmanager
@@ -327,7 +365,7 @@ def read_error(path: Path, error: Exception, remedy: str) -> UserError:
     """Build the error for a file that could not be read: the system's refusal, or damage, which has a remedy."""
     number = getattr(error, "errno", None)
     if number in (errno.EACCES, errno.EPERM, errno.EIO):
-        return DiskError(f"{path} cannot be read ({_SAID[number][0]}); make it readable and repeat the command.")
+        return DiskError(f"{path} cannot be read ({_SAID[number][0]})", "make it readable and repeat the command")
     lines = str(error).splitlines() or [type(error).__name__]
     return UserError(f"{path} is damaged ({lines[0]}); {remedy}.")
 
@@ -365,4 +403,4 @@ def _told(path: Path, done: str = "written", remedy: str = "") -> Iterator[None]
 def _disk_error(path: Path, done: str, number: int | None, text: str, remedy: str) -> DiskError:
     lines = text.strip().splitlines() or ["unknown error"]
     reason, usual = _SAID.get(number or 0, (lines[0].rstrip(".").lower(), "choose another place"))
-    return DiskError(f"{path} cannot be {done} ({reason}); {remedy if remedy and usual != _KEPT else usual}.")
+    return DiskError(f"{path} cannot be {done} ({reason})", remedy if remedy and usual != _KEPT else usual)

@@ -74,7 +74,7 @@ def _is_writable(folder: Path | None) -> bool:
         try:
             disk.check_writable(disk.make_folder(folder))
         except disk.DiskError as error:
-            why = str(error).partition(";")[0]
+            why = error.problem
         else:
             return True
     warnings.warn(

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from probes.report.page import draw_run
-from probes.runs.folder import open_run
+from probes.runs.opening import open_run
 
 __all__ = ["curves", "drawn_curves", "learning_curves"]
 

@@ -60,7 +60,7 @@ def run(options: Namespace) -> int:
     """Fit an account to one run folder, or to several at once; returns the exit status."""
     with phase("importing libraries"):
         from probes.fits.fitting import fit_run
-        from probes.runs.folder import open_run
+        from probes.runs.opening import open_run
 
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")

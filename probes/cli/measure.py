@@ -25,7 +25,7 @@ def run(options: Namespace) -> int:
         from icl.metrics.measure import measure
         from icl.metrics.normalise import normalisation_of
         from probes.cli.steps import print_findings
-        from probes.runs.folder import open_run
+        from probes.runs.opening import open_run
 
     folder = open_run(options.run)
     folder.check_finished()

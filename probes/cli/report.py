@@ -27,7 +27,7 @@ def run(options: Namespace) -> int:
     """Write figures and page."""
     with phase("importing libraries"):
         from probes.cli.steps import report
-        from probes.runs.folder import open_run
+        from probes.runs.opening import open_run
 
     report(open_run(options.run), options.out)
     return 0

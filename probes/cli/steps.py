@@ -8,7 +8,8 @@ from probes.report.page import read_material
 from probes.report.run_words import run_lines
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import RunFolder, create_run
+from probes.runs.folder import RunFolder
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 from probes.runs.resources import Resources
 from probes.runs.words import account_of_reading

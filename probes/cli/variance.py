@@ -32,7 +32,7 @@ def run(options: Namespace) -> int:
     with phase("importing libraries"):
         from icl.concept.variance import VARIANCE_ACCOUNT
         from probes.fits.fitting import fit_run
-        from probes.runs.folder import open_run
+        from probes.runs.opening import open_run
 
     converged = fit_run(
         [open_run(options.run)],

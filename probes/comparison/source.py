@@ -9,8 +9,9 @@ from icl.errors import UserError
 from icl.metrics.normalise import normalisation_of
 from probes import disk
 from probes.runs.artefacts import stamp_of_file, stamp_of_run
-from probes.runs.folder import RunFolder, open_run
+from probes.runs.folder import RunFolder
 from probes.runs.models import with_covariates
+from probes.runs.opening import open_run
 from probes.terminal.shell import path_argument, shell_word
 
 __all__ = ["counts_and_folder"]

@@ -96,7 +96,7 @@ def read_tables(tables: Sequence[Table], asked: Asked) -> Imported:
     for outcome in columns.outcomes:
         if not has_lists(columns.table[outcome]):
             continue
-        name = next(one.source for one in columns.meanings if one.field == outcome).removeprefix("column ")
+        name = next(one.column for one in columns.meanings if one.field == outcome)
         raise UserError(
             f"the column {name!r} holds a list in each cell; give each member a row of its own with --explode "
             f"NAME={name}, where NAME is what its members differ in, such as format."
@@ -133,8 +133,6 @@ def store(imported: Imported, out: Path) -> RunFolder:
 
 
 def _folder_for(imported: Imported, path: Path) -> RunFolder:
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; name a folder for --out.")
     folder = RunFolder(path)
     if folder.is_imported:
         if disk.read_json(folder.record) != imported.record:
@@ -142,9 +140,9 @@ def _folder_for(imported: Imported, path: Path) -> RunFolder:
                 f"{path} holds another import (other files, or columns understood otherwise); choose another --out."
             )
         return folder
-    if path.exists() and not disk.holds_nothing(path):
-        what = "a run of another kind" if (path / "experiment.toml").exists() else "not empty and is not a run folder"
-        raise UserError(f"{path} is {what}; choose another --out.")
+    if (path / "experiment.toml").exists():
+        raise UserError(f"{path} holds a run that was not imported; choose another --out.")
+    disk.check_ours(path, "imported run", IMPORT_RECORD)
     disk.make_folder(path)
     return folder
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from icl.errors import UserError
 from icl.ginc.family import GincFamily
 from probes import disk
 from probes.figures.picture import png
@@ -34,8 +33,7 @@ def open_folder(
     UserError
         If the folder cannot be made, or holds something else than a ledger.
     """
-    if folder.is_file() or (folder.exists() and not disk.holds_nothing(folder) and not (folder / _RECORD).exists()):
-        raise UserError(f"{folder} is not empty and holds no ledger (no {_RECORD}); choose another --out.")
+    disk.check_ours(folder, "ledger", _RECORD)
     record = asdict(question) | {
         "family": family.fingerprint,
         "models": {predictor.name: predictor.identity() for predictor in predictors},

@@ -16,7 +16,7 @@ from icl.metrics.power import (
 )
 from probes.power.variances import own_variances
 from probes.runs.experiment import Experiment
-from probes.runs.folder import open_run
+from probes.runs.opening import open_run
 from probes.runs.plan import Plan
 from probes.runs.pool import most_queries
 

@@ -29,6 +29,7 @@ __all__ = ["RecoveryFolder", "open_agreement", "open_folder"]
 
 _RECORD = "sbc.json"
 _AGREEMENT = "agreement.json"
+_FORMER = "calibration.json"
 _MUST_AGREE = ("seed", "observe", "effort")
 
 
@@ -99,25 +100,24 @@ def open_agreement(folder: Path, asked: Mapping[str, object]) -> RecoveryFolder:
 
 
 def _check_ours(folder: Path) -> None:
-    is_ours = (folder / _RECORD).exists() or (folder / _AGREEMENT).exists()
-    if folder.is_file() or (folder.exists() and not disk.holds_nothing(folder) and not is_ours):
+    if (folder / _FORMER).exists():
         raise UserError(
-            f"{folder} is not empty and holds neither {_RECORD} nor {_AGREEMENT} of `probe calibrate`; "
-            "choose another --out."
+            f"{folder} was written by an earlier version of `probe calibrate` ({_FORMER}), which named its simulations "
+            "otherwise; choose another --out to simulate anew."
         )
+    disk.check_ours(folder, "study of recovery by `probe calibrate`", _RECORD, _AGREEMENT)
 
 
 def _check_same(folder: Path, before: dict, asked: dict, prints: Mapping[str, str]) -> None:
     if not before:
         return
     for name in _MUST_AGREE:
-        if before[name] != asked[name]:
+        if (begun := before.get(name)) != asked[name]:
             raise UserError(
-                f"{folder} was begun with {name} {before[name]}, got {asked[name]}; choose another --out, or ask as "
-                "before."
+                f"{folder} was begun with {name} {begun}, got {asked[name]}; choose another --out, or ask as before."
             )
     for name, print_ in prints.items():
-        if before["trials"].get(name, print_) != print_:
+        if before.get("trials", {}).get(name, print_) != print_:
             raise UserError(
                 f"{folder} holds simulations with priors or cells of {name} that differ from this version's; "
                 "choose another --out."

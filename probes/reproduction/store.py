@@ -34,9 +34,7 @@ def open_folder(out: Path, asked: Reproduction, predictors: Sequence[GincPredict
         If the folder holds a reproduction with other settings or weights, or something else.
     """
     out = Path(out)
-    strange = out.is_dir() and not disk.holds_nothing(out)
-    if out.is_file() or (strange and not (out / RECORD).exists()):
-        raise UserError(f"{out} is not empty and holds no reproduction (no {RECORD}); choose another --out.")
+    disk.check_ours(out, "reproduction", RECORD)
     if (out / RECORD).exists():
         before = _earlier(out)
         now = _settings(asked, predictors)

@@ -15,41 +15,35 @@ figures/, report.html
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from icl.errors import UserError
+from icl.errors import UserError, unknown_name
 from icl.factors import as_tuple
 from icl.metrics.measure import measure
 from icl.metrics.normalise import DEFAULT_NORMALISATION, Needs, normalisation_of
 from icl.metrics.parts import answers_of_parts, needs_of_parts
 from icl.metrics.table import METRIC_COLUMNS
-from icl.tasks.catalogue import load_task, names_code
-from icl.tasks.stored import load_stored, task_digest
-from icl.tasks.task import Task
+from icl.scores import SCORE_COLUMNS
 from probes import disk
-from probes.models import ModelSpec
-from probes.runs import located
 from probes.runs.artefacts import METRICS, SCORES, former_fits, read_artefact, require_fresh, stamp_of_run
-from probes.runs.experiment import Experiment, entries
-from probes.runs.experiment_file import changed_entries, is_portable, read_experiment, task_file, write_experiment
+from probes.runs.experiment import Experiment
+from probes.runs.experiment_file import read_experiment
 from probes.runs.models import model_table
 from probes.runs.parts import num_lost, part_names, read_parts, read_prompts, read_scores, write_part
 from probes.runs.told_parts import holds_told, read_told_answers
-from probes.scorers.server_address import shown_model
 from probes.terminal.shell import path_argument, shell_word
 
 if TYPE_CHECKING:
     from icl.concept.holdout import HoldOut
-    from icl.concept.sampler import Stages
     from probes.runs.comparisons import StoredComparison
     from probes.runs.fits import StoredFit
 
-__all__ = ["IMPORT_RECORD", "RunFolder", "create_run", "open_run"]
+__all__ = ["IMPORT_RECORD", "RunFolder"]
 
 IMPORT_RECORD = "import.json"
 """Stands in an imported run in the place of ``experiment.toml``: how the columns of its tables were understood."""
@@ -205,8 +199,11 @@ class RunFolder:
         Raises
         ------
         UserError
-            If a part is damaged or lost, or the parts together are no valid score table.
+            If there is no such column, a part is damaged or lost, or the parts together are no valid score table.
         """
+        known = [one.name for one in SCORE_COLUMNS]
+        if strange := [name for name in columns or () if name not in known]:
+            raise unknown_name("column of a score table", strange[0], known)
         self.check_complete()
         wanted = None if columns is None else tuple(dict.fromkeys((*columns, "number")))
         return _in_order(read_scores(self._parts, wanted), self._models)
@@ -323,7 +320,7 @@ class RunFolder:
         tune: int | None = None,
         chains: int | None = None,
         seed: int = 0,
-        progress: "Stages | None" = None,
+        progress: Callable[[str, int, int], None] | None = None,
         **options: Any,
     ) -> "StoredFit":
         """Fit an account to the run's answers and store the fit beside the others.
@@ -412,90 +409,6 @@ class RunFolder:
         return read_comparison(self)
 
 
-def create_run(path: Path, experiment: Experiment, made: Task | None = None) -> RunFolder:
-    """Make a run folder for `experiment`, or go on with the one that is there if it holds the same experiment.
-
-    Parameters
-    ----------
-    made
-        The task that the experiment's ``package.module:name`` stands for, where it was made already.
-
-    Raises
-    ------
-    UserError
-        If the folder holds another experiment, or is something else.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; name a folder for --out.")
-    record = path / "experiment.toml"
-    if not isinstance(experiment.task, str):
-        made = experiment.task
-    elif made is None and names_code(experiment.task):
-        made = load_task(experiment.task)
-    if record.exists():
-        _check_same(record, experiment, made)
-        is_older = not is_portable(record) or (made is not None and not task_file(record).exists())
-        if is_older or read_experiment(record).models != experiment.models:  # what is known of a model may change
-            write_experiment(experiment, record, made)
-        return RunFolder(path)
-    if path.exists() and not disk.holds_nothing(path, besides=task_file(record).name):
-        raise UserError(f"{path} is not empty and is not a run folder (no experiment.toml); choose another --out.")
-    disk.make_folder(path)
-    write_experiment(experiment, record, made)
-    return RunFolder(path)
-
-
-def _check_same(record: Path, experiment: Experiment, made: Task | None) -> None:
-    """Refuse to go on with a run of another experiment, or of another task or file of the same name."""
-    path, kept = record.parent, task_file(record)
-    if not isinstance(experiment.task, str):
-        experiment = replace(experiment, task=str(kept))
-    before = read_experiment(record)
-    if changed := changed_entries(before, experiment):
-        name = changed[0]
-        raise UserError(
-            f"{path} holds a different experiment ({name} was {_show(getattr(before, name))}, now "
-            f"{_show(getattr(experiment, name))}); choose another --out, or repeat the first command to resume it."
-        )
-    located.check_digests(
-        entries(experiment),
-        before.digests or (),
-        remedy=f"choose another --out than {path}, or put the {{kind}} back",
-        made=made,
-    )
-    if made is not None and kept.exists() and (old := task_digest(load_stored(kept))) != (new := task_digest(made)):
-        raise UserError(
-            f"{path} holds answers to a different task '{made.name}' (its contents had the digest {old}, now {new}); "
-            "choose another --out, or put the task back."
-        )
-
-
-def open_run(path: Path) -> RunFolder:
-    """Open a run folder for reading.
-
-    Raises
-    ------
-    UserError
-        If there is none, or it has lost scores since it finished.
-    """
-    path = Path(path)
-    if path.is_file():
-        beside = shell_word(path_argument(path.with_suffix("")))
-        raise UserError(
-            f"{path} is a file, and a run folder is wanted; a table of results becomes one by `probe import "
-            f"{RunFolder(path).quoted} --out {beside} --dry-run`."
-        )
-    if not any((path / name).exists() for name in ("experiment.toml", IMPORT_RECORD)):
-        raise UserError(
-            f"{path} is not a run folder (no experiment.toml); make one with `probe run … --out "
-            f"{RunFolder(path).quoted}`, `probe import TABLE … --out {RunFolder(path).quoted}` or `probe demo`."
-        )
-    folder = RunFolder(path)
-    folder.check_complete()
-    return folder
-
-
 def _in_order(scores: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
     """Put rows into the order of the plan, whatever order they were answered in."""
     names = dict.fromkeys((*models, *scores["model"].astype("str").unique()))
@@ -503,13 +416,3 @@ def _in_order(scores: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
     model = scores["model"].astype("str").map(rank).to_numpy(dtype=int)
     order = np.lexsort((scores["number"].fillna(0).to_numpy(dtype=int), model))
     return scores.iloc[order].reset_index(drop=True)
-
-
-def _show(value: object) -> str:
-    return (
-        ", ".join(one.written if isinstance(one, ModelSpec) else shown_model(str(one)) for one in value)
-        if isinstance(value, tuple)
-        else "the default"
-        if value is None
-        else str(value)
-    )

@@ -16,8 +16,8 @@ from probes.catalogue.index import PROBES
 from probes.catalogue.probe import Probe
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import create_run
 from probes.runs.located import GINC
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 from probes.runs.resources import Resources
 from probes.scorers.controls import is_control

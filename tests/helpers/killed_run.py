@@ -7,7 +7,7 @@ from pathlib import Path
 from probes.runs import asking
 from probes.runs import execute as execution
 from probes.runs.experiment import Experiment
-from probes.runs.folder import create_run
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 from probes.runs.resources import Resources
 

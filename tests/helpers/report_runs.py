@@ -14,7 +14,8 @@ from icl.metrics.assemble import metrics_table
 from probes.findings.selection import Setting
 from probes.report.words import answers
 from probes.runs.artefacts import FIT, stamp_of_run
-from probes.runs.folder import RunFolder, create_run
+from probes.runs.folder import RunFolder
+from probes.runs.opening import create_run
 from probes.scorers.scorer import Answer, LabelAnswer, Scorer
 
 HOSTILE = "<script>alert(1)</script>"

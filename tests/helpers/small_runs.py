@@ -9,7 +9,8 @@ import pandas as pd
 from icl.prompts.render import Prompt
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import RunFolder, create_run
+from probes.runs.folder import RunFolder
+from probes.runs.opening import create_run
 from probes.runs.plan import Plan, make_plan
 from probes.scorers.scorer import Answer, LabelAnswer, Scorer, as_table
 

@@ -37,7 +37,7 @@ def unwritable(request, tmp_path, monkeypatch):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
         def refused(folder):
-            raise disk.DiskError(f"{folder} cannot be made (permission is denied); choose another place.")
+            raise disk.DiskError(f"{folder} cannot be made (permission is denied)", "choose another place")
 
         monkeypatch.setattr(disk, "check_writable", refused)
     else:

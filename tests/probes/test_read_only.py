@@ -10,7 +10,8 @@ import pytest
 from icl.errors import UserError
 from probes import disk
 from probes.cli.main import main
-from probes.runs.folder import RunFolder, open_run
+from probes.runs.folder import RunFolder
+from probes.runs.opening import open_run
 
 ASKED = ("--model", "label-prior", "--task", "sentiment", "--shots", "0,2", "--queries", "6", "--label-modes")
 

@@ -276,8 +276,15 @@ def test_a_folder_is_not_mixed(tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     for opener in (ask_for, lambda path: open_agreement(path, {})):
-        with pytest.raises(UserError, match="is not empty and holds neither sbc.json nor agreement.json"):
+        with pytest.raises(UserError, match=r"no study of recovery .* \(no sbc.json or agreement.json\); choose"):
             opener(tmp_path / "other")
+
+
+def test_a_folder_of_an_earlier_version_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "calibration.json").write_text('{"seed": 0, "designs": {}}')
+    for opener in (ask_for, lambda path: open_agreement(path, {})):
+        with pytest.raises(UserError, match="by an earlier version of `probe calibrate` .* choose another --out"):
+            opener(tmp_path)
 
 
 @pytest.mark.parametrize(

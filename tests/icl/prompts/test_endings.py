@@ -27,7 +27,7 @@ from icl.tasks.builtin import BUILTIN_TASKS
 from icl.tasks.demonstrations import Demonstrations
 from icl.tasks.task import Example, Task
 from probes.cli.main import main
-from probes.runs.folder import open_run
+from probes.runs.opening import open_run
 from probes.scorers.completions import CompletionsScorer
 from probes.scorers.huggingface import HuggingFaceScorer
 from probes.scorers.huggingface_labels import check_labels

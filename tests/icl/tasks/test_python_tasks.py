@@ -15,7 +15,7 @@ from probes.cli.main import main
 from probes.runs.asked_task import load_named_task
 from probes.runs.experiment import Experiment
 from probes.runs.experiment_file import read_experiment, write_experiment
-from probes.runs.folder import open_run
+from probes.runs.opening import open_run
 from probes.runs.plan import make_plan
 
 CODE = """

@@ -12,7 +12,7 @@ import pytest
 from probes.cli.command import Group
 from probes.cli.main import COMMANDS, main, make_parser
 from probes.cli.opening import lab_version
-from probes.runs.folder import open_run
+from probes.runs.opening import open_run
 
 
 def run(*arguments: str) -> int:

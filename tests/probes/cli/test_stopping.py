@@ -17,7 +17,7 @@ from probes.cli.main import main
 from probes.cli.stopping import Stopped, stoppable
 from probes.runs import asking
 from probes.runs.execute import execute
-from probes.runs.folder import create_run
+from probes.runs.opening import create_run
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])

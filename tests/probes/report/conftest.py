@@ -10,7 +10,8 @@ from probes.figures.picture import png
 from probes.report import drawn, page
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import RunFolder, create_run
+from probes.runs.folder import RunFolder
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 
 

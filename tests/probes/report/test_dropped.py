@@ -17,7 +17,7 @@ from probes.report.figures import plot_reliability, reliable_rows
 from probes.report.run_words import run_lines
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import create_run
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 from probes.scorers.scorer import Answer, LabelAnswer, Scorer
 

@@ -15,7 +15,7 @@ from probes.places import cache_folder, folders_in_place_of_home
 from probes.runs.cache import AnswerCache, answer_cache
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import create_run
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 from probes.runs.resources import Resources
 from probes.scorers.huggingface import HuggingFaceScorer

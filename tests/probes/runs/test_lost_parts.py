@@ -11,7 +11,8 @@ from icl.errors import UserError
 from probes.cli.main import main
 from probes.runs import asking
 from probes.runs.execute import execute
-from probes.runs.folder import RunFolder, create_run, open_run
+from probes.runs.folder import RunFolder
+from probes.runs.opening import create_run, open_run
 
 READERS = {
     "open": lambda folder: open_run(folder.path),

@@ -15,7 +15,7 @@ from probes.reproduction.execute import reproduce
 from probes.reproduction.experiments import Reproduction
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import create_run
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 from probes.runs.resources import Resources
 from probes.scorers.huggingface import HuggingFaceScorer

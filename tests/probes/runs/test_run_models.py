@@ -14,8 +14,9 @@ from probes.models import ModelSpec, from_callable, from_transformers
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.experiment_file import read_experiment, write_experiment
-from probes.runs.folder import RunFolder, create_run, open_run
+from probes.runs.folder import RunFolder
 from probes.runs.models import MODEL_COLUMNS, model_table
+from probes.runs.opening import create_run, open_run
 from probes.runs.plan import make_plan
 
 ASKED = {"task": "sentiment", "probes": ("shots",), "shots": (0, 2), "queries": 3}

@@ -14,7 +14,7 @@ from probes.runs import asking
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
 from probes.runs.experiment_file import read_experiment, write_experiment
-from probes.runs.folder import create_run, open_run
+from probes.runs.opening import create_run, open_run
 from probes.runs.plan import make_plan
 from probes.scorers.scorer import Answer, LabelAnswer
 
@@ -92,7 +92,7 @@ def test_half_written_run_folders_are_said_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file"):
         create_run(tmp_path / "file", SMALL)
-    with pytest.raises(UserError, match="is not empty and is not a run folder"):
+    with pytest.raises(UserError, match="is not empty and holds no run"):
         create_run(tmp_path, SMALL)
     folder = create_run(tmp_path / "run", SMALL)
     with pytest.raises(UserError, match=r"manifest\.json is missing or damaged"):

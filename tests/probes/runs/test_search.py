@@ -8,7 +8,7 @@ import pytest
 from icl.errors import UserError
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import create_run
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 from probes.runs.search import Search
 

@@ -12,7 +12,8 @@ from icl.errors import UserError
 from probes.runs import asking, units
 from probes.runs.execute import do_unit, execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import RunFolder, create_run
+from probes.runs.folder import RunFolder
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 from probes.runs.units import make_units, units_done
 

@@ -10,7 +10,7 @@ from toy_server import fails, sends, serving
 from icl.errors import UserError
 from icl.tasks.builtin import BUILTIN_TASKS
 from probes.runs.experiment import Experiment
-from probes.runs.folder import create_run
+from probes.runs.opening import create_run
 from probes.scorers.catalogue import make_scorer
 from probes.scorers.completions import CompletionsScorer
 from probes.scorers.server_address import is_loopback, read_address, refuse_misspelt_address, without_credentials

@@ -12,7 +12,7 @@ from toy_server import likelier_colour, serving
 from icl.answers import answer_table, left_out
 from probes.runs.execute import execute
 from probes.runs.experiment import Experiment
-from probes.runs.folder import create_run
+from probes.runs.opening import create_run
 from probes.runs.plan import make_plan
 from probes.scorers.completions import CompletionsScorer
 from probes.scorers.completions_labels import Continuation, follow, sum_label
