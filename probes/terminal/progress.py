@@ -25,6 +25,10 @@ _SILENCE, _LONGEST_SILENCE, _SHARE = 4.5, 30.0, 1 / 40
 
 _BAR = 20
 
+_TELLING, _LONG = 0.02, 120.0
+"""The time that is left is told from this share of a phase on, or after so many seconds: its beginning tells little of
+the rest, as with a sampler, whose first draws are its slowest."""
+
 
 @runtime_checkable
 class Stream(Protocol):
@@ -75,7 +79,8 @@ class Phase:
             return f"{text} … {elapsed:.0f} s"
         share = min(self.done / self.total, 1.0)
         far = f"{100 * share:.0f} %" if bar is not None else f"{100 * share:.0f} % of {self._all()}"
-        left = f", {duration(elapsed / share - elapsed)} left" if share > 0 and elapsed > 1 else ""
+        tells = elapsed > 1 and (share >= _TELLING or (share > 0 and elapsed >= _LONG))
+        left = f", {duration(elapsed / share - elapsed)} left" if tells else ""
         return f"{text} {'…' if bar is None else bar(share)} {far}, {elapsed:.0f} s{left}"
 
     def finished(self, elapsed: float) -> str:

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from probes.terminal import progress
-from probes.terminal.progress import Phases, phase, showing
+from probes.terminal.progress import Phase, Phases, phase, showing
 
 
 class Terminal(io.StringIO):
@@ -55,6 +55,15 @@ def test_a_log_has_plain_lines_and_no_silence_over_five_seconds():
     assert all(line.startswith("[1/3] reading … ") for line in text.splitlines())
     assert text.splitlines()[-1] == "[1/3] reading … 250 prompts, 50.0 s"
     assert re.search(r"\[1/3\] reading … \d\d % of 250 prompts, 2\d s, 2\d s left", text)
+
+
+def test_the_time_left_is_told_when_there_is_something_to_go_by():
+    sampling = Phase(name="sampling", unit="draw")
+    sampling(20, 12_000)
+    assert sampling.running(19.0) == "sampling … 0 % of 12,000 draws, 19 s"
+    assert sampling.running(130.0).endswith(" left")  # slow as it is, it is known to be slow
+    sampling(600, 12_000)
+    assert sampling.running(19.0) == "sampling … 5 % of 12,000 draws, 19 s, 6 min left"
 
 
 def test_a_log_of_an_hour_stays_short():
