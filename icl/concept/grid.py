@@ -1,5 +1,6 @@
 """The grid of a counts table: which model, condition and curve each cell belongs to, as index arrays."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from icl.concept.counts import ALL_SETS, CONDITION, tell_sides, validate_counts
 from icl.concept.regressors import Regressors, regressors_of
 from icl.errors import UserError
 
-__all__ = ["NO_EXAMPLE_LENGTH", "Grid", "grid_of"]
+__all__ = ["NO_EXAMPLE_LENGTH", "Grid", "grid_of", "series_names"]
 
 NO_EXAMPLE_LENGTH = "none"
 """Coordinate of the example length where the task has none."""
@@ -138,7 +139,7 @@ def grid_of(counts: pd.DataFrame) -> Grid:
     key = list(CONDITION)
     conditions = shown[key].drop_duplicates().sort_values(key).reset_index(drop=True)
     tasks, formats = _levels(cells["task"]), _levels(cells["format"])
-    named = cells["model"] if len(tasks) == 1 else cells["model"] + " | " + cells["task"]
+    named = series_names(cells, tasks)
     models = _levels(named)
     series = cells.assign(series=named).drop_duplicates("series")
     own_set = named + " | " + cells["demonstration_set"]
@@ -183,6 +184,13 @@ def _num_labels(
     chance = np.full(num_models, np.nan)
     np.fmax.at(chance, cell_model, cells["chance"].to_numpy())
     return np.where(chance > 0, 1 / np.where(chance > 0, chance, 1.0), np.nan)
+
+
+def series_names(table: pd.DataFrame, tasks: Collection[str]) -> pd.Series:
+    """Name the model of each row, with its task where there are several tasks: ``model | task``."""
+    if len(tasks) < 2:
+        return table["model"]
+    return table["model"].astype("str") + " | " + table["task"].astype("str")
 
 
 def _levels(column: pd.Series) -> tuple[str, ...]:

@@ -9,10 +9,14 @@ import xarray as xr
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from icl.concept.grid import NO_EXAMPLE_LENGTH
 from icl.concept.shape import SURE, curve_shapes
 from icl.errors import UserError
 
-__all__ = ["demonstrations_needed", "has_drift", "parameter_table", "separately_identified", "summarise"]
+__all__ = ["LEVEL", "demonstrations_needed", "has_drift", "parameter_table", "separately_identified", "summarise"]
+
+LEVEL = ("model", "task", "label_mode", "format", "example_length")
+"""Columns of `parameter_table` that say what a parameter is of."""
 
 _QUANTITIES = ("signal", "noise", "drift")
 _LOWER, _UPPER = 0.05, 0.95  # ends of every 90 % interval
@@ -67,32 +71,46 @@ def parameter_table(tree: xr.DataTree) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        parameter, level (coordinates, comma-separated), median, lower, upper (90 % interval), prior_median,
-        prior_lower, prior_upper, contraction (1 − posterior variance ÷ prior variance), unit, meaning and reason of the
-        prior.
+        parameter; model, task, label_mode, format and example_length of its level, missing where it does not depend on
+        them; median, lower, upper (90 % interval), prior_median, prior_lower, prior_upper, contraction (1 − posterior
+        variance ÷ prior variance), unit, meaning and reason of the prior.
     """
     posterior, prior = tree["posterior"].to_dataset(), tree["prior"].to_dataset()
-    rows = []
+    fixed = tree["constant_data"].to_dataset()
+    rows: list[dict[str, object]] = []
     for parameter in json.loads(tree.attrs["priors"]):
         name = parameter["name"]
-        draws, before = (_by_level(group[name]) for group in (posterior, prior))
-        for level in draws:
-            row = {"parameter": name, "level": level}
-            for prefix, values in (("", draws[level]), ("prior_", before[level])):
+        names = [str(dim) for dim in posterior[name].dims if dim not in ("chain", "draw")]
+        draws, before = (_flat(group[name], names) for group in (posterior, prior))
+        levels = itertools.product(*(posterior[dim].to_numpy().tolist() for dim in names))
+        for place, level in enumerate(levels):
+            row: dict[str, object] = {"parameter": name} | dict.fromkeys(LEVEL)
+            for dim, value in zip(names, level):
+                row |= _described(fixed, dim, value)
+            for prefix, values in (("", draws[:, place]), ("prior_", before[:, place])):
                 lower, median, upper = np.quantile(values, [_LOWER, 0.5, _UPPER])
                 row |= {f"{prefix}median": median, f"{prefix}lower": lower, f"{prefix}upper": upper}
-            row["contraction"] = 1 - draws[level].var() / before[level].var()
+            row["contraction"] = 1 - draws[:, place].var() / before[:, place].var()
             rows.append(row | {key: parameter[key] for key in ("unit", "meaning", "reason")})
     return pd.DataFrame(rows)
 
 
-def _by_level(values: xr.DataArray) -> dict[str, np.ndarray]:
+def _flat(values: xr.DataArray, names: list[str]) -> Float[ndarray, "num_draws num_levels"]:
     """Draws of a variable at each of its levels."""
-    names = [str(dim) for dim in values.dims if dim not in ("chain", "draw")]
     flat = values.transpose("chain", "draw", *names).to_numpy()
-    flat = flat.reshape(flat.shape[0] * flat.shape[1], -1)
-    levels = itertools.product(*(values[name].to_numpy().tolist() for name in names))
-    return {", ".join(map(str, level)): flat[:, place] for place, level in enumerate(levels)}
+    return flat.reshape(flat.shape[0] * flat.shape[1], -1)
+
+
+def _described(fixed: xr.Dataset, dim: str, value: str) -> dict[str, str | float]:
+    """What a coordinate of a fit stands for, by the columns of `LEVEL`."""
+    if dim == "model":
+        cell = int(np.argmax(fixed["cell_series"].to_numpy() == value))
+        return {name: fixed[f"cell_{name}"].to_numpy()[cell].item() for name in ("model", "task")}
+    if dim == "condition":
+        return _condition(fixed.sel(condition=value))
+    if dim == "example_length":
+        return {} if value == NO_EXAMPLE_LENGTH else {dim: float(value)}
+    return {dim: value}
 
 
 def separately_identified(tree: xr.DataTree) -> xr.DataArray:
@@ -156,14 +174,17 @@ def _observed_conditions(tree: xr.DataTree) -> list[tuple[str, str, dict[str, st
     for model in fixed["model"].to_numpy():
         for condition in fixed["condition"].to_numpy():
             if fixed["observed"].sel(model=model, condition=condition):
-                here = fixed.sel(condition=condition)
-                described: dict[str, str | float] = {
-                    "label_mode": str(here["condition_label_mode"].item()),
-                    "format": str(here["condition_format"].item()),
-                    "example_length": float(here["condition_example_length"]),
-                }
-                found.append((str(model), str(condition), described))
+                found.append((str(model), str(condition), _condition(fixed.sel(condition=condition))))
     return found
+
+
+def _condition(here: xr.Dataset) -> dict[str, str | float]:
+    """Describe one condition."""
+    return {
+        "label_mode": str(here["condition_label_mode"].item()),
+        "format": str(here["condition_format"].item()),
+        "example_length": float(here["condition_example_length"]),
+    }
 
 
 def _outside_null_space(

@@ -38,6 +38,9 @@ MODEL_FACTORS: dict[str, str] = {
 }
 """Factors of several models → meaning."""
 
+_CROSSED = {f"model_by_{name}": ("model", name) for name in ("format", "demonstrations")}
+"""Factor that crosses two others → these."""
+
 SAMPLING = "sampling"
 """The part that is known: which questions were counted."""
 
@@ -231,7 +234,7 @@ def _levels(rows: pd.DataFrame, *, counted: bool) -> tuple[dict[str, ndarray], d
         "combination": True,
         "model": several_models,
     }
-    varies |= {f"model_by_{name}": several_models and varies[name] for name in ("format", "demonstrations")}
+    varies |= {name: several_models and varies[other] for name, (_, other) in _CROSSED.items()}
     kept: dict[str, ndarray] = {}
     reasons = {}
     for name, columns in keys.items():
@@ -271,4 +274,4 @@ def _codes(rows: pd.DataFrame, columns: list[str]) -> Integer[ndarray, " num_out
 
 def part_name(name: str) -> str:
     """Write a part of the variance for people, such as ``model × format``."""
-    return name.replace("_by_", " × ")
+    return " × ".join(_CROSSED.get(name, (name,)))

@@ -42,10 +42,9 @@ def ending(format: Format, words: tuple[str, ...], task: str) -> tuple[str, str]
     if not (pairs := begin_one_another(words)):
         return "", ""
     end, behind = _end(format), _behind(format)
-    if end:
-        pairs = begin_one_another([word + end for word in words])
-    if pairs:
-        named = ", ".join(f"{first.removesuffix(end)!r} and {second.removesuffix(end)!r}" for first, second in pairs)
+    ended = {word + end: word for word in words}
+    if pairs := begin_one_another(list(ended)):
+        named = ", ".join(f"{ended[first]!r} and {ended[second]!r}" for first, second in pairs)
         raise UserError(
             f"some labels of task '{task}' are the beginning of others ({named}), and format '{format.name}' writes "
             "nothing after a label to show where it ends; use another format, or rename one of each."

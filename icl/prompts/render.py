@@ -37,8 +37,6 @@ LABEL_PREFIX_ALONE = "label prefix alone"
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Queries without content, for contextual calibration (Zhao §4)."""
 
-_CONTENT_FREE_ID = "content-free "
-
 
 DATA_KINDS = frozenset({"input", "option", "label"})
 """Kinds of parts that come from the task; the others are the format's."""
@@ -146,6 +144,8 @@ class Prompt:
         What is scored: the label behind the input, or the input behind the label.
     example_length : int or None
         Tokens in one GINC example; None for text.
+    is_content_free : bool
+        Whether the query's input was taken away or replaced by words without content.
     probes : tuple of str
         The probes that ask for it.
     """
@@ -160,6 +160,7 @@ class Prompt:
     option_order: int = 0
     method: str = "direct"
     example_length: int | None = None
+    is_content_free: bool = False
     probes: tuple[str, ...] = ()
 
     def __post_init__(self):
@@ -219,11 +220,6 @@ class Prompt:
             return ()
         position = self.positions
         return tuple(position[label] for label in self.demonstrations.shown_labels or () if label in position)
-
-    @property
-    def is_content_free(self) -> bool:
-        """Whether the query's input was taken away or replaced by words without content."""
-        return self.query_id.startswith(_CONTENT_FREE_ID) or self.query_id == LABEL_PREFIX_ALONE
 
 
 def render(
@@ -368,7 +364,8 @@ def content_free(prompt: Prompt) -> tuple[Prompt, ...]:
         replace(
             prompt,
             parts=(*prompt.parts[:last], *([Part("input", text)] if text else []), *prompt.parts[last + 1 :]),
-            query_id=f"{_CONTENT_FREE_ID}{text!r}",
+            query_id=f"content-free {text!r}",
+            is_content_free=True,
         )
         for text in CONTENT_FREE
     )
@@ -382,6 +379,7 @@ def label_prior(prompt: Prompt) -> Prompt:
         parts=(Part("prefix", behind),) if behind else (),
         demonstrations=prompt.demonstrations.first(0),
         query_id=LABEL_PREFIX_ALONE,
+        is_content_free=True,
     )
 
 

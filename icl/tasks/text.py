@@ -10,18 +10,17 @@ __all__ = ["decode", "lines_of", "odd_characters", "printable", "unreadable", "v
 LINE_END = re.compile(r"\r\n|\r|\n")
 """Ends of lines; U+2028 and its like are not among them, since they occur inside texts."""
 
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How files begin that a program compressed."""
+
 _SIGNATURES = {
-    b"\x1f\x8b": "compressed by gzip",
-    b"BZh": "compressed by bzip2",
-    b"\xfd7zXZ": "compressed by xz",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd",
     b"PK\x03\x04": "a zip archive (as an Excel workbook is)",
     b"PAR1": "a Parquet file",
     b"ARROW1": "an Arrow file",
     b"SQLite format 3": "an SQLite database",
     b"%PDF": "a PDF document",
 }
-"""How files begin that are no text, whatever their ending says."""
+"""How other files begin that are no text, whatever their ending says."""
 
 _UTF_MARKS = {
     b"\xff\xfe\0\0": "UTF-32",
@@ -58,10 +57,12 @@ def decode(name: str, content: bytes) -> str:
     UserError
         If they are no UTF-8 text; says what they are, or the line and the byte.
     """
+    for mark, program in _COMPRESSED.items():
+        if content.startswith(mark):
+            raise UserError(f"'{name}' is compressed by {program}, not text; decompress it first.")
     for mark, what in _SIGNATURES.items():
         if content.startswith(mark):
-            remedy = "decompress it first" if what.startswith("compressed") else "correct its ending or save it as text"
-            raise UserError(f"'{name}' is {what}, not text; {remedy}.")
+            raise UserError(f"'{name}' is {what}, not text; correct its ending or save it as text.")
     if wide := _wide_encoding(content):
         raise UserError(f"'{name}' is {wide} text, not UTF-8; save it as UTF-8 (in Excel as 'CSV UTF-8').")
     try:

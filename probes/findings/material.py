@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from icl.concept.grid import series_names
+
 if TYPE_CHECKING:
     from icl.concept.fit import Fit
 
 __all__ = ["Material", "by_task"]
 
-_OF_TASK = " | "
-"""Between a model and its task in the name of one of several, as in fits (`icl.concept.grid.Grid`)."""
+_OWN_NAME = "own_name"
+"""Column of a model's own name where `by_task` has named it with its task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Material:
     Attributes
     ----------
     model : str
-        Its name.
+        Its name in these tables, with the task where the run has several.
     metrics : DataFrame
         Its rows of the metrics table, all conditions.
     outcomes : DataFrame or None
@@ -38,6 +40,8 @@ class Material:
         demonstration sets; they are shown where a probe asked for them.
     fits : tuple of Fit
         All fits that the run holds of its answers, those that may not be quoted included.
+    own_name, task : str
+        The model's own name and the task, where the run has several tasks; else empty.
     """
 
     model: str
@@ -48,13 +52,18 @@ class Material:
     chance: float | None = None
     probes: tuple[str, ...] = ()
     fits: "tuple[Fit, ...]" = ()
+    own_name: str = ""
+    task: str = ""
 
     def of(self, model: str) -> "Material":
         """Keep what is known of one model."""
         mine = {name: getattr(self, name) for name in ("metrics", "outcomes", "answers", "scores")}
         mine = {name: None if table is None else table[table["model"] == model] for name, table in mine.items()}
-        names = {model, model.rpartition(_OF_TASK)[0]}
-        return replace(self, model=model, fits=tuple(fit for fit in self.fits if names & set(fit.models)), **mine)
+        rows = self.metrics[self.metrics["model"] == model]
+        of_several = len(rows) > 0 and _OWN_NAME in rows
+        name, task = (str(rows.iloc[0][column]) if of_several else "" for column in (_OWN_NAME, "task"))
+        fits = tuple(fit for fit in self.fits if (name or model) in fit.models)
+        return replace(self, model=model, own_name=name, task=task, fits=fits, **mine)
 
     def of_each_fit(self, account: str) -> Iterator["Material"]:
         """Keep one fit of an account at a time; nothing where there is none."""
@@ -76,8 +85,5 @@ class Material:
 
 def by_task(table: pd.DataFrame, tasks: Collection[str]) -> pd.DataFrame:
     """Name each model with its task where a run has several of those, so that nothing said of a model mixes them."""
-    return (
-        table
-        if len(tasks) < 2
-        else table.assign(model=table["model"].astype("str") + _OF_TASK + table["task"].astype("str"))
-    )
+    named = table.assign(**{_OWN_NAME: table["model"], "model": series_names(table, tasks)})
+    return named if len(tasks) > 1 else table

@@ -1,6 +1,5 @@
 """What a fit says when it ends: whether it may be read, then its table, what it wrote and what to do next."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +8,11 @@ import pandas as pd
 
 from icl.concept.diagnose import Diagnosis
 from icl.concept.fit import Fit
+from icl.concept.summary import LEVEL, has_drift
 from icl.concept.variance_layout import part_name
 from probes.figures.words import models_in_words
 from probes.fits.evidence_words import evidence_lines
-from probes.terminal.layout import next_lines, paragraphs, table_lines
+from probes.terminal.layout import factored, next_lines, paragraphs, table_lines
 
 if TYPE_CHECKING:
     import xarray
@@ -41,14 +41,12 @@ def fit_lines(fit: Fit) -> Iterable[str]:
 
 def account_lines(tree: "xarray.DataTree", table: pd.DataFrame) -> Iterator[str]:
     """Write the table of an account, one a model: signal and drift of each condition, or every parameter."""
-    from icl.concept.summary import has_drift
-
     if has_drift(tree):
         for model, rows in table.groupby("model", sort=False):
             yield from paragraphs([f"\n{model}: nats per demonstration, median and 90 % interval"])
             yield from _drifts(rows)
         return
-    shared, levels = _shared(table["level"].tolist())
+    shared, levels = _levels(table)
     yield from paragraphs([f"\n{f'{shared}: ' if shared else ''}median and 90 % interval, beside the prior's"])
     units = [f" ({unit})" if unit else "" for unit in table["unit"]]
     readable = pd.DataFrame({"parameter": table["parameter"] + units, "level": levels})
@@ -84,11 +82,12 @@ def spans(table: pd.DataFrame, name: str, prefix: str | None = None) -> list[str
     return [f"{middle:.2f} [{low:.2f}, {high:.2f}]" for middle, low, high in ends]
 
 
-def _shared(levels: Sequence[str]) -> tuple[str, list[str]]:
-    """Take what all levels have in common, such as the one model and format of a run, out of their names."""
-    split = [re.split(r" \| |, ", level) for level in levels]
-    shared = [part for part in split[0] if all(part in parts for parts in split)]
-    return ", ".join(shared), [", ".join(part for part in parts if part not in shared) for parts in split]
+def _levels(table: pd.DataFrame) -> tuple[str, list[str]]:
+    """Name what every row is of, and take out what all have in common, such as the one model and format of a run."""
+    levels = table[list(LEVEL)].drop(columns="task" if table["task"].nunique() < 2 else [])
+    levels["example_length"] = [None if pd.isna(length) else f"k={length:.0f}" for length in levels["example_length"]]
+    shared, rest = factored(levels, list(levels))
+    return shared, [", ".join(row.dropna()) for _, row in rest.iterrows()]
 
 
 def _drifts(rows: pd.DataFrame) -> list[str]:

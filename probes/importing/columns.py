@@ -36,11 +36,14 @@ class Meaning:
         ``column NAME``, ``set to VALUE`` or ``assumed: VALUE``.
     kind : str
         field, factor or cluster.
+    column : str
+        The column of the files, where it was taken from one.
     """
 
     field: str
     source: str
     kind: str
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ def told_columns(sources: Sequence[Source], asked: Asked) -> Columns:
         If a column or cluster is not there, or something that is needed is not told.
     """
     _check_known(sources, asked)
-    told: dict[str, str] = {}
+    taken: dict[str, str] = {}
     parts, unused = [], []
     for source in sources:
         table = source.table.assign(**{FILE_COLUMN: source.path.stem})
@@ -96,7 +99,8 @@ def told_columns(sources: Sequence[Source], asked: Asked) -> Columns:
         parts.append(part.assign(**_clusters_of(table, chosen, asked)))
         rest = [name for name in source.table.columns if name not in (*chosen.values(), *asked.clusters)]
         unused.append(source.table[rest])
-        told |= {name: f"column {column}" for name, column in chosen.items()}
+        taken |= chosen
+    told = {name: f"column {column}" for name, column in taken.items()}
     told |= {name: f"set to {value}" for name, value in asked.set.items()}
     table = pd.concat(parts, ignore_index=True)
     notes = [note for source in sources for note in source.notes]
@@ -108,7 +112,12 @@ def told_columns(sources: Sequence[Source], asked: Asked) -> Columns:
     )
     factors = tuple(name for name in table.columns if name not in FIELDS and name not in clusters)
     meanings = [
-        Meaning(field=name, source=source, kind="field" if asked.field_of(name)[0] in FIELDS else "factor")
+        Meaning(
+            field=name,
+            source=source,
+            kind="field" if asked.field_of(name)[0] in FIELDS else "factor",
+            column=taken.get(name, ""),
+        )
         for name, source in (told | assumed).items()
         if name not in clusters
     ]

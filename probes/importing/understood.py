@@ -20,6 +20,10 @@ from probes.importing.untold import left_unused, untold_by_answers
 
 __all__ = ["Understood", "understand"]
 
+_OF_CELL = {name: name for name in ("model", "task", "num_shots", "candidate")}
+_OF_CELL |= {"query_id": "query", "demonstration_set_id": "demonstration_set"}
+"""Column that tells a cell from others → the field of an import that it comes from."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Understood:
@@ -175,11 +179,7 @@ def _check_apart(keys: pd.DataFrame, table: pd.DataFrame, unused: pd.DataFrame, 
     apart = [
         name for name in unused.columns if unused.loc[twice, name].astype(str).groupby(group).nunique().gt(1).any()
     ]
-    cell = ", ".join(
-        f"{name.removesuffix('_id')} {value}"
-        for name, value in first.items()
-        if name in ("model", "task", "num_shots", "query_id", "demonstration_set_id", "candidate") and str(value)
-    )
+    cell = ", ".join(f"{_OF_CELL[name]} {value}" for name, value in first.items() if name in _OF_CELL and str(value))
     remedy = (
         f"the columns {', '.join(map(repr, apart))} tell some of them apart: name a factor with --map NAME=COLUMN, "
         "what repeats a condition, such as runs or seeds, with --cluster COLUMN"

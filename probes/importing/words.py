@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from icl.factors import FACTORS
 from icl.scores import PROMPT_KEYS
 from probes.importing.store import Imported
 from probes.terminal.layout import paragraphs, table_lines
@@ -12,6 +13,15 @@ __all__ = ["understood_lines", "uses"]
 
 _FIRST = 5
 """Rows that are shown."""
+
+_PARTS = {
+    "model": "model",
+    "format": "format",
+    "demonstration_set_id": "demonstration set",
+    "query_id": "query",
+    "label_mode": "label mode",
+}
+"""Column of what the variance can be split by → its name for people."""
 
 
 def understood_lines(imported: Imported) -> Iterator[str]:
@@ -36,14 +46,7 @@ def first_rows(imported: Imported) -> pd.DataFrame:
     assert table is not None  # one of them there is
     outcome = ["num_correct", "num_items"] if found.told is not None else ["candidate", "is_gold", "logprob"]
     shown = table[[*PROMPT_KEYS, *outcome]]
-    usual = {
-        "input_mode": "task",
-        "balance": "balanced",
-        "method": "direct",
-        "label_draw": 0,
-        "order": 0,
-        "option_order": 0,
-    }
+    usual = {one.name: one.default for one in FACTORS}
     keep = []
     for name in shown.columns:
         values = shown[name].dropna().unique()
@@ -77,8 +80,7 @@ def uses(imported: Imported) -> list[str]:
                 f"No row has num_shots = 0: accounts extrapolate where curves start, and gains are over {shots[0]} "
                 f"demonstration{'s' * (shots[0] != 1)}."
             )
-    parts = ("model", "format", "demonstration_set_id", "query_id", "label_mode")
-    varied = [name.removesuffix("_id").replace("_", " ") for name in parts if cells[name].nunique() > 1]
+    varied = [words for name, words in _PARTS.items() if cells[name].nunique() > 1]
     if varied and (shots[-1] > 0 or models > 1):
         said.append(f"`probe variance --score accuracy`: {', '.join(varied)} varied.")
     return said

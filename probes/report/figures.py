@@ -194,7 +194,7 @@ def _label_mode_panel(
         block = rows[rows["label_mode"] == mode].sort_values("num_shots")
         x = np.array([_beside(mode, shots.index(n), present[n], step) for n in block["num_shots"].astype(int)])
         low, middle, high = (100 * block[name].to_numpy() for name in ("low", "estimate", "high"))
-        handles[mode_words(mode)] = axes.errorbar(
+        handles[_legend(mode)] = axes.errorbar(
             x,
             middle,
             yerr=error_bars(low, middle, high),
@@ -217,7 +217,7 @@ def _beside(mode: str, place: int, present: list[str], step: float) -> float:
     return place + step * (present.index(mode) - (len(present) - 1) / 2) if mode in present else float(place)
 
 
-def mode_words(label_mode: str) -> str:
+def _legend(label_mode: str) -> str:
     """Spell a label mode as a legend does."""
     return {"zero_shot": "no demonstrations"}.get(label_mode, plain(label_mode))
 

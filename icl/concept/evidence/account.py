@@ -14,7 +14,7 @@ from icl.concept.diagnose import posterior_predictive_check, prior_predictive_ch
 from icl.concept.evidence import EVIDENCE
 from icl.concept.evidence.identified import cells_of
 from icl.concept.evidence.layout import CONDITION, EvidenceLayout, count_cells, evidence_layout, untold_factors
-from icl.concept.evidence.model import build_evidence_model, check_concepts
+from icl.concept.evidence.model import REPORTED, build_evidence_model, check_concepts
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
 from icl.concept.evidence.simulate import draw_counts, draw_prior, draw_walk, expected_accuracy
 from icl.concept.evidence.summary import break_even, label_share, summarise_conditions, summarise_evidence
@@ -31,9 +31,6 @@ __all__ = ["EVIDENCE_ACCOUNT", "EvidenceAccount", "EvidenceQuestion", "constant_
 
 EVIDENCE_EFFORT = Effort(draws=2000, tune=1000, chains=4)
 """How much sampling a decomposition gets unless asked otherwise."""
-
-_INTERNAL = ("_unit", "_logit")
-"""Ends of the names of what only the sampler needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +169,8 @@ def log_likelihood(layout: EvidenceLayout, draws: xr.Dataset, observed: ndarray)
 
 
 def _reported(posterior: xr.Dataset) -> xr.Dataset:
-    """Leave out what only the sampler needs."""
-    inner = [str(name) for name in posterior.data_vars if str(name).endswith(_INTERNAL)]
-    return posterior.drop_vars(inner).drop_dims("step", errors="ignore")
+    """Keep what a fit reports, and leave out what only the sampler needs."""
+    return posterior[[name for name in REPORTED if name in posterior]]
 
 
 def _prior(layout: EvidenceLayout, priors: EvidencePriors, concepts: int, rng: np.random.Generator) -> xr.Dataset:

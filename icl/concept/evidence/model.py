@@ -26,13 +26,17 @@ from icl.concept.compiled import Fitted
 from icl.concept.density import Density, compile_density
 from icl.concept.evidence.layout import EvidenceLayout, evidence_layout
 from icl.concept.evidence.priors import DEFAULT_EVIDENCE_PRIORS, EvidencePriors
+from icl.concept.evidence.simulate import PARAMETERS
 from icl.concept.sampler import Effort, Stages, sample
 from icl.errors import UserError
 
 if TYPE_CHECKING:
     import pymc
 
-__all__ = ["CompiledEvidence", "build_evidence_model", "compile_evidence"]
+__all__ = ["REPORTED", "CompiledEvidence", "build_evidence_model", "check_concepts", "compile_evidence"]
+
+REPORTED = (*PARAMETERS, "permuted_gap", "labels", "wrong_labels", "accuracy")
+"""What a fit keeps of the model's variables; the permuted concept's δ is there only where there is that concept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

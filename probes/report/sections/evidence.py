@@ -27,6 +27,7 @@ from probes.figures.words import (
     number,
     points,
 )
+from probes.findings.leading import mode_words
 from probes.findings.material import Material
 from probes.report.section import Sentence
 
@@ -64,12 +65,12 @@ def draw(material: Material) -> Drawn | None:
     if fit is None or fit.trouble:
         return None
     tree = fit.tree
-    share = _of(label_share(tree), material.model).iloc[0]
+    share = _of(label_share(tree), material).iloc[0]
     title = f"{material.model}: what each part of a demonstration adds to the evidence for the task"
     if share["told_by"] != PRIOR:
         title = f"{material.model}: {_share_words(share)} of the signal of demonstrations comes from right labels"
-    figure = plot_evidence(tree, material.model, title=title)
-    return Drawn(name="evidence", title=title, caption=_caption(tree, material.model), figure=figure)
+    figure = plot_evidence(tree, material, title=title)
+    return Drawn(name="evidence", title=title, caption=_caption(tree, material), figure=figure)
 
 
 def say(material: Material) -> Sentence | None:
@@ -80,14 +81,14 @@ def say(material: Material) -> Sentence | None:
     topic, tree = "Evidence", fit.tree
     if fit.trouble:
         return Sentence(topic=topic, text=f"{fit.trouble} Its numbers are not quoted here.")
-    texts = [_task_words(tree, material.model, task) for task in _tasks(tree, material.model)]
+    texts = [_task_words(tree, material, task) for task in _tasks(tree, material)]
     return Sentence(topic=topic, text=" ".join(texts))
 
 
-def plot_evidence(tree: "xarray.DataTree", model: str, *, title: str = "") -> "Figure":
+def plot_evidence(tree: "xarray.DataTree", material: Material, *, title: str = "") -> "Figure":
     """Posterior of each part in nats per demonstration, and below it the share of the signal that right labels are."""
-    rows = _part_rows(tree, model)
-    shares = _of(label_share(tree), model)
+    rows = _part_rows(tree, material)
+    shares = _of(label_share(tree), material)
     shares = shares[shares["told_by"] != PRIOR]
     heights = [len(rows), 1.2 + len(shares)] if len(shares) else [len(rows)]
     figure = new_figure(1.8 + 0.34 * sum(heights))
@@ -129,9 +130,9 @@ def _forest(axes: "Axes", rows: list[_Row], label: str, *, digits: int) -> None:
     right.spines["right"].set_visible(False)
 
 
-def _part_rows(tree: "xarray.DataTree", model: str) -> list[_Row]:
+def _part_rows(tree: "xarray.DataTree", material: Material) -> list[_Row]:
     """Parts that are known one by one, then the sums that stand in for the others."""
-    table = _of(summarise_evidence(tree), model)
+    table = _of(summarise_evidence(tree), material)
     table = table[table["median"].notna()]
     several = table["task"].nunique() > 1
     return [
@@ -167,14 +168,14 @@ def _term_words(component: str, format: str) -> str:
     return _WORDS[component] + (f" {format}" if format else "")
 
 
-def _caption(tree: "xarray.DataTree", model: str) -> str:
-    conditions = _of(summarise_conditions(tree), model)
+def _caption(tree: "xarray.DataTree", material: Material) -> str:
+    conditions = _of(summarise_conditions(tree), material)
     text = (
         "Posterior medians and 90 % intervals of what one more demonstration adds to the log-odds of the task against "
         f"no task, from {len(conditions)} kinds of demonstrations and zero shots; right labels are those that are all "
         "right. "
     )
-    table = _of(summarise_evidence(tree), model)
+    table = _of(summarise_evidence(tree), material)
     if table["is_sum"].any():
         text += "A sum is shown where these conditions do not identify its terms separately. "
     if (table["median"].notna() & (table["told_by"] != DATA)).any():
@@ -185,11 +186,11 @@ def _caption(tree: "xarray.DataTree", model: str) -> str:
     return text + " ".join(diagnose(tree).sentences)
 
 
-def _task_words(tree: "xarray.DataTree", model: str, task: str) -> str:
-    conditions = _of(summarise_conditions(tree), model, task)
-    text = "" if len(_tasks(tree, model)) == 1 else f"On {task}: "
+def _task_words(tree: "xarray.DataTree", material: Material, task: str) -> str:
+    conditions = _of(summarise_conditions(tree), material, task)
+    text = "" if len(_tasks(tree, material)) == 1 else f"On {task}: "
     text += _drift_words(conditions)
-    parts = _of(summarise_evidence(tree), model, task)
+    parts = _of(summarise_evidence(tree), material, task)
     known = parts[parts["median"].notna() & ~parts["is_sum"]]
     if len(known):
         told = [f"{_part_words(row)} {_nats(row)}" for _, row in known.iterrows()]
@@ -197,7 +198,7 @@ def _task_words(tree: "xarray.DataTree", model: str, task: str) -> str:
     if (sums := parts[parts["is_sum"]])["is_sum"].any():
         told = [f"{_sum_words(row)} {_nats(row)}" for _, row in sums.iterrows()]
         text += f" These conditions identify only sums of the other parts: {listed(told)}."
-    share = _of(label_share(tree), model, task).iloc[0]
+    share = _of(label_share(tree), material, task).iloc[0]
     if share["told_by"] == PRIOR:
         text += " These conditions do not identify the share of the signal that right labels bring."
     elif conditions["note"].ne("").all():
@@ -205,7 +206,7 @@ def _task_words(tree: "xarray.DataTree", model: str, task: str) -> str:
     else:
         text += f" Right labels bring {_share_words(share)} of the signal"
         text += "." if share["told_by"] == DATA else f", {share['note']}."
-    return text + _break_even_words(_of(break_even(tree), model, task))
+    return text + _break_even_words(_of(break_even(tree), material, task))
 
 
 def _drift_words(conditions: pd.DataFrame) -> str:
@@ -239,8 +240,7 @@ def _break_even_words(rows: pd.DataFrame) -> str:
 
 def _kind(row: pd.Series) -> str:
     sides = [get_factor(name).in_words(value) for name, value in unusual(row, shows=True).items()]
-    label_mode = str(row["label_mode"]).replace("_", " ")
-    labels = ("no labels" if label_mode == "none" else f"{label_mode} labels").replace("words labels", "words")
+    labels = "no labels" if row["label_mode"] == "none" else mode_words(row["label_mode"])
     return " and ".join([labels, *sides])
 
 
@@ -252,10 +252,11 @@ def _share_words(row: pd.Series) -> str:
     return f"{points(row['median'])} % ({interval_words(row['lower'], row['upper'])})"
 
 
-def _tasks(tree: "xarray.DataTree", model: str) -> list[str]:
-    return list(dict.fromkeys(_of(label_share(tree), model)["task"]))
+def _tasks(tree: "xarray.DataTree", material: Material) -> list[str]:
+    return list(dict.fromkeys(_of(label_share(tree), material)["task"]))
 
 
-def _of(table: pd.DataFrame, model: str, task: str | None = None) -> pd.DataFrame:
-    table = table[table["model"] == model]
-    return table if task is None else table[table["task"] == task]
+def _of(table: pd.DataFrame, material: Material, task: str = "") -> pd.DataFrame:
+    """Rows of the model, and of one task: the one named, or the material's where it is of one of several."""
+    table, task = table[table["model"] == (material.own_name or material.model)], task or material.task
+    return table[table["task"] == task] if task else table

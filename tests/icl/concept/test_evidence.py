@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from icl.concept.evidence.summary import break_even, label_share, summarise_cond
 from icl.concept.fit import Fit, fit
 from icl.errors import UserError
 from probes.figures.picture import png
-from probes.findings.material import Material
+from probes.findings.material import Material, by_task
 from probes.report.sections.catalogue import SECTIONS
 
 LADDER = (
@@ -437,6 +438,34 @@ def test_the_report_draws_the_parts_and_tells_sums_as_sums(rng):
     assert "identify only sums of the other parts: inputs of the task − noise of the format minimal −0.15" in said
     assert "Right labels bring 39." in said
     assert "Signal equals noise where" in said
+
+
+def test_of_several_tasks_each_is_told_its_own(rng, monkeypatch):
+    monkeypatch.setattr("icl.concept.diagnose.MAX_RHAT", 99.0)
+    monkeypatch.setattr("icl.concept.diagnose.MIN_ESS_BULK", 0)
+    films, topics = ladder(rng), ladder(rng).assign(task="topics")
+    tree = made_tree(pd.concat([films, topics], ignore_index=True), rng)
+    metrics = pd.DataFrame({"model": "small", "task": ["films", "topics"]})
+    of_both = Material(model="", metrics=by_task(metrics, ("films", "topics")), fits=(Fit(tree, ""),))
+    names = of_both.metrics["model"].tolist()
+    assert names == ["small | films", "small | topics"]
+    alone = section(made_tree(films, rng))
+    for material in map(of_both.of, names):
+        drawn = SECTIONS["evidence"].draw(material)
+        assert drawn.title.startswith(f"{material.model}: ")
+        ticks, theirs = (
+            [label.get_text() for label in one.figure.axes[0].get_yticklabels()]
+            for one in (drawn, SECTIONS["evidence"].draw(alone))
+        )
+        assert ticks == theirs
+        assert SECTIONS["evidence"].say(material).text.startswith("Each demonstration with gold labels")
+
+
+def test_a_name_that_looks_like_a_model_of_a_task_is_a_name():
+    """Nothing is taken out of a name: this model is called so, and the fit of 'small' is not its own."""
+    fit = SimpleNamespace(models=("small",))
+    material = Material(model="", metrics=pd.DataFrame({"model": ["small | films"], "task": "films"}), fits=(fit,))
+    assert material.of("small | films").fits == ()
 
 
 def test_a_share_that_only_the_prior_tells_is_not_quoted(rng):

@@ -449,6 +449,12 @@ def test_channel_prompts_hold_the_same_text_turned_round(colours):
     assert bare.candidates[0].given + bare.candidates[0].text == "red\na thing"
 
 
+def test_a_prompt_is_content_free_by_what_was_made_of_it_and_not_by_the_name_of_its_query(colours):
+    (prompt,) = render_condition(colours, "gold", "qa", 2)
+    assert not replace(prompt, query_id="content-free lunch").is_content_free
+    assert all(one.is_content_free for one in (label_prior(prompt), *content_free(prompt)))
+
+
 def test_content_free_queries_change_the_query_alone(colours):
     (prompt,) = render_condition(colours, "gold", "qa", 2)
     for text, free in zip(CONTENT_FREE, content_free(prompt)):

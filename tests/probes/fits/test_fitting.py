@@ -13,7 +13,7 @@ from icl.concept.fit import Fit
 from probes.cli.main import main
 from probes.runs.artefacts import FIT
 from probes.runs.fits import lay_out
-from probes.runs.folder import open_run
+from probes.runs.opening import open_run
 from probes.terminal.layout import text_width
 
 pytestmark = pytest.mark.filterwarnings("ignore:Numba will use object mode:UserWarning")
@@ -77,7 +77,7 @@ def test_runs_of_two_tasks_are_fitted_together(runs, tmp_path, capsys):
     capsys.readouterr()
     assert main(["fit", runs[0], "--with", runs[1], "--out", str(out), "--account", "power", "--json", *FEW]) == 3
     rows = json.loads(capsys.readouterr().out)
-    assert any("sentiment" in row["level"] for row in rows)
+    assert {row["task"] for row in rows} == {"sentiment", "topic"}
     assert {row["converged"] for row in rows} == {False}
     with xr.open_datatree(out) as tree:
         assert tree.attrs["task"] == "sentiment + topic"

@@ -13,7 +13,7 @@ from probes.comparison.source import counts_and_folder
 from probes.notebook import Run
 from probes.runs.artefacts import METRICS, stale
 from probes.runs.fits import lay_out
-from probes.runs.folder import open_run
+from probes.runs.opening import open_run
 
 CURVE = pd.DataFrame(
     {
