@@ -202,10 +202,10 @@ def _ranked(rows: list[dict[str, object]], found: dict[str, LeaveOneOut]) -> pd.
     fair = (table.pop("place") == 0).to_numpy()
     if fair.any():
         elpd = np.stack([found[name].elpd for name in table.loc[fair, "account"]])
-        gap = elpd - elpd[0]
+        behind = elpd - elpd[0]
         table.loc[fair, "rank"] = np.arange(1, len(elpd) + 1)
-        table.loc[fair, "difference"] = gap.sum(axis=1)
-        table.loc[fair, "difference_se"] = np.sqrt(gap.shape[1] * gap.var(axis=1))
+        table.loc[fair, "difference"] = behind.sum(axis=1)
+        table.loc[fair, "difference_se"] = np.sqrt(behind.shape[1] * behind.var(axis=1))
         table.loc[fair, "weight"] = stacking_weights(elpd)
     return table
 

@@ -86,8 +86,8 @@ def validate_counts(counts: pd.DataFrame) -> pd.DataFrame:
             "table import again with --set num_candidates=N, or chance=0 for free text, or fill the column chance of a "
             "table of counts."
         )
-    if gaps := [name for name in names if name not in may_be_missing and counts[name].isna().any()]:
-        raise UserError(f"columns {gaps} of the counts table have missing values; fill them or drop those cells.")
+    if lacking := [name for name in names if name not in may_be_missing and counts[name].isna().any()]:
+        raise UserError(f"columns {lacking} of the counts table have missing values; fill them or drop those cells.")
     try:
         typed = counts[names].astype({column.name: column.dtype for column in COUNT_COLUMNS}).reset_index(drop=True)
         whole = [

@@ -101,10 +101,10 @@ def _soft_f1(rows: pd.DataFrame, **mode) -> list[dict]:
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, num_bins: int = 10) -> float:
-    """Average gap between confidence and accuracy over equal-width bins, weighted by their prompts.
+    """Average distance between confidence and accuracy over equal-width bins, weighted by their prompts.
 
     It is biased upward in small samples: even a calibrated model's is above 0.
     """
     bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=num_bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+    distances = np.bincount(bins, weights=confidence - correct, minlength=num_bins)
+    return float(np.abs(distances).sum() / len(confidence))

@@ -13,7 +13,7 @@ from probes.terminal.layout import paragraphs, table_lines
 __all__ = [
     "closest_words",
     "comparison_lines",
-    "crps_gaps",
+    "crps_differences",
     "extrapolation_lines",
     "fold_table",
     "forecast_table",
@@ -89,12 +89,12 @@ def ranking_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def forecast_table(extended: Extrapolation, table: pd.DataFrame) -> pd.DataFrame:
     """Write rows of `Extrapolation.table` for people, each with how far its CRPS lies behind the smallest."""
-    gaps = crps_gaps(extended).set_index("account")
+    differences = crps_differences(extended).set_index("account")
     behind = [
         "best"
-        if account == gaps.index[0]
-        else _with_error(gaps["gap"][account], gaps["gap_se"][account], 2)
-        if account in gaps.index
+        if account == differences.index[0]
+        else _with_error(differences["difference"][account], differences["difference_se"][account], 2)
+        if account in differences.index
         else ""
         for account in table["account"]
     ]
@@ -126,15 +126,15 @@ def fold_table(extended: Extrapolation, accounts: Sequence[str]) -> pd.DataFrame
     return pd.DataFrame(rows.values())[["held out", *(titles[account] for account in accounts)]]
 
 
-def crps_gaps(extended: Extrapolation) -> pd.DataFrame:
+def crps_differences(extended: Extrapolation) -> pd.DataFrame:
     """Pair the CRPS of each account with that of the best, cell by cell, over the cells that both predicted.
 
     Returns
     -------
     pd.DataFrame
-        One row per account that converged and one for the baseline, best first: account, title, gap (mean CRPS minus
-        that of the best, in `extended.unit`), gap_se (its standard error over cells), num_cells. Cells of one curve go
-        wrong together, which this error does not know.
+        One row per account that converged and one for the baseline, best first: account, title, difference (mean CRPS
+        minus that of the best, in `extended.unit`), difference_se (its standard error over cells), num_cells. Cells of
+        one curve are wrong together, which this error does not take into account.
     """
     table = extended.table[extended.table["crps"].notna()]
     table = table[table["converged"].fillna(False) | (table["account"] == CARRIED)]
@@ -144,25 +144,29 @@ def crps_gaps(extended: Extrapolation) -> pd.DataFrame:
     apart = crps.sub(crps.iloc[:, 0], axis=0)
     counted = apart.notna().sum()
     return table[["account", "title"]].assign(
-        gap=apart.mean().to_numpy(), gap_se=(apart.std() / np.sqrt(counted)).to_numpy(), num_cells=counted.to_numpy()
+        difference=apart.mean().to_numpy(),
+        difference_se=(apart.std() / np.sqrt(counted)).to_numpy(),
+        num_cells=counted.to_numpy(),
     )
 
 
 def closest_words(extended: Extrapolation) -> str:
     """Say which prediction has the smallest CRPS and what cannot be told from it; empty where no account converged."""
-    gaps = crps_gaps(extended)
-    if gaps["account"].isin([CARRIED]).all():
+    differences = crps_differences(extended)
+    if differences["account"].isin([CARRIED]).all():
         return ""
-    best, others = gaps.iloc[0], gaps.iloc[1:]
+    best, others = differences.iloc[0], differences.iloc[1:]
     crps = extended.table["crps"].iloc[0]
     text = f"{best['title']} comes closest (CRPS {number(crps)} {extended.unit})"
-    level = others[~(others["gap"] > _SURE * others["gap_se"])]
+    level = others[~(others["difference"] > _SURE * others["difference_se"])]
     if len(level):
-        named = [f"{row.title} ({_with_error(row.gap, row.gap_se, 2)} behind)" for row in level.itertuples()]
+        named = [
+            f"{row.title} ({_with_error(row.difference, row.difference_se, 2)} behind)" for row in level.itertuples()
+        ]
         return f"{text}; it is not settled which extrapolates best: {listed(['it', *named])}."
     if len(others):
         near = others.iloc[0]
-        text += f"; the next, {near['title']}, lies {_with_error(near['gap'], near['gap_se'], 2)} behind"
+        text += f"; the next, {near['title']}, lies {_with_error(near['difference'], near['difference_se'], 2)} behind"
     return f"{text}."
 
 

@@ -232,11 +232,11 @@ def _bayes(metrics: pd.DataFrame, model: str, setting: Setting, chance: float | 
         return ""
     effect = effect_of(rows.iloc[0], "bayes")
     if not effect.known:
-        return f"The gap to exact Bayes has no interval{_because(effect)}."
+        return f"The difference from exact Bayes has no interval{_because(effect)}."
     size = points(effect.size[0])
     text = f"Against exact Bayes it {_verb(-effect.estimate, 'gains', 'loses', 'differs by')} {size} points"
     text += f" at {setting.num_shots} shots ({interval_words(*effect.size[1:])})"
-    text += "." if effect.clear else ": no clear gap."
+    text += "." if effect.clear else ": no clear difference."
     kl = here(at(metrics, "bayes_kl", model=model, label_mode="gold"), setting)
     kl = kl[(kl["num_shots"] == setting.num_shots) & kl["low"].notna()]
     if not kl.empty:

@@ -167,8 +167,8 @@ def validate_evidence_cells(cells: pd.DataFrame) -> pd.DataFrame:
     if cells.empty:
         raise UserError("the table of evidence cells has no rows: nothing is left to fit.")
     may_be_missing = {"share_correct", "share_permuted"}
-    if gaps := [name for name in names if name not in may_be_missing and cells[name].isna().any()]:
-        raise UserError(f"columns {gaps} of the evidence cells have missing values; fill them or drop those cells.")
+    if lacking := [name for name in names if name not in may_be_missing and cells[name].isna().any()]:
+        raise UserError(f"columns {lacking} of the evidence cells have missing values; fill them or drop those cells.")
     try:
         typed = cells[names].astype({column.name: column.dtype for column in EVIDENCE_COLUMNS}).reset_index(drop=True)
         counts = ("num_shots", "num_correct", "num_prompts", "num_labels")

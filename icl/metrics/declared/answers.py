@@ -46,7 +46,7 @@ ANSWERS: tuple[Metric, ...] = (
     Metric(
         name="expected_calibration_error",
         title="expected calibration error (10 bins; biased upward)",
-        sentence="mean gap between confidence and accuracy over ten bins of confidence; biased upward",
+        sentence="mean distance between confidence and accuracy over ten bins of confidence; biased upward",
         by=levels,
         **PROBABILITY,
         better="lower",

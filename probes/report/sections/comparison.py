@@ -9,7 +9,7 @@ import pandas as pd
 from icl.concept.extrapolate import Extrapolation
 from icl.concept.holdout import HoldOut
 from probes.comparison.figures import draw_comparison, draw_extrapolation
-from probes.comparison.words import closest_words, crps_gaps, forecast_table, ranking_table
+from probes.comparison.words import closest_words, crps_differences, forecast_table, ranking_table
 from probes.figures.drawn import Drawn
 from probes.figures.words import MINUS, listed
 from probes.runs.comparisons import StoredComparison
@@ -97,7 +97,7 @@ def _unseen_units(stored: StoredComparison) -> Contest:
 def _unseen_shots(extended: Extrapolation) -> Contest:
     unit = extended.unit
     verdict, *notes = map(_typeset, extended.sentences)
-    quoted = extended.table[extended.table["account"].isin(crps_gaps(extended)["account"])]
+    quoted = extended.table[extended.table["account"].isin(crps_differences(extended)["account"])]
     closest = closest_words(extended)
     explained = (
         f"{extended.hold_out.words} (shots: demonstrations in the prompt). "

@@ -17,7 +17,7 @@ from icl.errors import UserError
 from probes.cli import compare
 from probes.comparison.words import (
     closest_words,
-    crps_gaps,
+    crps_differences,
     extrapolation_lines,
     forecast_table,
     unconverged,
@@ -119,12 +119,14 @@ def extended(crps: dict[str, list[float]], converged: dict[str, bool]) -> Extrap
 def test_differences_in_crps_are_paired_by_cell_and_leave_out_what_did_not_converge() -> None:
     crps = {"a": [1.0, 2.0, 3.0, 4.0], "b": [1.5, 3.0, 3.5, 5.0], CARRIED: [np.nan, 2.5, 9.0, 4.0], "c": [0.0] * 4}
     found = extended(crps, {"a": True, "b": True, "c": False})
-    gaps = crps_gaps(found).set_index("account")
-    assert gaps.index.tolist() == ["a", "b", CARRIED]
+    differences = crps_differences(found).set_index("account")
+    assert differences.index.tolist() == ["a", "b", CARRIED]
     apart = {"b": [0.5, 1.0, 0.5, 1.0], CARRIED: [0.5, 6.0, 0.0]}
     for account, values in apart.items():
         expected = (np.mean(values), np.std(values, ddof=1) / np.sqrt(len(values)), len(values))
-        np.testing.assert_allclose(gaps.loc[account, ["gap", "gap_se", "num_cells"]].astype(float), expected)
+        np.testing.assert_allclose(
+            differences.loc[account, ["difference", "difference_se", "num_cells"]].astype(float), expected
+        )
     written = forecast_table(found, found.table)
     assert written["behind the best"].tolist() == ["best", "0.75 ± 0.14", "2.17 ± 1.92", ""]
     assert written["account"].tolist()[-1] == "c law (not converged)"
