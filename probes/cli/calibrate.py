@@ -49,7 +49,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--draws", type=int, default=None, help="draws kept per chain (default: 300)")
     parser.add_argument("--tune", type=int, default=None, help="warm-up steps per chain (default: 200)")
     parser.add_argument(
-        "--ledger", action="store_true", help="instead, fit GINC predictors whose drift is known from the ledger"
+        "--ledger", action="store_true", help="fit GINC predictors whose drift is known from the ledger instead"
     )
     parser.add_argument("--models", type=values.names, default=None, help="--ledger: names, or none (default: shipped)")
     parser.add_argument(

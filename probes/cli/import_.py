@@ -54,13 +54,13 @@ def add(parser: ArgumentParser) -> None:
         "--melt",
         default=None,
         metavar="NAME=COLUMNS",
-        help="wide table: rows of their own for these columns, e.g. model=*_correct",
+        help="wide table: give each of these columns rows of its own, e.g. model=*_correct",
     )
     parser.add_argument(
         "--explode",
         default=None,
         metavar="NAME=COLUMN",
-        help="lists in a cell: a row of its own for each member, e.g. format=scores",
+        help="lists in cells: give each member a row of its own, e.g. format=scores",
     )
     parser.add_argument("--dry-run", action="store_true", help="show how the columns are understood, and write nothing")
     add_json(parser)

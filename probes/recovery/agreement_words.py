@@ -41,7 +41,10 @@ def agreement_lines(results: Agreement, *, anyway: bool = False) -> Iterator[str
         yield from table_lines(_temperatures(temperatures, anyway))
         yield ""
         known = conditions["true_temperature"].notna()
-        slow = f"tempered Bayesians growing by less than {_FAST:g} nats at every k, so that one shot settles nothing"
+        slow = (
+            f"tempered Bayesians whose log-odds grow by less than {_FAST:g} nats at every k, so that one shot leaves "
+            "the concept uncertain"
+        )
         for whose, some in (
             (slow, _slow(conditions[known])),
             ("all tempered Bayesians", conditions[known]),

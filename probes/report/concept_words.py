@@ -118,9 +118,9 @@ def _gold(row: pd.Series, all_needed: pd.DataFrame) -> str:
     probability = float(row["prob_signal_exceeds_noise"])
     sure = f"P(signal > noise) {_probability(probability)}"
     if probability >= 0.95:
-        sure += ", signal wins"
+        sure += ", so signal exceeds noise"
     elif probability <= 0.05:
-        sure += ", noise wins"
+        sure += ", so noise exceeds signal"
     else:
         sure += ", not settled"
     if row["separately_identified"]:

@@ -123,7 +123,7 @@ def _formats(metrics: pd.DataFrame, model: str, setting: Setting, chance: float 
         first = effects[0]
         title = f"{model}: formats are {points(first.estimate)} points apart at {first.num_shots} shots "
         title += f"({interval_words(first.low, first.high)})" + ("" if first.clear else ": no clear effect")
-    caption = f"Gold labels; bars are 90 % intervals; best format at the most shots on top. {sizes}"
+    caption = f"Gold labels; bars are 90 % intervals; the format that is best at the most shots comes first. {sizes}"
     figure = plot_formats(metrics, model=model, chance=chance, title=title)
     return Drawn(name="formats", title=title, caption=caption, figure=figure)
 
@@ -142,7 +142,7 @@ def _curves(metrics: pd.DataFrame, model: str, accounts: Sequence[Account], chan
     caption = f"Bars are 90 % intervals. {sizes}"
     if account is not None:
         caption += (
-            f" The band holds 90 % of what the fitted account ({account.title}) predicts for these very cells, "
+            f" The band holds 90 % of what the fitted account ({account.title}) predicts for these cells, "
             "sampling noise included: about one dot in ten should lie outside."
         )
     figure = plot_learning_curves(metrics, model=model, predicted=predicted, chance=chance, title=title)

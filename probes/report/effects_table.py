@@ -31,7 +31,7 @@ def verdict_words(one: Finding) -> str:
         return f"unknown ({one.reason})" if one.reason else "unknown"
     if not one.clear:
         return "not clear"
-    return f"{_direction(one)}: {'clear' if one.stands else 'clear only uncorrected'}"
+    return f"{_direction(one)}: {'clear' if one.stands else 'clear only without correction'}"
 
 
 def _direction(one: Finding) -> str:

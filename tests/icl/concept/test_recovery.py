@@ -401,7 +401,7 @@ def test_the_ledger_s_order_is_judged_apart_where_one_shot_does_not_settle_it():
     for name in ("expected_drift", "exact_signal", "exact_noise", "signal", "noise"):
         slow[name] += np.arange(6)
     told = list(agreement_lines(replace(made_up_agreement(), conditions=slow)))
-    (apart,) = [line for line in told if "one shot settles nothing" in line]
+    (apart,) = [line for line in told if "one shot leaves the concept uncertain" in line]
     assert "3 conditions" in apart
     assert "of drift and growth 1.00; fitted ÷ growth, median 2.00" in apart
     (whole,) = [line for line in told if line.startswith("all tempered Bayesians, 6 conditions")]

@@ -228,7 +228,7 @@ def test_the_table_lists_all_effects_escaped_and_says_how_clear():
     html = effects_html(every)
     assert html.count("<tr") == len(every) + 1
     assert ">shuffled labels lost: clear<" in html
-    assert ">flipped labels lost: clear only uncorrected<" in html
+    assert ">flipped labels lost: clear only without correction<" in html
     assert ">unknown<" in html
     assert "nan" not in html
     hostile = found(*(gap("random", 0.1, 0.05, format="<b>&") for _ in range(1)))
