@@ -122,7 +122,8 @@ def import_table(
     out
         Run folder to make.
     map
-        Field → column; `probe list fields` lists the fields, and any other name makes a further factor.
+        Field → column, or ``A+B`` for two that are joined; `probe list fields` lists the fields, and any other name
+        makes a further factor.
     set
         Field → value of all rows; ``field[task]`` of the rows of one task.
     cluster

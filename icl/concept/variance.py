@@ -16,16 +16,17 @@ come in clumps.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 from numpy import ndarray
 
 from icl.concept.fittable import Seeds
 from icl.concept.sampler import Adaptation, Effort
+from icl.concept.variance_blocks import blocks_of, columns_of, log_density
 from icl.concept.variance_layout import (
     FACTORS,
     MODEL_FACTORS,
@@ -57,7 +58,7 @@ FEW_LEVELS = 5
 """Below this many levels the prior shows in a standard deviation (Gelman 2006, Bayesian Analysis 1)."""
 
 MOST_LEVELS = 900
-"""So many levels of all parts but the largest are sampled in a minute or two; time grows with their cube."""
+"""So many columns of `icl.concept.variance_blocks` are sampled in an hour on two cores, 250 in some minutes."""
 
 MANY_ANSWERS = 50
 """From so many answers a level on, effects on right and wrong answers are sampled as they are, below in units of sd."""
@@ -129,11 +130,13 @@ class VarianceAccount:
             If nothing varied, or there is too much to split.
         """
         layout = layout_of(table, observe)
-        if len(layout.models) > 1 and "combination" in layout.levels and crossed_levels(layout) > MOST_LEVELS:
+        crossed = columns_of(blocks_of(layout))
+        if len(layout.models) > 1 and "combination" in layout.levels and crossed > MOST_LEVELS:
             levels = {name: codes for name, codes in layout.levels.items() if name != "combination"}
             told = {"combination": "too many levels to tell apart beside the models', so it is part of the residual"}
             layout = replace(layout, levels=levels, absent=layout.absent | told)
-        if (crossed := crossed_levels(layout)) > MOST_LEVELS:
+            crossed = columns_of(blocks_of(layout))
+        if crossed > MOST_LEVELS:
             raise UserError(
                 f"the parts of these prompts have {crossed:,} levels beside the largest part's, and a fit holds "
                 f"{MOST_LEVELS}; use a run of fewer queries or demonstration sets (on GINC every prompt has its own "
@@ -209,108 +212,48 @@ def build_variance_model(layout: VarianceLayout, priors: VariancePriors = DEFAUL
             "is neither hopeless nor trivial for this model."
         )
     is_binary = layout.score == "accuracy" and layout.sampling is None
-    return _bernoulli_model(layout, priors) if is_binary else _normal_model(layout, priors)
+    return _binomial_model(layout, priors) if is_binary else _normal_model(layout, priors)
 
 
 def _normal_model(layout: VarianceLayout, priors: VariancePriors) -> "pymc.Model":
-    """All effects integrated out: y ~ Normal(0, σ²(I + Σ_f r_f² Z_f Z_fᵀ)), r_f the deviation of f over σ.
-
-    With W = [settings, all factors but the largest] scaled by r, the largest factor is taken out first, since its part
-    of WᵀW is diagonal; the determinant and the inverse then need a Cholesky factor of the rest alone. Tasks share no
-    level, so each is a block of its own.
-    """
+    """All effects integrated out: y ~ Normal(0, σ²(I + Σ_f r_f² Z_f Z_fᵀ)), r_f the deviation of f over σ."""
     import pymc as pm
     import pytensor.tensor as pt
 
     own = layout.values - _mean_of_group(layout.values, layout.setting)
-    scale, y = float(own.std()), layout.values - layout.values.mean()
-    largest = max(layout.levels, key=lambda name: layout.num_levels[name])
-    others = [name for name in layout.levels if name != largest]
-    parts = [layout.setting, *(layout.levels[name] for name in others)]
-    with pm.Model(coords={"factor": [*others, largest, "residual"]}) as model:
+    scale = float(own.std())
+    with pm.Model(coords={"factor": [*layout.levels, "residual"]}) as model:
         sd = pm.HalfNormal("sd", priors.part * scale, dims="factor")
         sigma = sd[-1]
-        ratios = pt.concatenate([pt.as_tensor([priors.setting * scale]), sd[:-2]]) / sigma
-        log_density = -len(y) * pt.log(sigma)
-        for number in range(len(layout.tasks)):
-            mine = layout.task == number
-            block = _block(y[mine], [codes[mine] for codes in parts], layout.levels[largest][mine])
-            log_density += _log_density(block, ratios, sd[-2] / sigma, sigma)
-        pm.Potential("log_density", log_density)
+        ratios = pt.concatenate([pt.as_tensor([priors.setting * scale]), sd[:-1]]) / sigma
+        density = sum(log_density(block, ratios, sigma) for block in blocks_of(layout))
+        pm.Potential("log_density", density - len(layout.values) * pt.log(sigma))
     return model
 
 
-class _Block(NamedTuple):
-    """What the density of the outcomes of one task needs of them, whatever the standard deviations."""
+def _binomial_model(layout: VarianceLayout, priors: VariancePriors) -> "pymc.Model":
+    """Effects of a factor sum to 0: what its levels share belongs to the settings' means.
 
-    y: Float[ndarray, " n"]
-    part: Integer[ndarray, " num_columns"]
-    """Which part each column of W belongs to."""
-    crossed: Float[ndarray, "num_columns num_columns"]
-    """WᵀW."""
-    sums: Float[ndarray, " num_columns"]
-    """Wᵀy."""
-    groups: list[tuple[float, int, ndarray, ndarray, float]]
-    """Levels of the largest factor by their number of outcomes: that number, how many there are, the crossed products
-    of what they share with W, of that with their sums of y, and of those sums."""
-
-
-def _block(y: Float[ndarray, " n"], parts: list[ndarray], largest: ndarray) -> _Block:
-    codes = [np.unique(codes, return_inverse=True)[1] for codes in parts]
-    wide = np.concatenate([np.eye(int(one.max()) + 1)[one] for one in codes], axis=1)
-    big = np.unique(largest, return_inverse=True)[1]
-    counts, sums = np.bincount(big).astype(float), np.bincount(big, weights=y)
-    overlap = np.zeros((len(counts), wide.shape[1]))
-    np.add.at(overlap, big, wide)
-    groups = []
-    for count in np.unique(counts):
-        of = counts == count
-        groups.append(
-            (
-                float(count),
-                int(of.sum()),
-                overlap[of].T @ overlap[of],
-                overlap[of].T @ sums[of],
-                float(sums[of] @ sums[of]),
-            )
-        )
-    part = np.repeat(np.arange(len(codes)), [int(one.max()) + 1 for one in codes])
-    return _Block(y=y, part=part, crossed=wide.T @ wide, sums=wide.T @ y, groups=groups)
-
-
-def _log_density(block: _Block, ratios: Any, large: Any, sigma: Any) -> Any:
-    """Give the log-density of one task's outcomes, without its constant and −n log σ."""
-    import pytensor.tensor as pt
-
-    ratio = ratios[block.part]
-    inner, right, squares, log_determinant = block.crossed, block.sums, float(block.y @ block.y), 0.0
-    for count, size, crossed, sums, square in block.groups:
-        shrunk = large**2 / (1 + large**2 * count)
-        inner, right, squares = inner - shrunk * crossed, right - shrunk * sums, squares - shrunk * square
-        log_determinant += size * pt.log1p(large**2 * count)
-    factor = pt.linalg.cholesky(pt.eye(len(block.part)) + ratio[:, None] * ratio * inner)
-    left = pt.linalg.solve_triangular(factor, ratio * right, lower=True)
-    log_determinant += 2 * pt.log(pt.diag(factor)).sum()
-    return -(log_determinant + (squares - (left**2).sum()) / sigma**2) / 2
-
-
-def _bernoulli_model(layout: VarianceLayout, priors: VariancePriors) -> "pymc.Model":
-    """Effects of a factor sum to 0: what its levels share belongs to the settings' means."""
+    Answers that share all levels are counted: their number and how many are right say all that they say.
+    """
     import pymc as pm
 
     factors = list(layout.levels)
+    cells, cell = np.unique(np.column_stack([layout.setting, *layout.levels.values()]), axis=0, return_inverse=True)
+    asked, right = (np.bincount(cell.ravel(), weights=weights) for weights in (None, layout.values))
+    setting, *levels = cells.T
     coords = {"factor": factors, "setting": np.arange(layout.setting.max() + 1)}
     coords |= {f"level_of_{name}": np.arange(count) for name, count in layout.num_levels.items()}
     with pm.Model(coords=coords) as model:
         sd = pm.HalfNormal("sd", priors.part_of_accuracy, dims="factor")
-        log_odds = pm.Normal("mean", 0, priors.setting_of_accuracy, dims="setting")[layout.setting]
+        log_odds = pm.Normal("mean", 0, priors.setting_of_accuracy, dims="setting")[setting]
         for place, name in enumerate(factors):
             if len(layout.values) >= MANY_ANSWERS * layout.num_levels[name]:
                 effect = pm.ZeroSumNormal(f"effect_of_{name}", sd[place], dims=f"level_of_{name}")
             else:
                 effect = sd[place] * pm.ZeroSumNormal(f"effect_of_{name}", 1.0, dims=f"level_of_{name}")
-            log_odds = log_odds + effect[layout.levels[name]]
-        pm.Bernoulli("answer", logit_p=log_odds, observed=layout.values.astype(np.int64))
+            log_odds = log_odds + effect[levels[place]]
+        pm.Binomial("num_right", n=asked, logit_p=log_odds, observed=right.astype(np.int64))
     return model
 
 
@@ -356,16 +299,6 @@ def _rows() -> list[tuple[str, str]]:
     """Factors with their meaning, the sum over the prompt's parts behind those, the residual last."""
     *parts, residual = FACTORS.items()
     return [*parts, ("prompt", " + ".join(PROMPT_FACTORS)), residual]
-
-
-def crossed_levels(layout: VarianceLayout) -> int:
-    """Levels of all parts but the largest, as many as would take the time of all tasks together."""
-    largest = max(layout.levels, key=lambda name: layout.num_levels[name])
-    others = [codes for name, codes in layout.levels.items() if name != largest]
-    sizes = [
-        sum(len(np.unique(codes[layout.task == number])) for codes in others) for number in range(len(layout.tasks))
-    ]
-    return round(float(np.sum(np.power(sizes, 3.0)) ** (1 / 3)))
 
 
 def _of(models: Sequence[str]) -> str:

@@ -83,8 +83,8 @@ class VarianceLayout:
     setting
         Task, number of shots, inputs, balance, example length and variant of each outcome, numbered: each setting has a
         mean of its own, so that what the settings differ by counts for no factor.
-    task
-        Number of each outcome's task.
+    task, model
+        Number of each outcome's task, and of its model.
     levels
         Factor → number of each outcome's level. Only factors that varied and can be told from the others.
     absent
@@ -100,6 +100,7 @@ class VarianceLayout:
     values: Float[ndarray, " num_outcomes"]
     setting: Integer[ndarray, " num_outcomes"]
     task: Integer[ndarray, " num_outcomes"]
+    model: Integer[ndarray, " num_outcomes"]
     levels: dict[str, Integer[ndarray, " num_outcomes"]]
     absent: dict[str, str]
     sampling: float | None = None
@@ -174,6 +175,7 @@ def layout_of(outcomes: pd.DataFrame, score: str = "gold_log_odds") -> VarianceL
         values=values,
         setting=_codes(rows, _SETTING),
         task=_codes(rows, ["task"]),
+        model=_codes(rows, ["model"]),
         levels=levels,
         absent=reasons,
         sampling=sampling,
@@ -269,7 +271,8 @@ def _same_partition(one: Integer[ndarray, " n"], other: Integer[ndarray, " n"]) 
 
 
 def _codes(rows: pd.DataFrame, columns: list[str]) -> Integer[ndarray, " num_outcomes"]:
-    return rows.groupby(columns, dropna=False, sort=False).ngroup().to_numpy()
+    """Number the levels that columns tell together, in the order of their names."""
+    return rows.groupby(columns, dropna=False, sort=True).ngroup().to_numpy()
 
 
 def part_name(name: str) -> str:

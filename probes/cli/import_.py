@@ -32,7 +32,7 @@ def add(parser: ArgumentParser) -> None:
         "--map",
         "FIELD=COLUMN,…",
         "what columns mean; columns that are named like a field need none, and a name that is no field makes a further "
-        "factor (`probe list fields`)",
+        "factor (`probe list fields`); A+B joins two columns",
     )
     _add_pairs(
         parser, "--set", "FIELD=VALUE,…", "what holds for all rows, or for those of one task: num_items[TASK]=500"

@@ -8,6 +8,7 @@ import pandas as pd
 from icl.errors import UserError, unknown_name
 from probes.importing.asked import Asked
 from probes.importing.fields import FIELDS, OUTCOMES
+from probes.importing.reshape import joined
 from probes.importing.source import FILE_COLUMN, Source
 
 __all__ = ["Columns", "Meaning", "told_columns"]
@@ -97,10 +98,11 @@ def told_columns(sources: Sequence[Source], asked: Asked) -> Columns:
             if not task:
                 part[field] = value
         parts.append(part.assign(**_clusters_of(table, chosen, asked)))
-        rest = [name for name in source.table.columns if name not in (*chosen.values(), *asked.clusters)]
+        used = {*chosen.values(), *asked.clusters, *(part for column in chosen.values() for part in joined(column))}
+        rest = [name for name in source.table.columns if name not in used]
         unused.append(source.table[rest])
         taken |= chosen
-    told = {name: f"column {column}" for name, column in taken.items()}
+    told = {name: _column_words(column) for name, column in taken.items()}
     told |= {name: f"set to {value}" for name, value in asked.set.items()}
     table = pd.concat(parts, ignore_index=True)
     notes = [note for source in sources for note in source.notes]
@@ -132,12 +134,17 @@ def told_columns(sources: Sequence[Source], asked: Asked) -> Columns:
     )
 
 
+def _column_words(column: str) -> str:
+    return f"columns {' and '.join(joined(column))}" if joined(column) else f"column {column}"
+
+
 def _check_known(sources: Sequence[Source], asked: Asked) -> None:
     """Every column that is asked for is in one of the tables."""
     known = list(dict.fromkeys(str(name) for source in sources for name in source.table.columns))
     for name, column in asked.map.items():
         if column not in known and column != FILE_COLUMN:
-            raise unknown_name(f"column for {name}:", column, [*known, FILE_COLUMN])
+            missing = next((part for part in joined(column) if part not in known), column)
+            raise unknown_name(f"column for {name}:", missing, [*known, FILE_COLUMN])
     levels = {*known, *asked.map, FILE_COLUMN, *(name for source in sources for name in source.map)}
     for name in asked.clusters:
         if name not in levels:

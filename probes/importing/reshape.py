@@ -10,7 +10,7 @@ from typing import Any
 from icl.errors import UserError, unknown_name
 from probes.importing.source import Source, as_text
 
-__all__ = ["VALUE", "Spread", "explode", "has_lists", "melt", "only", "read_spread"]
+__all__ = ["VALUE", "Spread", "explode", "has_lists", "join", "joined", "melt", "only", "read_spread"]
 
 VALUE = "value"
 """Column of the values of melted columns."""
@@ -123,6 +123,22 @@ def only(source: Source, wanted: Mapping[str, str]) -> Source:
                 )
         table = table[table[name].isin(values)]
     return replace(source, table=table.reset_index(drop=True))
+
+
+def join(source: Source, wanted: Iterable[str]) -> Source:
+    """Make a column of several for each name such as ``family+size`` that is none yet: ``llama-7B``."""
+    table = source.table
+    for name in wanted:
+        parts = joined(name)
+        if name not in table and parts and set(parts) <= set(table.columns):
+            table = table.assign(**{name: ["-".join(filter(None, row)) for row in zip(*(table[one] for one in parts))]})
+    return replace(source, table=table)
+
+
+def joined(name: str) -> tuple[str, ...]:
+    """Name the columns that a name such as ``family+size`` joins; none where it joins nothing."""
+    parts = tuple(part.strip() for part in name.split("+"))
+    return parts if len(parts) > 1 and all(parts) else ()
 
 
 def has_lists(values: Iterable[Any]) -> bool:

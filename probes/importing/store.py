@@ -15,7 +15,7 @@ from probes import disk
 from probes.importing.asked import Asked
 from probes.importing.columns import told_columns
 from probes.importing.forms import read_source
-from probes.importing.reshape import explode, has_lists, melt, only
+from probes.importing.reshape import explode, has_lists, join, melt, only
 from probes.importing.source import Source, as_text
 from probes.importing.understood import Understood, understand
 from probes.runs.artefacts import checksum
@@ -89,7 +89,7 @@ def read_tables(tables: Sequence[Table], asked: Asked) -> Imported:
             source.table.to_csv(index=False).encode() if isinstance(table, pd.DataFrame) else source.path.read_bytes()
         )
         digests[str(source.path)] = checksum(content)
-        sources.append(only(explode(melt(source, asked.melt), asked.explode), asked.only))
+        sources.append(join(only(explode(melt(source, asked.melt), asked.explode), asked.only), asked.map.values()))
     if len(digests) < len(sources):
         raise UserError("the same file is named twice; name each once.")
     columns = told_columns(sources, asked)

@@ -14,6 +14,7 @@ from small_runs import run_experiment
 from icl.concept.diagnose import diagnose
 from icl.concept.fit import fit
 from icl.concept.variance import build_variance_model, variance_shares
+from icl.concept.variance_blocks import blocks_of, columns_of
 from icl.concept.variance_layout import MAX_LOG_ODDS, layout_of
 from icl.errors import UserError
 from icl.metrics.power import components
@@ -128,30 +129,6 @@ def test_prompts_that_were_not_scored_are_left_out(rng):
 # ---------------------------------------------------------------- the density
 
 
-def test_the_density_is_that_of_the_dense_normal(rng):
-    """Against the multivariate normal of all outcomes, up to a constant; the layout has gaps and two settings."""
-    table = outcomes(queries=4, sets=3, formats=2, rng=rng)
-    table = table.assign(num_shots=np.where(table["query_id"] < 2, 4, 8))[rng.random(len(table)) < 0.7]
-    layout = layout_of(table)
-    model = build_variance_model(layout)
-    (sd,) = model.free_RVs
-    density = model.compile_logp(jacobian=False, mode="FAST_COMPILE")
-    y, onehot = layout.values, {name: np.eye(codes.max() + 1)[codes] for name, codes in layout.levels.items()}
-    settings = np.eye(layout.setting.max() + 1)[layout.setting]
-    own = y - settings @ (settings.T @ y / settings.sum(axis=0))
-    scale = own.std()
-    differences = []
-    for _ in range(5):
-        sds = np.abs(rng.normal(size=len(model.coords["factor"]))) + 0.1
-        covariance = sds[-1] ** 2 * np.eye(len(y)) + (10 * scale) ** 2 * settings @ settings.T
-        for name, value in zip(model.coords["factor"][:-1], sds):
-            covariance += value**2 * onehot[name] @ onehot[name].T
-        dense = stats.multivariate_normal(np.full(len(y), y.mean()), covariance).logpdf(y)
-        dense += stats.halfnorm(scale=scale).logpdf(sds).sum()
-        differences.append(density({model.rvs_to_values[sd].name: np.log(sds)}) - dense)
-    assert np.ptp(differences) < 1e-6
-
-
 def counted(*, tasks=2, models=5, formats=6, sets=6, items=400, sd: dict[str, float], rng) -> pd.DataFrame:
     """Shares of right answers of several models on several tasks; log-odds with these standard deviations."""
     names = ["task", "model", "format", "demonstration_set_id"]
@@ -178,10 +155,46 @@ def counted(*, tasks=2, models=5, formats=6, sets=6, items=400, sd: dict[str, fl
 TRUE_COUNTED_SD = {"model": 0.8, "format": 0.5, "demonstrations": 0.3, "model_by_format": 0.4, "residual": 0.2}
 
 
-def test_tasks_are_blocks_of_one_density(rng):
-    """Two tasks against the multivariate normal of all counts; sets are missing here and there."""
+def with_gaps(rng) -> pd.DataFrame:
+    """One model; settings differ between queries, and prompts are missing here and there."""
+    table = outcomes(queries=4, sets=3, formats=2, rng=rng)
+    return table.assign(num_shots=np.where(table["query_id"] < 2, 4, 8))[rng.random(len(table)) < 0.7]
+
+
+def of_models(rng, *, models=3) -> pd.DataFrame:
+    """Several models, each with the same prompts; order, set and format are crossed with queries."""
+    parts = [outcomes(queries=4, sets=2, formats=2, labels=1, rng=rng).assign(model=f"m{one}") for one in range(models)]
+    return pd.concat(parts, ignore_index=True).sample(frac=1.0, random_state=1)
+
+
+def counts_with_gaps(rng) -> pd.DataFrame:
     table = counted(models=2, formats=3, sets=3, sd=TRUE_COUNTED_SD, rng=rng)
-    layout = layout_of(table[rng.random(len(table)) < 0.8], "accuracy")
+    return table[rng.random(len(table)) < 0.8]
+
+
+def counts_of_two_settings(rng) -> pd.DataFrame:
+    """Two tasks of one design, a third without one of the models and with half the sets in another setting."""
+    table = counted(tasks=3, models=3, formats=3, sets=4, sd=TRUE_COUNTED_SD, rng=rng)
+    odd = (table["task"] == "2") & (table["demonstration_set_id"] > "1")
+    return table.assign(num_shots=np.where(odd, 8, 4))[(table["task"] != "2") | (table["model"] != "0")]
+
+
+@pytest.mark.parametrize(
+    ("make", "score", "num_blocks", "num_columns"),
+    [
+        (with_gaps, "gold_log_odds", 1, 38),  # nothing is crossed: all levels but those of the largest part
+        (lambda rng: outcomes(queries=5, sets=3, formats=2, labels=1, rng=rng), "gold_log_odds", 2, 12),
+        (of_models, "gold_log_odds", 4, 9),
+        (counts_with_gaps, "accuracy", 2, 26),
+        (counts_of_two_settings, "accuracy", 4, 11),
+    ],
+)
+def test_the_density_is_that_of_the_dense_normal(make, score, num_blocks, num_columns, rng):
+    """Against the multivariate normal of all outcomes, up to a constant."""
+    layout = layout_of(make(rng), score)
+    blocks = blocks_of(layout)
+    assert len(blocks) == num_blocks
+    assert columns_of(blocks) == num_columns
     model = build_variance_model(layout)
     (sd,) = model.free_RVs
     density = model.compile_logp(jacobian=False, mode="FAST_COMPILE")
@@ -189,7 +202,7 @@ def test_tasks_are_blocks_of_one_density(rng):
     settings = np.eye(layout.setting.max() + 1)[layout.setting]
     scale = (y - settings @ (settings.T @ y / settings.sum(axis=0))).std()
     differences = []
-    for _ in range(3):
+    for _ in range(5):
         sds = np.abs(rng.normal(size=len(model.coords["factor"]))) + 0.1
         covariance = sds[-1] ** 2 * np.eye(len(y)) + (10 * scale) ** 2 * settings @ settings.T
         for name, value in zip(model.coords["factor"][:-1], sds):

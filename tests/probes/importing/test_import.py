@@ -156,6 +156,16 @@ def test_lists_in_a_cell_are_exploded(tmp_path):
     ]
 
 
+def test_several_columns_can_be_joined(tmp_path, capsys):
+    rows = [{"family": "llama", "size": size, "n": n, "acc": 0.5} for size in ("7B", "") for n in (0, 4)]
+    asked = {"map": MAP | {"model": "family + size"}, "set": SET}
+    run = probes.import_table(pd.DataFrame(rows), out=tmp_path / "run", **asked)
+    assert sorted(run.answers()["model"].unique()) == ["llama", "llama-7B"]
+    assert "Not used" not in str(run.path.joinpath("import.json").read_text())
+    with pytest.raises(UserError, match="no column for model: 'sizes'.*Did you mean 'size'"):
+        probes.import_table(pd.DataFrame(rows), out=tmp_path / "other", map=MAP | {"model": "family+sizes"}, set=SET)
+
+
 def test_tasks_can_be_a_cluster(tmp_path):
     rows = [
         {"model": "m", "task": task, "n": shots, "num_correct": right, "num_items": 100}
