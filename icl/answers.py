@@ -91,13 +91,15 @@ _IMPOSSIBLE = "all candidates have probability 0, so the model prefers none"
 _NO_REASON = "no reason was given"
 
 
-def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
+def answer_table(scores: pd.DataFrame, *, number: Integer[ndarray, " num_rows"] | None = None) -> pd.DataFrame:
     """Reduce candidates to one row per prompt, prompts without an answer included.
 
     Parameters
     ----------
     scores
         A score table, its log-probabilities normalised or not (`icl.metrics.normalise`).
+    number
+        Of each row's prompt, where `icl.scores.prompt_numbers` was asked already.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def answer_table(scores: pd.DataFrame) -> pd.DataFrame:
     """
     if scores.empty:
         return pd.DataFrame(columns=[*PROMPT_KEYS, *ANSWER_COLUMNS])
-    number = prompt_numbers(scores)
+    number = prompt_numbers(scores) if number is None else number
     if (np.diff(number) < 0).any():
         order = np.argsort(number, kind="stable")
         scores, number = scores.iloc[order], number[order]

@@ -150,9 +150,12 @@ def normalise(scores: pd.DataFrame, how: str = DEFAULT_NORMALISATION, *, needs: 
     with np.errstate(invalid="ignore", divide="ignore"):
         logprob = scores["logprob"].where(~rows, NORMALISATIONS[how](told))
     lost = rows & (logprob.isna() | np.isposinf(logprob))
+    below = scores["logprob_below"].where(~direct, _bound(scores, how))
+    if not lost.any():
+        return scores.assign(logprob=logprob, logprob_below=below)
     return scores.assign(
         logprob=logprob.mask(lost),
-        logprob_below=scores["logprob_below"].where(~direct, _bound(scores, how)).mask(lost),
+        logprob_below=below.mask(lost),
         status=scores["status"].astype("str").mask(lost, "unscorable"),
         reason=scores["reason"].astype("str").mask(lost, f"what normalisation '{how}' divides by is not known or 0"),
     )

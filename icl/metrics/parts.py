@@ -56,11 +56,11 @@ def answers_of_parts(
     numbers: list[np.ndarray] = []
     for part in parts():
         part = _together(part)
-        first = first_rows(part)
+        number, first = prompt_numbers(part), first_rows(part)
         names.append(part.loc[first, "model"].astype("str"))
         numbers.append(part.loc[first, "number"].fillna(0).to_numpy(dtype=int))
         for how in normalisations:
-            found[how].append(answer_table(normalise(part, how, needs=needs)))
+            found[how].append(answer_table(normalise(part, how, needs=needs), number=number))
     if not names:
         empty = answer_table(pd.DataFrame({c.name: pd.Series(dtype=c.dtype) for c in SCORE_COLUMNS}))
         return dict.fromkeys(normalisations, empty)
