@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from icl.metrics.declared.answers import ANSWERS
+from icl.metrics.declared.between import BETWEEN
 from icl.metrics.declared.biases import BIASES
 from icl.metrics.declared.demonstrations import DEMONSTRATIONS
 from icl.metrics.declared.wording import WORDING
@@ -16,7 +17,7 @@ from icl.metrics.metric import SCORES, Metric
 
 __all__ = ["ACROSS_NORMALISATIONS", "EFFECTS", "METRICS", "TESTED", "TWINS", "twin_of"]
 
-_DECLARED: tuple[Metric, ...] = (*ANSWERS, *DEMONSTRATIONS, *WORDING, *BIASES)
+_DECLARED: tuple[Metric, ...] = (*ANSWERS, *DEMONSTRATIONS, *WORDING, *BIASES, *BETWEEN)
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _DECLARED}
 """Name → metric."""

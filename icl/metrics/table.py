@@ -111,6 +111,9 @@ def asked_once(rows: pd.DataFrame) -> pd.DataFrame:
     if rows["num_shots"].iloc[0] > 0:
         return rows
     kept = rows.drop_duplicates([*(factor.name for factor in FACTORS if factor.matters_bare), "query_id"])
+    pairs = rows[["query_id", "demonstration_set_id"]].drop_duplicates()
+    if pairs["demonstration_set_id"].nunique() > 1 and not pairs.duplicated("query_id").any():
+        return kept  # an imported table's tasks or runs, each with questions of its own
     return kept.assign(demonstration_set_id=kept["query_id"])
 
 

@@ -15,7 +15,18 @@ from probes.findings.factors import all_spreads
 from probes.findings.selection import Setting, headline_mode, length_words, main_setting, plain_rows
 from probes.findings.verdict import Effect, effect_of, spread_of
 
-__all__ = ["CORRECTION", "DEMONSTRATIONS", "FORMAT", "LABELS", "ON_ACCURACY", "PAIRED", "PARTS", "Finding", "findings"]
+__all__ = [
+    "CORRECTION",
+    "DEMONSTRATIONS",
+    "FORMAT",
+    "LABELS",
+    "ON_ACCURACY",
+    "PAIRED",
+    "PARTS",
+    "Finding",
+    "condition_words",
+    "findings",
+]
 
 _FACTORS: dict[str, str] = {name: metric.factor for name, metric in METRICS.items() if metric.factor}
 """Metric → the factor whose effect on accuracy it is."""
@@ -122,7 +133,7 @@ def _finding(row: pd.Series, effect: Effect, varied: set[str], p_holm: float = f
         factor=_FACTORS[about["metric"]],
         comparison=_comparison(row),
         example_length=length,
-        where=_where(row, varied),
+        where=condition_words(row, varied),
         p_holm=p_holm,
     )
 
@@ -134,7 +145,7 @@ def _comparison(row: pd.Series) -> str:
     return " − ".join("1 shot" if shots == "1" else f"{shots} shots" for shots in (row["compared"], row["baseline"]))
 
 
-def _where(row: pd.Series, varied: set[str]) -> str:
+def condition_words(row: pd.Series, varied: set[str]) -> str:
     """Name the condition: shots, format and length wherever they are fixed, the rest where it is not the usual."""
     shots = int(row["num_shots"])
     parts = [] if row["metric"] == "shots_gain" else [f"{shots} shot{'s' if shots != 1 else ''}"]

@@ -86,7 +86,7 @@ def draw_all(
     for place, account in enumerate(account for account in accounts if account.usable and account.has_drift):
         for drawn in _account(account, model):
             yield replace(drawn, name=f"{drawn.name}_{place + 1}") if place else drawn
-    yield from drawn_of(material, "evidence", "variance")
+    yield from drawn_of(material, "between", "evidence", "variance")
     if outcomes is not None and len(rows := reliable_rows(outcomes, model)) >= 50:
         over = 100 * float(rows["confidence"].mean() - rows["accuracy"].mean())
         title = f"{model}: confidence exceeds the share right by {over:.1f} points on average"

@@ -90,11 +90,18 @@ def _with_twins(table: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
     names = table["metric"].map(twin_of)
     keys = pd.DataFrame({"metric": [name for name, _ in names], "score": [score for _, score in names]})
     keys = pd.concat([keys, table[list(_CONDITION)].reset_index(drop=True)], axis=1)
+    keys["against"] = _against(table).to_numpy()
     numbers = {"estimate": "twin", "low": "twin_low", "high": "twin_high", "unit": "twin_unit"}
-    twins = metrics[["metric", "score", *_CONDITION, *numbers]].rename(columns=numbers)
-    twins = twins.drop_duplicates(["metric", "score", *_CONDITION])
-    found = keys.merge(twins, on=["metric", "score", *_CONDITION], how="left").set_index(table.index)
+    same = ["metric", "score", *_CONDITION, "against"]
+    twins = metrics.assign(against=_against(metrics))[[*same, *numbers]].rename(columns=numbers).drop_duplicates(same)
+    found = keys.merge(twins, on=same, how="left").set_index(table.index)
     return table.assign(**{name: found[name] for name in numbers.values()})
+
+
+def _against(metrics: pd.DataFrame) -> pd.Series:
+    """With which model or variant each row compares its own, where a metric compares those."""
+    compares = {name for name, metric in METRICS.items() if metric.varies in ("model", "variant")}
+    return metrics["baseline"].where(metrics["metric"].isin(compares), "")
 
 
 def _value(row: Any) -> str:

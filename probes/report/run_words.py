@@ -4,18 +4,23 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from icl.factors import SIDE_FACTORS, get_factor
+from icl.factors import SIDE_FACTORS, get_factor, varied_sides
+from icl.metrics.uncertainty import LEVEL
 from probes.figures.words import points
-from probes.findings.findings import CORRECTION, ON_ACCURACY, Finding
+from probes.findings.findings import CORRECTION, ON_ACCURACY, PAIRED, Finding, condition_words
 from probes.findings.material import Material
 from probes.findings.selection import length_words, split_models
 from probes.report.headlines import headlines, told
+from probes.report.sections import between
 from probes.terminal.layout import factored, paragraphs, table_lines
 
 __all__ = ["effect_lines", "run_lines"]
 
 _MOST_EFFECTS = 12
-"""Lines of one model's table of effects."""
+"""Lines of one model's table of effects, and of a table of models."""
+
+_MOST_LINES = 30
+"""Of an imported table with more lines of accuracies only a summary is printed."""
 
 
 def run_lines(material: Material) -> Iterator[str]:
@@ -26,6 +31,11 @@ def run_lines(material: Material) -> Iterator[str]:
     material
         All that the run holds, see `probes.report.page.read_material`.
     """
+    levels = material.metrics[material.metrics["metric"] == "accuracy"]
+    lines = levels.groupby(["model", "label_mode", "format", *SIDE_FACTORS], dropna=False).ngroups
+    if not material.probes and lines > _MOST_LINES:
+        yield from _summary(material.metrics, levels)
+        return
     answers = told(material)
     for answer in answers:
         yield from paragraphs(["", *answer.leading], hang=2)
@@ -37,6 +47,7 @@ def run_lines(material: Material) -> Iterator[str]:
     for model in split_models(material.metrics)[1]:
         if model not in [answer.model for answer in answers]:
             yield from _accuracies(material.metrics, model, " (reference)")
+    yield from _differences(material.metrics, between.METRICS, "\nDifferences between models or variants in accuracy")
 
 
 def effect_lines(model: str, found: Sequence[Finding]) -> Iterator[str]:
@@ -60,6 +71,55 @@ def effect_lines(model: str, found: Sequence[Finding]) -> Iterator[str]:
     left = [f"{count} {name}" for name, count in counts.items() if count]
     if left:
         yield from paragraphs([f"Not shown: {'; '.join(left)}. metrics.parquet holds all."])
+
+
+def _summary(metrics: pd.DataFrame, levels: pd.DataFrame) -> Iterator[str]:
+    """Write what there is of many conditions: the best models, and the largest differences."""
+    means = levels.groupby("model", sort=False)["estimate"].agg(["mean", "min", "max", "count"])
+    best = means.sort_values("mean", ascending=False, kind="stable").head(_MOST_EFFECTS)
+    of = f"{len(means)} models" + (", each on one task" if levels["task"].nunique() > 1 else "")
+    yield from paragraphs([f"\n{len(levels):,} conditions of {of}: accuracy in percent over conditions, best first"])
+    rows = [
+        (str(name), *(f"{100 * row[part]:.1f}" for part in ("mean", "min", "max")), f"{int(row['count']):,}")
+        for name, row in best.iterrows()
+    ]
+    yield from table_lines(pd.DataFrame(rows, columns=["model", "mean", "lowest", "highest", "conditions"]))
+    if len(best) < len(means):
+        yield from paragraphs([f"Not shown: {len(means) - len(best)} others."])
+    yield from _differences(metrics, (*PAIRED, *between.METRICS), "\nLargest differences in accuracy")
+    yield from paragraphs(
+        [f"\nAll {len(metrics):,} numbers are in metrics.parquet; `probe measure RUN --json` prints them."]
+    )
+
+
+def _differences(metrics: pd.DataFrame, names: Sequence[str], title: str) -> Iterator[str]:
+    """Table of the largest differences that stand after correction, or else of the largest there are."""
+    rows = metrics[metrics["metric"].isin(names) & (metrics["score"] == "accuracy") & metrics["low"].notna()]
+    if rows.empty:
+        return
+    size = rows["estimate"].abs().where(rows["p_holm"] <= 1 - LEVEL, -1.0)
+    rows = rows.loc[size.sort_values(ascending=False, kind="stable").index]
+    varied, several = varied_sides(metrics), metrics["model"].nunique() > 1
+    cells = [
+        (
+            points(row["estimate"], signed=True),
+            f"[{points(row['low'], signed=True)}, {points(row['high'], signed=True)}]",
+            ", ".join([str(row["contrast"]), *_of_model(row, several), condition_words(row, varied)]),
+        )
+        for _, row in rows.head(_MOST_EFFECTS).iterrows()
+    ]
+    yield from paragraphs([f"{title}, in points, with 90 % intervals"])
+    yield from table_lines(pd.DataFrame(cells, columns=["difference", "interval", "what, where"]), keys=2)
+    clear = int((size > 0).sum())
+    left = f"{len(rows) - len(cells):,} more are in metrics.parquet. " if len(rows) > len(cells) else ""
+    yield from paragraphs(
+        [f"{clear:,} of {len(rows):,} are clear after {CORRECTION}. {left}{between.pairing_words(rows)}"]
+    )
+
+
+def _of_model(row: pd.Series, several: bool) -> list[str]:
+    """Name the model of a row that compares no models, where there are several."""
+    return [str(row["model"])] if several and row["metric"] != "model_difference" else []
 
 
 def _row(one: Finding) -> tuple[str, str, str]:

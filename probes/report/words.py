@@ -55,7 +55,7 @@ class Answer:
 _BEHIND: dict[str, tuple[str, ...]] = {
     "Labels": ("ladder", "recognition", "flip"),
     "Format": ("search", "order", "options", "consistency", "bias", "contextual_calibration"),
-    "Exact Bayes": ("evidence", "variance"),
+    "Exact Bayes": ("between", "evidence", "variance"),
 }
 """Topic → the sections that are told behind it."""
 

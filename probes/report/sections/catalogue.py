@@ -7,6 +7,7 @@ from probes.figures.drawn import Drawn
 from probes.findings.material import Material
 from probes.report.section import Sentence
 from probes.report.sections import (
+    between,
     bias,
     consistency,
     contextual_calibration,
@@ -46,6 +47,7 @@ SECTIONS: dict[str, Section] = {
     "options": Section(draw=options.draw, say=options.say, answers=("option-order",)),
     "consistency": Section(draw=consistency.draw, say=consistency.say, answers=("consistency",)),
     "bias": Section(draw=bias.draw, say=bias.say, answers=("bias",)),
+    "between": Section(draw=between.draw, say=between.say),
     "variance": Section(draw=variance.draw, say=variance.say, answers=("prompt-variance",)),
     "evidence": Section(draw=evidence.draw, say=evidence.say),
     "contextual_calibration": Section(

@@ -358,3 +358,40 @@ def test_what_is_held_out_is_a_holdout(tmp_path):
     run = probes.import_table(CURVE, out=tmp_path / "run", map=MAP, set=SET, cluster="seed")
     with pytest.raises(UserError, match="hold_out takes a HoldOut, such as"):
         run.compare(["power"], hold_out=3)
+
+
+def test_many_conditions_are_summed_up_on_a_screen_or_two(tmp_path, capsys):
+    rows = [
+        {
+            "model": f"m{model}",
+            "format": f"f{n}",
+            "num_shots": shots,
+            "seed": seed,
+            "num_correct": 9 + 7 * model + shots,
+        }
+        for model in range(5)
+        for n in range(10)
+        for shots in (0, 4)
+        for seed in (1, 2)
+    ]
+    run = probes.import_table(pd.DataFrame(rows), out=tmp_path / "run", set=SET, cluster="seed")
+    assert main(["measure", str(run.path)]) == 0
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) < 60
+    assert "100 conditions of 5 models: accuracy in percent over conditions, best first" in out
+    assert "m4 − m0" in out
+    assert "differences are paired by task or run" in out.replace("\n  ", " ")
+    assert "in metrics.parquet; `probe measure RUN --json`" in out.replace("\n  ", " ")
+
+
+def test_models_are_compared_on_the_questions_that_both_answered(tmp_path, capsys):
+    wide = pd.DataFrame({"q": range(12), "big_right": [1] * 9 + [0] * 3, "small_right": [1, 0] * 6})
+    asked = {"map": {"query": "q", "correct": "value"}, "set": {"task": "sums", "num_shots": 0, "chance": 0}}
+    run = probes.import_table(wide, out=tmp_path / "run", melt="model=*_right", **asked)
+    assert main(["measure", str(run.path)]) == 0
+    out = capsys.readouterr().out
+    assert "Differences between models or variants in accuracy" in out
+    assert "−25.0" in out
+    assert "so they are paired by question" in out.replace("\n  ", " ")
+    assert main(["report", str(run.path)]) == 0
+    assert "small − big −25.0" in (run.path / "report.html").read_text()
