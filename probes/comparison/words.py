@@ -79,7 +79,7 @@ def ranking_table(table: pd.DataFrame) -> pd.DataFrame:
             "account": table["title"],
             "elpd": [_with_error(row.elpd, row.se, 1) for row in table.itertuples()],
             "behind the best": [
-                "best" if row.difference == 0 else _with_error(row.difference, row.difference_se, 1)
+                _best(table) if row.difference == 0 else _with_error(row.difference, row.difference_se, 1)
                 for row in table.itertuples()
             ],
             "weight": ["" if pd.isna(weight) else number(weight) for weight in table["weight"]],
@@ -87,11 +87,16 @@ def ranking_table(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _best(table: pd.DataFrame) -> str:
+    """What stands for the best of a table; a single row is behind nothing."""
+    return "best" if len(table) > 1 else "–"
+
+
 def forecast_table(extended: Extrapolation, table: pd.DataFrame) -> pd.DataFrame:
     """Write rows of `Extrapolation.table` for people, each with how far its CRPS lies behind the smallest."""
     differences = crps_differences(extended).set_index("account")
     behind = [
-        "best"
+        _best(table)
         if account == differences.index[0]
         else _with_error(differences["difference"][account], differences["difference_se"][account], 2)
         if account in differences.index

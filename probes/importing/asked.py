@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from icl.errors import UserError
-from probes.importing.fields import FIELDS
+from probes.importing.fields import FIELDS, VALUES
+from probes.importing.numbers import is_value
 from probes.importing.reshape import Spread
 
 __all__ = ["Asked", "read_pairs"]
@@ -46,7 +47,7 @@ class Asked:
                     f"--map {name}=… would make a further factor called {name!r}, so much like the field {near[0]!r} "
                     f"that it may be meant; write {near[0]}=…, or choose another name."
                 )
-        for name in self.set:
+        for name, value in self.set.items():
             plain = self.field_of(name)[0]
             if plain not in FIELDS:
                 near = get_close_matches(plain, FIELDS, n=1, cutoff=0.5)
@@ -54,6 +55,8 @@ class Asked:
                 raise UserError(
                     f"--set takes a field, and there is none called '{plain}'. Known: {', '.join(FIELDS)}.{hint}"
                 )
+            if not is_value(str(value), FIELDS[plain]):
+                raise UserError(f"--set {name}={value} is wrong: {plain} is {VALUES[FIELDS[plain].kind]}; correct it.")
         if both := sorted(set(self.map) & set(self.set)):
             raise UserError(f"{both[0]} is both mapped to a column and set to a value; leave one out.")
 

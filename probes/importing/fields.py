@@ -6,9 +6,18 @@ from typing import Literal
 from icl.covariates import COVARIATES
 from icl.factors import FACTORS
 
-__all__ = ["FIELDS", "OUTCOMES", "Field"]
+__all__ = ["FIELDS", "OUTCOMES", "VALUES", "Field"]
 
 type Kind = Literal["name", "whole", "share", "number", "truth"]
+
+VALUES: dict[str, str] = {
+    "name": "a name",
+    "whole": "a whole number from 0 on",
+    "share": "a share from 0 to 1",
+    "number": "a number",
+    "truth": "1 or 0",
+}
+"""What the values of a field of each kind are, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

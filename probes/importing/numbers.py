@@ -9,7 +9,7 @@ from icl.errors import UserError
 from probes.importing.fields import Field
 from probes.importing.source import is_missing
 
-__all__ = ["counts_of_shares", "decimals", "numbers"]
+__all__ = ["counts_of_shares", "decimals", "is_value", "numbers"]
 
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "c": 1.0, "i": 0.0, "correct": 1.0, "incorrect": 0.0}
 
@@ -30,20 +30,36 @@ def numbers(values: pd.Series, field: Field, where: str) -> Float[ndarray, " num
         If a value is no number, or none that the field can have; says what it may have been meant for.
     """
     text = values.astype("str").str.strip()
+    if field.name == "percent":
+        text = text.str.removesuffix("%").str.strip()
     if field.kind == "truth":
         text = text.str.lower().map(lambda value: str(_TRUTH.get(value, value)))
     missing = is_missing(text).to_numpy()
     found = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(dtype=float)
     if (bad := np.isnan(found) & ~missing).any():
+        first = str(values[bad].iloc[0])
+        holds = f"{where} holds {first!r} in row {_row(bad)} ({bad.sum():,} such rows)"
+        if field.name == "accuracy" and first.strip().endswith("%"):
+            raise UserError(
+                f"{holds}, which is in percent, and accuracy is a share from 0 to 1; map the column as percent=COLUMN, "
+                "which reads the sign."
+            )
         raise UserError(
-            f"{where} holds {values[bad].iloc[0]!r} in row {_row(bad)} ({bad.sum():,} such rows), which is no number, "
-            f"and {field.name} is one; correct the table, or map another column."
+            f"{holds}, which is no number, and {field.name} is one; correct the table, or map another column."
         )
     known = found[~missing]
     if np.isinf(known).any() and field.name != "logprob":
         raise UserError(f"{where} holds an infinite number, and {field.name} is a finite one; correct the table.")
     _check[field.kind](found, field, where)
     return found
+
+
+def is_value(text: str, field: Field) -> bool:
+    """Whether a text can be a value of a field."""
+    try:
+        return field.kind == "name" or not np.isnan(numbers(pd.Series([text]), field, "")).any()
+    except UserError:
+        return False
 
 
 def counts_of_shares(
@@ -74,7 +90,7 @@ def counts_of_shares(
 
 def decimals(values: pd.Series) -> int:
     """The most decimals that a column of numbers was written with."""
-    text = values.astype("str").str.strip().str.lower()
+    text = values.astype("str").str.strip().str.lower().str.removesuffix("%").str.strip()
     mantissa, _, exponent = (text.str.partition("e")[part] for part in range(3))
     written = mantissa.str.partition(".")[2].str.len().fillna(0).astype(int)
     return int((written - pd.to_numeric(exponent, errors="coerce").fillna(0).astype(int)).clip(lower=0).max())

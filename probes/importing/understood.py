@@ -16,7 +16,7 @@ from probes.importing.fields import FIELDS, OUTCOMES
 from probes.importing.numbers import counts_of_shares, decimals, numbers
 from probes.importing.scores import score_rows
 from probes.importing.source import is_missing
-from probes.importing.untold import left_unused, untold_by_answers
+from probes.importing.untold import all_or_nothing, left_unused, untold_by_answers
 
 __all__ = ["Understood", "understand"]
 
@@ -94,7 +94,7 @@ def understand(columns: Columns, *, run: str) -> Understood:
     if (~is_score).any():
         mine = ~is_score
         told = _told(keys[mine].reset_index(drop=True), table[mine].reset_index(drop=True), columns)
-        notices += untold_by_answers(told)
+        notices += [*untold_by_answers(told), *all_or_nothing(told)]
     if is_score.any():
         scores = score_rows(*(part[is_score].reset_index(drop=True) for part in (keys, table)), run=run)
         notices.append("Log-probabilities come without prompts, so token boundaries and label counts are not known.")

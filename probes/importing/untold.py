@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-__all__ = ["left_unused", "untold_by_answers"]
+__all__ = ["all_or_nothing", "left_unused", "untold_by_answers"]
 
 
 def untold_by_answers(told: pd.DataFrame) -> list[str]:
@@ -32,6 +32,17 @@ def untold_by_answers(told: pd.DataFrame) -> list[str]:
             "Some answers are graded in parts: metrics average the grades, accounts of right answers cannot use them."
         )
     return said
+
+
+def all_or_nothing(told: pd.DataFrame) -> list[str]:
+    """Say that shares of several questions are all 0 or 1, as single answers are."""
+    right, items = told["num_correct"], told["num_items"]
+    if (items < 2).any() or ((right > 0) & (right < items)).any() or len(told) < 2:
+        return []
+    return [
+        "Every row has all of its questions right, or none, as if each were a single answer; if it is, leave num_items "
+        "out and map correct=COLUMN and query=COLUMN."
+    ]
 
 
 def left_unused(unused: pd.DataFrame) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["limits"]
 
+_NO_CURVE = "There is one number of demonstrations alone, and so no learning curve to fit."
+
 _MOST_REASONS = 5
 """Reasons that are told of one metric, the commonest first."""
 
@@ -57,7 +59,8 @@ def limits(
     ]
     if not split_models(metrics)[0]:
         said.insert(0, "The run holds reference models only; it says nothing about a language model.")
-    return said + _fit(accounts)
+    is_curve = metrics["num_shots"].nunique() > 1
+    return said + (_fit(accounts) if accounts or is_curve else [_NO_CURVE])
 
 
 def _unfinished(manifest: dict | None) -> list[str]:

@@ -282,6 +282,17 @@ USUAL = ["--map", "model=name,num_shots=n,accuracy=acc", "--set", "num_items=50"
             "60 right of 50",
         ),
         ({"acc": "high"}, [*USUAL, "--cluster", "seed"], "holds 'high' in row 1 (8 such rows), which is no number"),
+        (
+            {"acc": "52%"},
+            [*USUAL, "--cluster", "seed"],
+            "which is in percent, and accuracy is a share from 0 to 1; map",
+        ),
+        ({}, ["--set", "chance=2"], "--set chance=2 is wrong: chance is a share from 0 to 1; correct it."),
+        (
+            {},
+            ["--set", "num_items=foo"],
+            "--set num_items=foo is wrong: num_items is a whole number from 0 on; correct",
+        ),
         ({"n": ["ten"] * 8}, [*USUAL, "--cluster", "seed"], "holds 'ten' in row 1"),
         ({"acc": "[0.5, 0.6]"}, [*USUAL, "--cluster", "seed"], "holds a list in each cell"),
         ({}, [*USUAL, "--explode", "format=acc"], "which is no list"),
@@ -344,7 +355,8 @@ def test_a_run_that_varies_nothing_says_so_and_advises_no_fit(tmp_path):
     html = run.report().read_text()
     assert "Nothing was varied for a, so there is no effect to report." in html
     assert "Probabilities are not known (the imported table holds no probabilities)." in html
-    assert "No law of learning curves" not in html.split("</section>")[0]
+    assert "No law of learning curves" not in html
+    assert "There is one number of demonstrations alone" in html
 
 
 def test_effects_outside_the_main_setting_are_not_denied(tmp_path):
@@ -358,6 +370,19 @@ def test_what_is_held_out_is_a_holdout(tmp_path):
     run = probes.import_table(CURVE, out=tmp_path / "run", map=MAP, set=SET, cluster="seed")
     with pytest.raises(UserError, match="hold_out takes a HoldOut, such as"):
         run.compare(["power"], hold_out=3)
+
+
+def test_percent_may_have_its_sign(tmp_path):
+    table = CURVE.assign(acc=["52.5 %", "50%"] * 4)
+    asked = {"map": MAP | {"percent": "acc"}, "set": SET | {"num_items": 40}, "cluster": "seed"}
+    asked["map"].pop("accuracy")
+    run = probes.import_table(table, out=tmp_path / "run", **asked)
+    assert sorted(run.answers()["accuracy"].unique()) == pytest.approx([0.5, 0.525])
+
+
+def test_shares_that_look_like_single_answers_are_noted(tmp_path):
+    run = probes.import_table(CURVE.assign(acc=["1", "0"] * 4), out=tmp_path / "run", map=MAP, set=SET, cluster="seed")
+    assert "Every row has all of its questions right, or none" in run.path.joinpath("import.json").read_text()
 
 
 def test_many_conditions_are_summed_up_on_a_screen_or_two(tmp_path, capsys):
