@@ -71,7 +71,7 @@ def slope_table(tree: xr.DataTree) -> pd.DataFrame:
     """
     posterior, prior = tree["posterior"].to_dataset(), tree["prior"].to_dataset()
     rows = []
-    for parameter in json.loads(tree.attrs["priors"]):
+    for parameter in json.loads(tree.attrs["priors"]) if "regressor" in posterior.dims else ():
         if (name := slope_name(parameter["name"])) not in posterior:
             continue
         for regressor in posterior["regressor"].to_numpy().tolist():
