@@ -24,12 +24,15 @@ from icl.metrics.table import (
     scores_of,
     settings,
 )
-from icl.metrics.uncertainty import clustered_mean, clustered_share, unpaired_difference
+from icl.metrics.uncertainty import Estimate, clustered_mean, clustered_share, unpaired_difference
 
 __all__ = ["MOST_PAIRED", "between_effects"]
 
 MOST_PAIRED = 6
 """So many models or variants are compared pair by pair; of more, each with the first."""
+
+MOST_DIFFERENCES = 5000
+"""Of more differences none is taken: it would take minutes, and nobody reads them."""
 
 COUNTED = "not paired by question: questions were counted together"
 """Limit of a difference between shares whose questions are not told apart."""
@@ -48,6 +51,12 @@ def between_effects(outcomes: pd.DataFrame) -> list[dict]:
     for factor, metric in _METRICS.items():
         if told[factor].nunique() < 2:
             continue
+        if (count := _num_pairs(told, factor)) > MOST_DIFFERENCES:
+            reason = (
+                f"{count:,} pairs to compare, and at most {MOST_DIFFERENCES:,} are; import fewer conditions (--only)"
+            )
+            found.append(metric_row(told, metric, Estimate.missing(reason), score="accuracy"))
+            continue
         for rows in settings(told, *condition_columns(factor)):
             sides = {str(name): asked_once(side) for name, side in rows.groupby(factor, sort=False)}
             for baseline, compared in _pairs(tuple(sides)):
@@ -55,6 +64,12 @@ def between_effects(outcomes: pd.DataFrame) -> list[dict]:
                 names |= {"label_mode": rows["label_mode"].iloc[0]} | ({"variant": ""} if factor == "variant" else {})
                 found += _difference(metric, sides[compared], sides[baseline], **names)
     return found
+
+
+def _num_pairs(told: pd.DataFrame, factor: str) -> int:
+    """Count the differences over all conditions."""
+    sizes = told.groupby(list(condition_columns(factor)), dropna=False)[factor].nunique()
+    return int((sizes * (sizes - 1) // 2).where(sizes <= MOST_PAIRED, sizes - 1).sum())
 
 
 def _pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:

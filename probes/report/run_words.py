@@ -87,6 +87,10 @@ def _summary(metrics: pd.DataFrame, levels: pd.DataFrame) -> Iterator[str]:
     if len(best) < len(means):
         yield from paragraphs([f"Not shown: {len(means) - len(best)} others."])
     yield from _differences(metrics, (*PAIRED, *between.METRICS), "\nLargest differences in accuracy")
+    lacking = metrics[metrics["metric"].isin(between.METRICS) & metrics["estimate"].isna()]
+    yield from paragraphs(
+        [f"No {name.replace('_', ' ')}: {reason}." for name, reason in zip(lacking["metric"], lacking["reason"])][:2]
+    )
     yield from paragraphs(
         [f"\nAll {len(metrics):,} numbers are in metrics.parquet; `probe measure RUN --json` prints them."]
     )

@@ -99,3 +99,11 @@ def test_many_models_are_compared_with_the_first_alone():
     found = differences(pd.concat(some))
     assert len(found) == MOST_PAIRED
     assert set(found["baseline"]) == {"m0"}
+
+
+def test_what_is_too_much_to_compare_is_said(monkeypatch):
+    table = pd.concat([counts(f"m{n}", [50 + n, 60], "12") for n in range(3)])
+    monkeypatch.setattr("icl.metrics.between.MOST_DIFFERENCES", 2)
+    (row,) = differences(table).itertuples()
+    assert row.reason == "3 pairs to compare, and at most 2 are; import fewer conditions (--only)"
+    assert np.isnan(row.estimate)
