@@ -195,7 +195,7 @@ class Run(RunFolder):
         Raises
         ------
         UserError
-            If the run has no such figure or model.
+            If the run has no such figure or model, or the figure is of a fit that did not converge or is stale.
         """
         from probes.report.page import draw_run
 
@@ -209,7 +209,11 @@ class Run(RunFolder):
         for (_, drawn), figure in figures.items():
             if drawn == name:
                 return figure
-        raise unknown_name("figure of this run", name, dict.fromkeys(drawn for _, drawn in figures))
+        unknown = unknown_name("figure of this run", name, dict.fromkeys(drawn for _, drawn in figures))
+        withheld = [f"{fit.title}: {fit.trouble}" for fit in self.fits() if fit.trouble]
+        if withheld:
+            raise UserError(f"{unknown} Figures of fits that may not be read are withheld. {withheld[0]}") from None
+        raise unknown
 
     @public("run.report")
     def report(self, out: str | Path | None = None) -> Path:

@@ -12,7 +12,7 @@ from run_notebooks import NOTEBOOKS, run
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_on_a_small_budget(path, monkeypatch):
     monkeypatch.setenv("ICL_SMALL_BUDGET", "1")
-    run(path)
+    run(path, small=True)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,5 +1,7 @@
 """Runs in a notebook: asked by one call, shown by themselves, warned of where they may not be read."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,14 @@ def test_figures_are_drawn_one_or_all(run):
     assert figures._repr_html_().count("<img alt=") == len(figures)
     with pytest.raises(UserError, match="no figure of this run 'nothing'"):
         run.plot("nothing")
+
+
+def test_a_figure_of_a_fit_that_may_not_be_read_is_withheld_and_that_is_said(run, monkeypatch):
+    fit = SimpleNamespace(title="drift–diffusion of counts", trouble="This fit did not converge.")
+    monkeypatch.setattr(Run, "fits", lambda self: [fit])
+    monkeypatch.setattr("probes.report.page.draw_run", lambda folder: [])
+    with pytest.raises(UserError, match=r"withheld\. drift–diffusion of counts: This fit did not converge"):
+        run.plot("signal_noise")
 
 
 def test_the_report_is_written_where_it_is_asked_for(run, tmp_path):
