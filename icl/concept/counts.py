@@ -155,6 +155,9 @@ def _check_values(counts: pd.DataFrame) -> None:
         if (bad := least_taken | (counts[name] > 1)).any():
             span = "[0, 1]" if name == "chance" else "(0, 1]"
             raise UserError(f"{name} is a share in {span}, got {counts.loc[bad, name].iloc[0]:g}; correct the counts.")
+    for name in (one.name for one in COVARIATES if one.dtype == "Int64"):
+        if (counts[name] < 1).any():
+            raise UserError(f"{name} must be at least 1, got {counts[name].min()}; leave it empty where it is unknown.")
     if (bad := (counts["logprob_error"] < 0) | (counts["mean_logprob"] > 0)).any():
         row = counts[bad].iloc[0]
         raise UserError(

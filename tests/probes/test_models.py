@@ -1,6 +1,7 @@
 """Models by the names that a user writes, and models that a run is given in Python."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from safetensors.numpy import load_file
 from small_models import CONTEXT, VOCABULARY, prompts_of, save_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2Model
 
+from icl.covariates import COVARIATES
 from icl.errors import UserError
 from icl.ginc.family import default_family
 from icl.ginc.task import GincTask
@@ -20,6 +22,7 @@ from probes.scorers.huggingface import HuggingFaceScorer
 from probes.scorers.huggingface_given import weights_digest
 from probes.scorers.huggingface_known import count_parameters
 from probes.scorers.huggingface_source import shipped_models
+from probes.scorers.scorer import Covariates
 
 DEFAULTS = {"revision": None, "dtype": "float32", "device": "auto", "chat": False, "trust_remote_code": False}
 
@@ -247,3 +250,7 @@ def test_what_a_function_returns_is_checked(returned, message):
     prompts = prompts_of(topic(), "gold", format="qa", queries=4, sets=2, shots=(0, 3))[:12]
     with pytest.raises(UserError, match=message):
         from_callable(returned, name="odd").scorer_for(topic(), DEFAULTS)(prompts)
+
+
+def test_scorers_tell_of_a_model_what_is_declared():
+    assert [one.name for one in fields(Covariates)] == [one.name for one in COVARIATES]

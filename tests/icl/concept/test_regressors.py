@@ -17,6 +17,7 @@ from icl.concept.grid import grid_of
 from icl.concept.hierarchy import unconstrained
 from icl.concept.layout import layout_of
 from icl.concept.regressors import slope_sentences, slope_table
+from icl.errors import UserError
 
 SIZES = np.array([1e8, 3e8, 1e9, 3e9, 1e10, 3e10, 1e11])
 
@@ -50,6 +51,13 @@ def test_a_regressor_needs_three_that_are_known_and_differ() -> None:
         assert grid_of(table).regressors.names == ()
     tuned = known.assign(is_tuned=known["model"].isin(["m0", "m1"]))
     assert grid_of(tuned).regressors.names == ("tenfold parameters", "tuning")
+
+
+def test_a_model_without_weights_is_refused() -> None:
+    known = models_of_sizes(0.5)
+    known.loc[0, "num_parameters"] = 0
+    with pytest.raises(UserError, match="num_parameters must be at least 1, got 0; leave it empty"):
+        grid_of(known)
 
 
 def test_regressors_are_centred_on_the_models_that_are_known() -> None:
