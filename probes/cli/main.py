@@ -27,6 +27,7 @@ from probes.cli import (
     run,
     selftest,
     show,
+    sweep,
     variance,
 )
 from probes.cli import list as list_
@@ -61,6 +62,7 @@ _FILES: tuple[CommandFile, ...] = (
     show,
     plan,
     run,
+    sweep,
     import_,
     report,
     measure,

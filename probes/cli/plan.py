@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from icl.factors import condition_columns, get_factor, unusual, varied_sides
 from probes.cli.command import Command, Group
 from probes.cli.flags import add_experiment, add_json
+from probes.cli.planned_sweep import plan_sweep
 from probes.terminal.layout import print_lines, table_lines
 from probes.terminal.progress import duration, phase
 
@@ -42,12 +43,15 @@ def add(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Print the grid of a run, what would not fit a model, and what it would cost."""
+    """Print the grid of a run, what would not fit a model, and what it would cost; of a sweep its sums."""
     with phase("importing libraries"):
         from probes.cli.asked import experiment_of, resources_of
         from probes.power.planned import plan_power
         from probes.runs.plan import make_plan
+        from probes.runs.sweep_file import is_sweep
 
+    if options.experiment is not None and is_sweep(options.experiment):
+        return plan_sweep(options)
     experiment = experiment_of(options)
     with phase("planning"):
         planned = make_plan(replace(experiment, skip_too_long=True), resources_of(options))

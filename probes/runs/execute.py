@@ -18,10 +18,10 @@ from probes.runs.manifest import make_manifest
 from probes.runs.plan import Plan, make_plan
 from probes.runs.standing import left_sentence, stored_sentence
 from probes.runs.units import Unit, make_units
-from probes.scorers.scorer import Scorer
+from probes.scorers.scorer import Progress, Scorer
 from probes.terminal.progress import phase
 
-__all__ = ["do_unit", "execute"]
+__all__ = ["ask_model", "begin", "check_precision", "do_unit", "execute", "finish"]
 
 _CHECKED_FOR_PRECISION = 16
 """Prompts of the run on which reduced precision is compared with float32."""
@@ -42,8 +42,7 @@ def execute(folder: RunFolder, plan: Plan, *, tell: Callable[[str], None] | None
         note of the error, as of a `KeyboardInterrupt`, says how much that is.
     """
     with folder.locked():
-        manifest = make_manifest(folder, plan)
-        folder.write_manifest(manifest)
+        manifest = begin(folder, plan)
         stored = folder.stored_prompts()
         if tell is not None and (left := left_sentence(stored, plan)):
             tell(left)
@@ -87,24 +86,76 @@ def do_unit(folder: RunFolder, which: int | str, *, plan: Plan | None = None) ->
     return unit
 
 
-def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: dict[str, set[tuple]]) -> pd.DataFrame:
+def begin(folder: RunFolder, plan: Plan) -> dict:
+    """Write the record of a run that begins or goes on, and return it.
+
+    Raises
+    ------
+    UserError
+        If the folder holds scores of a model or task that has changed since.
+    """
+    manifest = make_manifest(folder, plan)
+    folder.write_manifest(manifest)
+    return manifest
+
+
+def ask_model(
+    folder: RunFolder,
+    plan: Plan,
+    scorer: Scorer,
+    units: Sequence[Unit],
+    manifest: dict,
+    *,
+    done: set[tuple],
+    progress: Progress | None = None,
+) -> None:
+    """Let one scorer answer some units of the plan, and record how it did; it stays open.
+
+    Parameters
+    ----------
+    manifest
+        From `begin`; it is written again.
+    done, progress
+        As of `ask_units`.
+    """
+    scorer.begin_reading()
     began = time.perf_counter()
-    units = make_units(plan)
-    for scorer in plan.scorers:
-        mine = [unit for unit in units if unit.model == scorer.name]
-        with closing(scorer):
-            _answer(folder, plan, scorer, mine, manifest, stored.get(scorer.name, set()))
-    with phase("measuring"):
-        how = folder.normalisation  # another than the default was asked for
-        answers, possible = folder.answers_to_measure(how)
-        audit = boundary_audit(answers[DEFAULT_NORMALISATION])
-        manifest["boundaries"] = audit.set_index("model").to_dict(orient="index")
-        try:
-            metrics = measure(answers.__getitem__, how, possible=possible)
-        except UserError as error:  # nothing to ask again: the same command would end here
-            folder.write_manifest(manifest | {"unanswered": str(error)})
-            raise
-        folder.write_metrics(metrics)
+    try:
+        cached = ask_units(folder, plan, scorer, units, done=done, progress=progress)
+    finally:
+        manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)
+        if reading := scorer.reading():
+            manifest["reading"][scorer.name] = reading
+        folder.write_manifest(manifest)
+    if cached:
+        manifest["from_cache"][scorer.name] = cached
+
+
+def check_precision(plan: Plan, scorer: Scorer, manifest: dict) -> None:
+    """Record what a reduced precision changes, where that is not known; the scorer may have released its weights."""
+    if scorer.name not in manifest["precision"] and (deviation := scorer.precision_check(_sample(plan, scorer))):
+        manifest["precision"][scorer.name] = deviation
+
+
+def finish(folder: RunFolder, manifest: dict) -> pd.DataFrame:
+    """Measure a run of which every prompt is answered, and record that; returns the metrics table.
+
+    Raises
+    ------
+    UserError
+        If no answer is known: asking again would end here again, and the record says so.
+    """
+    began = time.perf_counter()
+    how = folder.normalisation  # another than the default was asked for
+    answers, possible = folder.answers_to_measure(how)
+    audit = boundary_audit(answers[DEFAULT_NORMALISATION])
+    manifest["boundaries"] = audit.set_index("model").to_dict(orient="index")
+    try:
+        metrics = measure(answers.__getitem__, how, possible=possible)
+    except UserError as error:  # nothing to ask again: the same command would end here
+        folder.write_manifest(manifest | {"unanswered": str(error)})
+        raise
+    folder.write_metrics(metrics)
     manifest["state"] = "finished"
     manifest["stored"] = folder.stored_now(len(answers[DEFAULT_NORMALISATION]))
     manifest["seconds"] = round(manifest["seconds"] + time.perf_counter() - began, 1)
@@ -112,21 +163,17 @@ def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: dict[str, se
     return metrics
 
 
-def _answer(
-    folder: RunFolder, plan: Plan, scorer: Scorer, units: Sequence[Unit], manifest: dict, done: set[tuple]
-) -> None:
-    """Let one scorer answer all that the plan asks of it, and record how it did."""
-    try:
-        with phase(f"{scorer.name}: reading", unit=scorer.unit) as told:
-            cached = ask_units(folder, plan, scorer, units, done=done, progress=told)
-    finally:
-        if reading := scorer.reading():
-            manifest["reading"][scorer.name] = reading
-        folder.write_manifest(manifest)
-    if cached:
-        manifest["from_cache"][scorer.name] = cached
-    if scorer.name not in manifest["precision"] and (deviation := scorer.precision_check(_sample(plan, scorer))):
-        manifest["precision"][scorer.name] = deviation
+def _execute(folder: RunFolder, plan: Plan, manifest: dict, stored: dict[str, set[tuple]]) -> pd.DataFrame:
+    units = make_units(plan)
+    for scorer in plan.scorers:
+        mine = [unit for unit in units if unit.model == scorer.name]
+        with closing(scorer):
+            with phase(f"{scorer.name}: reading", unit=scorer.unit) as told:
+                done = stored.get(scorer.name, set())
+                ask_model(folder, plan, scorer, mine, manifest, done=done, progress=told)
+            check_precision(plan, scorer, manifest)
+    with phase("measuring"):
+        return finish(folder, manifest)
 
 
 def _sample(plan: Plan, scorer: Scorer) -> list[Prompt]:

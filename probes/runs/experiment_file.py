@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,20 @@ from probes.runs.experiment import Experiment, entries
 from probes.runs.option import options_of
 from probes.scorers.server_address import shown_model
 
-__all__ = ["changed_entries", "is_portable", "read_experiment", "task_file", "write_experiment"]
+__all__ = [
+    "SWEEP",
+    "changed_entries",
+    "compared_entries",
+    "experiment_of_entries",
+    "is_portable",
+    "read_experiment",
+    "read_toml",
+    "task_file",
+    "write_experiment",
+]
+
+SWEEP = "sweep"
+"""The part of an experiment file that says what is varied from run to run, see `probes.runs.sweep_file`."""
 
 _NOTE = "# Relative paths are taken from this file's folder."
 """First line of experiment files that the lab writes; those without it in a run folder are of an earlier lab."""
@@ -34,13 +48,39 @@ def read_experiment(path: Path) -> Experiment:
         if a path leads nowhere from the file's folder but would from the working folder.
     """
     path = Path(path)
+    given, text = read_toml(path)
+    if SWEEP in given:
+        raise UserError(f"{path} is a sweep, of many runs; use `probe sweep {path} --out STORE` (or `probe plan`).")
+    return experiment_of_entries(given, path, text)
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], str]:
+    """Read what stands in an experiment file, unchecked, and its text.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or no TOML.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        given = tomllib.loads(text)
+        return tomllib.loads(text), text
     except OSError as error:
         raise UserError(f"experiment {path} cannot be read ({error.strerror}); name a .toml file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"experiment {path} is not valid TOML ({error}); correct that place.") from error
+
+
+def experiment_of_entries(given: Mapping[str, Any], path: Path, text: str) -> Experiment:
+    """Make an experiment of entries that stand in a file, as `read_experiment` does of all of them.
+
+    Parameters
+    ----------
+    given
+        As TOML has them.
+    path, text
+        The file, for messages and relative paths.
+    """
     options = options_of(Experiment)
     for name in given:
         if name not in options:
@@ -73,10 +113,16 @@ def changed_entries(before: Experiment, after: Experiment) -> list[str]:
 
     What an experiment says of its models beside what is asked, such as their size, may change.
     """
-    old, new = (located.absolute(_recorded(experiment)) for experiment in (before, after))
-    for values in (old, new):
-        values["models"] = [read_model(one).without_covariates() for one in values["models"]]
-    return [name for name in old if old[name] != new[name] and name != "digests"]
+    old, new = compared_entries(before), compared_entries(after)
+    return [name for name in old if old[name] != new[name]]
+
+
+def compared_entries(experiment: Experiment) -> dict[str, Any]:
+    """Write an experiment so that two that ask the same are equal, from wherever they name their files."""
+    values = located.absolute(_recorded(experiment))
+    values["models"] = [read_model(one).without_covariates() for one in values["models"]]
+    del values["digests"]
+    return values
 
 
 def _from_file(values: dict[str, Any], path: Path, text: str) -> dict[str, Any]:

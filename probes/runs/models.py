@@ -12,10 +12,12 @@ from icl.errors import UserError
 from icl.scores import Column
 from icl.tasks.protocol import AnyTask
 from probes.models import ModelSpec, read_model
+from probes.scorers.catalogue import REGISTERED
 from probes.scorers.scorer import Scorer
 
 __all__ = [
     "MODEL_COLUMNS",
+    "SharedScorers",
     "identity_of",
     "model_record",
     "model_table",
@@ -35,13 +37,45 @@ MODEL_COLUMNS: tuple[Column, ...] = (
 """The model table: one row a model; what is not known is missing."""
 
 
+class SharedScorers:
+    """Scorers that several runs ask: one that is opened for a run serves the next, with the weights it has loaded."""
+
+    def __init__(self):
+        self._opened: dict[tuple, Scorer] = {}
+
+    def scorer_for(
+        self, spec: ModelSpec, task: AnyTask, defaults: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Scorer:
+        """Return the scorer that was opened for the same model with the same options and suits the task, or a new one.
+
+        Raises
+        ------
+        UserError
+            As `ModelSpec.scorer_for`.
+        """
+        if spec.given is not None or spec.name in REGISTERED.names():  # which may depend on the task
+            return spec.scorer_for(task, defaults, **options)
+        key = (spec, *sorted(defaults.items()), *sorted(options.items()))
+        known = self._opened.get(key)
+        if known is None or not known.suits(task):
+            known = self._opened[key] = spec.scorer_for(task, defaults, **options)
+        return known
+
+
 def open_models(
-    models: tuple[str | ModelSpec, ...], task: AnyTask, defaults: Mapping[str, Any], **options: Any
+    models: tuple[str | ModelSpec, ...],
+    task: AnyTask,
+    defaults: Mapping[str, Any],
+    *,
+    shared: SharedScorers | None = None,
+    **options: Any,
 ) -> dict[str, tuple[ModelSpec, Scorer]]:
     """Open each model once, without its weights: name in tables → what was asked for, and its scorer.
 
     Parameters
     ----------
+    shared
+        Scorers that other runs opened, and to which those of this run are added.
     defaults, **options
         As for `ModelSpec.scorer_for`.
 
@@ -55,7 +89,7 @@ def open_models(
     for spec, count in Counter(map(read_model, models)).items():
         if count > 1:
             raise UserError(f"model '{spec.shown}' is named {count} times; name each model once.")
-        scorer = spec.scorer_for(task, defaults, **options)
+        scorer = (shared or SharedScorers()).scorer_for(spec, task, defaults, options)
         names.append(scorer.name)
         found[scorer.name] = (spec, scorer)
     if len(found) < len(names):

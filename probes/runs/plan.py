@@ -23,7 +23,7 @@ from probes.models import OWN_OPTIONS, ModelSpec
 from probes.runs.asked_task import load_asked_task
 from probes.runs.experiment import Experiment, entries
 from probes.runs.located import check_digests
-from probes.runs.models import open_models
+from probes.runs.models import SharedScorers, open_models
 from probes.runs.pool import shared_rows
 from probes.runs.resources import Resources
 from probes.runs.search import Search, make_search
@@ -101,8 +101,15 @@ class Plan:
         return {one.prompt_id: one for prompt in self.prompts for one in (prompt, *self.companions(prompt))}
 
 
-def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Plan:
+def make_plan(
+    experiment: Experiment, resources: Resources = Resources(), *, shared: SharedScorers | None = None
+) -> Plan:
     """Check an experiment and lay out its prompts; loads no weights.
+
+    Parameters
+    ----------
+    shared
+        Scorers that other plans opened, and to which those of this plan are added.
 
     Raises
     ------
@@ -123,7 +130,7 @@ def make_plan(experiment: Experiment, resources: Resources = Resources()) -> Pla
         corpus=corpus,
     )
     prompts = build_prompts(task, _conditions(experiment, task, seeds), selection)
-    models = _open_models(experiment, resources, task)
+    models = _open_models(experiment, resources, task, shared)
     scorers = tuple(scorer for _, scorer in models.values())
     plan = Plan(
         task=task,
@@ -180,11 +187,14 @@ def _asks_several(experiment: Experiment, factor: Factor) -> bool:
     return getattr(experiment, factor.option) not in (None, 1)
 
 
-def _open_models(experiment: Experiment, resources: Resources, task: AnyTask) -> dict[str, tuple[ModelSpec, Scorer]]:
+def _open_models(
+    experiment: Experiment, resources: Resources, task: AnyTask, shared: SharedScorers | None
+) -> dict[str, tuple[ModelSpec, Scorer]]:
     return open_models(
         as_tuple(experiment.models),
         task,
         {name: getattr(experiment, name) for name in OWN_OPTIONS},
+        shared=shared,
         smoothing=experiment.smoothing,
         memory=resources.memory,
         batch_tokens=resources.batch_tokens,

@@ -114,7 +114,7 @@ class HuggingFaceScorer(Scorer):
         self.chat = chat
         self._why_whole: str | None = None
         self._checked_length = 0
-        self._read: dict[str, float] = {"trie_nodes": 0, "tokens_forwarded": 0, "seconds": 0.0}
+        self.begin_reading()
 
     def _check_tokenizer(self) -> None:
         """Refuse tokenizers that cannot tell where tokens begin, or have no chat template where one is asked for."""
@@ -168,6 +168,15 @@ class HuggingFaceScorer(Scorer):
         """Release the weights, on an accelerator its cached memory too."""
         if self.__dict__.pop("_model", None) is not None:
             release_memory(self._device)
+
+    def suits(self, task: AnyTask) -> bool:
+        """A model reads any text, but for one of a GINC family, which is checked."""
+        self.check_family(task)
+        return True
+
+    def weight_bytes(self) -> int:
+        """Parameters times the bytes of one."""
+        return sum(parameter.numel() for parameter in self._skeleton().parameters()) * self._dtype.itemsize
 
     def check(self, prompts: Sequence[Prompt]) -> None:
         """Refuse labels that tokens do not tell apart, and channel prompts in a chat template; loads no weights."""
@@ -252,6 +261,10 @@ class HuggingFaceScorer(Scorer):
     def is_reproducible(self) -> bool:
         """Whether weights are known by hash or commit."""
         return bool(self.source.weights_hash or self._commit)
+
+    def begin_reading(self) -> None:
+        """Start all counts afresh."""
+        self._read: dict[str, float] = {"trie_nodes": 0, "tokens_forwarded": 0, "seconds": 0.0}
 
     def reading(self) -> dict[str, object]:
         """Nodes of the tries, tokens forwarded, seconds, and why prompts shared no passes where they did not."""

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int8, Integer
 from numpy import ndarray
 
 from icl.prompts.render import Prompt
+from icl.tasks.protocol import AnyTask
 
 __all__ = ["NO_NUMBER", "UNKNOWN_BOUNDARY", "Answer", "Covariates", "LabelAnswer", "Progress", "Scorer", "as_table"]
 
@@ -188,6 +189,20 @@ class Scorer(ABC):
     def close(self) -> None:  # noqa: B027 — most scorers hold nothing
         """Release what was loaded; a scorer that is asked again loads it again."""
 
+    def suits(self, task: AnyTask) -> bool:
+        """Tell whether this scorer, opened for one task, may be asked another as it is; else it is opened again.
+
+        Raises
+        ------
+        UserError
+            If the model does not fit the task.
+        """
+        return False
+
+    def weight_bytes(self) -> int:
+        """Bytes of the weights once they are loaded, for plans; 0 where there are none or that is not known."""
+        return 0
+
     @property
     def context_length(self) -> int | None:
         """Tokens that the scorer reads at most; None where there is no such number."""
@@ -223,6 +238,9 @@ class Scorer(ABC):
         False also for scorers that are cheaper to ask than to look up.
         """
         return False
+
+    def begin_reading(self) -> None:  # noqa: B027 — most scorers count nothing
+        """Count from now on what `reading` reports: what a scorer read for a run before is not that of the next."""
 
     def reading(self) -> dict[str, object]:
         """Report what was read so far and how, for the manifest; empty where there is nothing to say."""

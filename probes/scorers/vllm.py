@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from icl.errors import UserError, unknown_name
 from icl.prompts.render import Prompt
+from icl.tasks.protocol import AnyTask
 from probes.scorers.huggingface_known import known_of
 from probes.scorers.huggingface_labels import check_labels, control_notices
 from probes.scorers.huggingface_source import find_model
@@ -96,7 +97,7 @@ class VllmScorer(Scorer):
             "enforce_eager": enforce_eager,
             "seed": 0,
         }
-        self._read = {"sequences": 0, "tokens": 0}
+        self.begin_reading()
 
     def __call__(self, prompts: Sequence[Prompt]) -> Float[ndarray, "num_prompts num_candidates"]:
         """Score every candidate of every prompt; nats, summed over the candidate's tokens."""
@@ -129,6 +130,14 @@ class VllmScorer(Scorer):
         engine = self.__dict__.pop("_engine", None)
         if engine is not None:
             engine.llm_engine.engine_core.shutdown()
+
+    def suits(self, task: AnyTask) -> bool:
+        """A model reads any text."""
+        return True
+
+    def begin_reading(self) -> None:
+        """Start all counts afresh."""
+        self._read = {"sequences": 0, "tokens": 0}
 
     def check(self, prompts: Sequence[Prompt]) -> None:
         """Refuse labels that tokens do not tell apart; loads no weights."""

@@ -1,0 +1,52 @@
+"""`probe sweep`: run every cell of a sweep into a store of run folders, in this process or on Ray."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from probes.cli.command import RESUMES, Command, Group
+from probes.cli.flags import add_json, add_options
+from probes.runs.resources import CACHE, MEANS, Resources
+from probes.terminal.layout import print_lines
+from probes.terminal.progress import phase, say
+
+__all__ = ["COMMAND", "add", "run"]
+
+COMMAND = Command(
+    name="sweep",
+    group=Group.ASK,
+    help="run a grid or list of experiments into a store of run folders",
+    kept=RESUMES,
+    phases=lambda options: 4,  # importing, planning, opening, asking
+)
+
+
+def add(parser: ArgumentParser) -> None:
+    """Give a parser the command's flags."""
+    parser.add_argument("experiment", type=Path, metavar="SWEEP", help="experiment file (.toml) with a part [sweep]")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="STORE", help="folder of run folders; rerunning resumes the sweep"
+    )
+    add_options(parser, Resources, (MEANS, CACHE))
+    add_json(parser)
+
+
+def run(options: Namespace) -> int:
+    """Ask and measure what is left of a sweep, and say where the runs are."""
+    with phase("importing libraries"):
+        from probes.cli.asked import resources_of
+        from probes.runs.sweep import run_sweep
+        from probes.runs.sweep_file import read_sweep
+
+    sweep = read_sweep(options.experiment)
+    works = run_sweep(sweep, options.out, resources=resources_of(options), tell=None if options.json else say)
+    done = {work.cell.name: work for work in works}
+    if options.json:
+        rows = [
+            {"run": str(done[cell.name].folder.path), "cell": cell.varied, "prompts": done[cell.name].num_prompts}
+            for cell in sweep.cells
+        ]
+        print(json.dumps(rows, indent=1))
+        return 0
+    print_lines([f"{done[cell.name].folder.path}: {cell.words}" for cell in sweep.cells])
+    return 0
