@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "entry"]
 
 
 @cache
@@ -18,3 +18,18 @@ def compiled(loops: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(plain, cache=True, error_model="numpy")
     except RuntimeError:  # neither the package's folder nor the user's cache can be written to
         return numba.njit(plain, error_model="numpy")
+
+
+def entry(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function that is called by its address, as C would, of a signature of numba's types."""
+
+    def compile_entry(loops: Callable[..., Any]) -> Any:
+        import numba
+
+        plain = inspect.unwrap(loops)
+        try:
+            return numba.cfunc(signature, cache=True)(plain)
+        except RuntimeError:
+            return numba.cfunc(signature)(plain)
+
+    return compile_entry

@@ -67,7 +67,9 @@ class Layout:
         ahead = (slice(None),) if leading else ()
         found = {}
         for parameter in self.parameters:
-            x = nodes[unconstrained(parameter.name)][(*ahead, *gather(self.grid, ("model", *parameter.by)))]
+            dims, x = ("model", *parameter.by), nodes[unconstrained(parameter.name)]
+            place = np.ravel_multi_index(gather(self.grid, dims), [len(self.coords[dim]) for dim in dims])
+            x = x.reshape((len(x), -1) if leading else (-1,))[(*ahead, place)]  # one index: several compile to far more
             found[parameter.name] = parameter.value(x, functions)
         if WANDER in found:
             found[WANDER] = found[WANDER] * self._path(nodes, functions)
@@ -83,11 +85,12 @@ class Layout:
 
     def _path(self, nodes: Mapping[str, Any], functions: Functions) -> Any:
         """How far each cell's curve has strayed, in units of ω."""
-        own = nodes[OWN_STEP] @ self.walks.own.T
+        own = functions.weighted(nodes[OWN_STEP], self.walks.own)
         if SHARED_STEP not in nodes:
             return own
         share = functions.sigmoid(nodes[WANDER_SHARED][..., None])
-        return functions.sqrt(1 - share) * own + functions.sqrt(share) * (nodes[SHARED_STEP] @ self.walks.shared.T)
+        shared = functions.weighted(nodes[SHARED_STEP], self.walks.shared)
+        return functions.sqrt(1 - share) * own + functions.sqrt(share) * shared
 
     def probability(self, gathered: Mapping[str, Any], functions: Functions = NUMPY) -> Any:
         """Probability of a right answer in each cell, kept off 0 and 1, moved off its law."""
@@ -127,6 +130,7 @@ class Layout:
             log_sigmoid=lambda x: -pt.softplus(-x),
             log_sum_exp=lambda x: pt.logsumexp(x, axis=-1),
             stack=lambda arrays: pt.stack(pt.broadcast_arrays(*arrays), axis=-1),
+            weighted=lambda x, weights: (weights * x).sum(axis=-1),  # a product by BLAS takes Numba 30 s to compile
         )
         with pm.Model(coords=self.coords) as model:
             variables: dict[str, Any] = {}
@@ -135,7 +139,7 @@ class Layout:
                 for name, index in node.parents:
                     mean = mean + variables[name][index]
                 if node.regressors is not None:
-                    moved = pt.dot(node.regressors, variables[node.slopes])
+                    moved = functions.weighted(variables[node.slopes], node.regressors)
                     mean = mean + moved[(slice(None), *(None,) * (len(node.dims) - 1))]
                 spread = variables[node.spread] if isinstance(node.spread, str) else node.spread
                 kind = pm.LogNormal if node.positive else pm.Normal

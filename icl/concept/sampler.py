@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,12 +14,12 @@ import xarray as xr
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.concept.density import Data, Density
-from icl.concept.transport import learn_transport
+from icl.concept.density import Density
+from icl.concept.transport import Transport, learn_transport
 from icl.errors import UserError
 
 if TYPE_CHECKING:
-    import nutpie
+    from nutpie.sample import CompiledModel
 
 __all__ = [
     "CHECKING",
@@ -129,10 +130,11 @@ def sample(
     found = _run(_model(density), pilot, seed=pilot_seed, told=tell, adaptation="low_rank", store_unconstrained=True)
     draws = found["sample_stats"]["unconstrained_draw"].to_numpy()
     tell = _told(progress, total - main.chains * (main.tune + main.draws), total)
-    return _run(_model(_straightened(density, draws)), main, seed=seed, told=tell, adaptation="low_rank")
+    model = _model(density, learn_transport(draws), draws.reshape(-1, draws.shape[-1]))
+    return _run(model, main, seed=seed, told=tell, adaptation="low_rank")
 
 
-def _run(model: "nutpie.CompiledModel", effort: Effort, *, told: Callable[[list], None] | None, **asked: Any) -> Any:
+def _run(model: "CompiledModel", effort: Effort, *, told: Callable[[list], None] | None, **asked: Any) -> Any:
     import nutpie
 
     quietly = {"save_warmup": False, "progress_bar": False, "blocking": False}
@@ -144,40 +146,47 @@ def _run(model: "nutpie.CompiledModel", effort: Effort, *, told: Callable[[list]
         raise
 
 
-def _straightened(density: Density, pilot: Float[ndarray, "num_chains num_draws num_dims"]) -> Density:
-    """Give a density in the coordinates that a pilot's draws teach; chains start at one of them."""
-    transport, places = learn_transport(pilot), pilot.reshape(-1, pilot.shape[-1])
+def _model(density: Density, transport: Transport | None = None, places: ndarray | None = None) -> "CompiledModel":
+    """Make nutpie's model of a density, in the coordinates of a change of variables where one is given.
 
-    def evaluate(z: ndarray, data: Data) -> tuple[float, ndarray]:
-        with np.errstate(over="ignore", invalid="ignore"):  # far out, where the sampler turns back
-            x, back = transport.forward(z)
-            value, gradient = density.evaluate(x, data)
-            return value, back(gradient)
-
-    return replace(
-        density,
-        evaluate=evaluate,
-        expand=lambda z, data: density.expand(transport.forward(z)[0], data),
-        start=lambda seed: transport.inverse(places[np.random.default_rng(seed).integers(len(places))]),
-    )
-
-
-def _model(density: Density) -> "nutpie.CompiledModel":
-    """Make nutpie's model of a density."""
+    Parameters
+    ----------
+    transport
+        The change of variables.
+    places
+        Where chains start: at one of these draws. None: where the density says.
+    """
     import pandas as pd
-    from nutpie.compiled_pyfunc import from_pyfunc
+    from nutpie.compile_pymc import CompiledPyMCModel
 
-    return from_pyfunc(
-        ndim=len(density.start(0)),
-        make_logp_fn=lambda: lambda x: density.evaluate(x, density.data),
-        make_expand_fn=lambda *_: lambda x: density.expand(x, density.data),
-        make_initial_point_fn=density.start,
-        expanded_dtypes=[np.dtype(float)] * len(density.shapes),
-        expanded_shapes=list(density.shapes.values()),
-        expanded_names=list(density.shapes),
-        coords={name: pd.Index(values) for name, values in density.coords.items()},
+    from icl.concept.native import Given, expand, log_density
+
+    def start(seed: int) -> ndarray:
+        if transport is None or places is None:
+            return density.start(seed)
+        return transport.inverse(places[np.random.default_rng(seed).integers(len(places))])
+
+    sizes = np.cumsum([0, *(int(np.prod(shape)) for shape in density.shapes.values())])
+    slices = [slice(first, last) for first, last in pairwise(sizes.tolist())]
+    given = Given.of(
+        density.density, density.scaled, density.data_vector, None if transport is None else transport.parts
+    )
+    return CompiledPyMCModel(
+        _n_dim=len(density.start(0)),
+        n_expanded=int(sizes[-1]),
+        compiled_logp_func=log_density,
+        compiled_expand_func=expand,
+        initial_point_func=start,
+        user_data=given.addresses,
+        shared_data=dict(enumerate(given.owners)),  # what lies at those addresses lives as long as the model
+        shape_info=(list(density.shapes), slices, list(density.shapes.values())),
+        _shapes=dict(density.shapes),
+        _coords={name: pd.Index(values) for name, values in density.coords.items()},
         dims=dict(density.dims),
         reparameterized_names=[],
+        shared_var_keys={},
+        logp_func=None,
+        expand_func=None,
     )
 
 

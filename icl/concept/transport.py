@@ -19,15 +19,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from icl.compiled_loops import compiled
-
 __all__ = ["Transport", "learn_transport"]
 
 _MOST_BENDING = 15
 """So many of the loosest axes bend the others; the terms of a quadratic grow with its square."""
-
-_BOUND = 4.0
-"""Bending levels off about so many standard deviations out, where a pilot knows nothing; half way there it is whole."""
 
 _PENALTIES = (0.003, 0.03, 0.3)
 """Ridge penalties tried, per draw."""
@@ -55,12 +50,19 @@ class Transport:
     bends: Float[ndarray, "num_dims num_terms num_terms"]
     spread: Float[ndarray, " num_dims"]
 
+    @property
+    def parts(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+        """Mean, axes, bends and spread."""
+        return self.mean, self.axes, self.bends, self.spread
+
     def forward(self, z: Float[ndarray, " num_dims"]) -> tuple[ndarray, Callable[[ndarray], ndarray]]:
         """Map z to x, and give what brings a gradient with respect to x back to one with respect to z."""
-        a = compiled(_bend)(z, self.bends, self.spread, _BOUND)
+        from icl.concept.native import bend, unbend
+
+        a = bend(z, self.bends, self.spread)
         return (
             self.mean + self.axes @ a,
-            lambda gradient: compiled(_unbend)(a, gradient @ self.axes, self.bends, self.spread, _BOUND),
+            lambda gradient: unbend(a, gradient @ self.axes, self.bends, self.spread),
         )
 
     def inverse(self, x: Float[ndarray, "*draws num_dims"]) -> Float[ndarray, "*draws num_dims"]:
@@ -129,39 +131,6 @@ def _solved(terms: ndarray, targets: ndarray, penalty: float) -> ndarray:
 
 
 def _with_one(a: Float[ndarray, "num_draws num_axes"]) -> Float[ndarray, "num_draws num_terms"]:
-    return np.column_stack([np.ones(len(a)), a * (1 + (a / _BOUND) ** 4) ** -0.25])
+    from icl.concept.native import BOUND
 
-
-def _bend(z, bends, spread, bound):
-    """Bend each axis by the looser ones: z → a."""
-    most = bends.shape[1] - 1
-    a = np.empty_like(z)
-    u = np.ones(most + 1)
-    for i in range(len(z)):
-        total = spread[i] * z[i]
-        for j in range(min(i, most) + 1):
-            for k in range(j + 1):
-                total += bends[i, j, k] * u[j] * u[k]
-        a[i] = total
-        if i < most:
-            u[i + 1] = total * (1 + (total / bound) ** 4) ** -0.25
-    return a
-
-
-def _unbend(a, gradient, bends, spread, bound):
-    """Bring a gradient with respect to a back to one with respect to z."""
-    most = bends.shape[1] - 1
-    u, of_u = np.ones(most + 1), np.zeros(most + 1)
-    for i in range(min(most, len(a))):
-        u[i + 1] = a[i] * (1 + (a[i] / bound) ** 4) ** -0.25
-    found = np.empty_like(a)
-    for i in range(len(a) - 1, -1, -1):
-        of_a = gradient[i]
-        if i < most:
-            of_a += of_u[i + 1] * (1 + (a[i] / bound) ** 4) ** -1.25
-        found[i] = spread[i] * of_a
-        for j in range(min(i, most) + 1):
-            for k in range(j + 1):
-                of_u[j] += of_a * bends[i, j, k] * u[k]
-                of_u[k] += of_a * bends[i, j, k] * u[j]
-    return found
+    return np.column_stack([np.ones(len(a)), a * (1 + (a / BOUND) ** 4) ** -0.25])

@@ -43,6 +43,8 @@ class Functions:
     """Over the last axis."""
     stack: Callable
     """A list of arrays along a new last axis."""
+    weighted: Callable
+    """(x, weights) → Σ over the last axis of x, once for each row of the weights, which are numbers."""
 
 
 NUMPY = Functions(
@@ -56,6 +58,7 @@ NUMPY = Functions(
     log_sigmoid=log_expit,
     log_sum_exp=lambda x: logsumexp(x, axis=-1),
     stack=lambda arrays: np.stack(np.broadcast_arrays(*arrays), axis=-1),
+    weighted=lambda x, weights: x @ weights.T,
 )
 
 LINKS = ("identity", "softplus", "exp", "sigmoid")

@@ -92,7 +92,7 @@ def test_the_density_is_that_of_normals_around_a_line() -> None:
     one, other = (held_out.start(seed) for seed in (1, 2))
 
     def expected(x: np.ndarray) -> float:
-        nodes = {name: values[None] for name, values in held_out.expand(x, held_out.data).items()}
+        nodes = {name: values[None] for name, values in held_out.expand(x).items()}
         slope, level = nodes["level_slope"][0], nodes[unconstrained("level")][0]
         mean = nodes["level_population"][0] + layout.grid.regressors.values @ slope
         spread = nodes["level_spread"][0]
@@ -106,7 +106,7 @@ def test_the_density_is_that_of_normals_around_a_line() -> None:
         return total + norm.logpdf(nodes[unconstrained("log_precision")][0], around, precision).sum()
 
     moved = [one, other, one + 0.3 * rng.standard_normal(len(one))]
-    found = [held_out.evaluate(x, held_out.data)[0] for x in moved]
+    found = [held_out.evaluate(x)[0] for x in moved]
     np.testing.assert_allclose(np.diff(found), np.diff([expected(x) for x in moved]), rtol=1e-8, atol=1e-8)
 
 
