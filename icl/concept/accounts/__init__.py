@@ -5,6 +5,7 @@ from icl.concept.accounts.arora import ARORA, ARORA_SAMPLING, ARORA_SCORING
 from icl.concept.accounts.drift import DRIFT_DIFFUSION, PURE_DRIFT, TEMPERED_BAYES
 from icl.concept.accounts.laws import BOUNDED_POWER, LOGISTIC, POWER
 from icl.concept.accounts.walk import SUBLINEAR_WALK
+from icl.concept.accounts.weighted import WEIGHTED_BAYES
 from icl.errors import unknown_name
 
 __all__ = ["ACCOUNTS", "account_named"]
@@ -16,6 +17,7 @@ ACCOUNTS: dict[str, Account] = {
         SUBLINEAR_WALK,
         PURE_DRIFT,
         TEMPERED_BAYES,
+        WEIGHTED_BAYES,
         ARORA,
         ARORA_SAMPLING,
         ARORA_SCORING,

@@ -146,6 +146,27 @@ def test_tempered_bayes_at_temperature_one_is_the_exact_posterior(rng: np.random
     assert got[cell(layout, n=n)] == pytest.approx(0.92 * expit(log_odds).mean(), abs=2e-3)
 
 
+def test_weighted_bayes_of_one_weight_is_tempered_bayes() -> None:
+    shared = {"start_log_odds": -1.0, "start_deviation": 0.5, "miss_logit": -1.0, "skill_logit": 1.0}
+    tempered = set_values(layout_of(counts(), account_named("tempered-bayes")), temperature=np.log(0.4), **shared)
+    layout = layout_of(counts(), account_named("weighted-bayes"))
+    np.testing.assert_allclose(set_values(layout, weight=0.4, weight_exponent=0.0, **shared), tempered, atol=1e-12)
+
+
+@pytest.mark.parametrize(("weight", "exponent"), [(-0.3, 0.0), (-0.2, 0.4), (0.8, -0.5)])
+def test_weighted_bayes_weighs_evidence_by_the_number_of_demonstrations(
+    weight: float, exponent: float, rng: np.random.Generator
+) -> None:
+    """By draws of prompts whose exact log-odds are those that the table states."""
+    layout = layout_of(counts(), account_named("weighted-bayes"))
+    levels = {"start_deviation": -40.0, "miss_logit": -60.0, "skill_logit": 60.0}
+    got = set_values(layout, weight=weight, weight_exponent=exponent, start_log_odds=0.5, **levels)
+    for n in (1, 16):
+        log_odds = 0.5 + weight * (1 + n) ** exponent * (0.3 * n + 0.1 * (1 + n) * rng.standard_normal(1_000_000))
+        assert got[cell(layout, n=n)] == pytest.approx(0.92 * expit(log_odds).mean(), abs=2e-3)
+    assert (got[cell(layout, n=16)] < got[cell(layout, n=0)]) == (weight < 0)
+
+
 def test_tempered_bayes_says_what_it_lacks() -> None:
     table = counts()
     table.loc[3, "evidence"] = np.nan
