@@ -24,11 +24,15 @@ class World:
         From its options, by name, to its task; None leaves an option's default.
     options : tuple of str
         Entries of an experiment that belong to it alone.
+    gold_is_likeliest : bool
+        Whether gold is the likeliest answer rather than a draw from the world. Then exact Bayes itself is right more
+        often than its probabilities say, and confidence set against right answers judges no model.
     """
 
     description: str
     load: Callable[..., AnyTask]
     options: tuple[str, ...]
+    gold_is_likeliest: bool = False
 
 
 def _load_ginc(*, family: str | Path | None = None, example_lengths: int | Sequence[int] | None = None) -> GincTask:
@@ -38,6 +42,11 @@ def _load_ginc(*, family: str | Path | None = None, example_lengths: int | Seque
 
 
 WORLDS: dict[str, World] = {
-    GincTask.name: World(description=GincTask.description, load=_load_ginc, options=("family", "example_lengths")),
+    GincTask.name: World(
+        description=GincTask.description,
+        load=_load_ginc,
+        options=("family", "example_lengths"),
+        gold_is_likeliest=True,
+    ),
 }
 """Name as a task → the world."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from icl.worlds import WORLDS
 from probes.figures.style import (
     CHANCE,
     INK,
@@ -170,9 +171,10 @@ def plot_reliability(outcomes: pd.DataFrame, *, model: str, title: str = "", few
 
 
 def reliable_rows(outcomes: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Prompts of a model whose shown labels are gold, those of which the confidence is known."""
+    """Prompts of a model whose shown labels are gold, where the confidence is known and gold can judge it."""
     rows = outcomes[(outcomes["model"] == model) & (outcomes["label_mode"] == "gold") & (outcomes["num_shots"] > 0)]
-    return rows[rows["confidence"].notna()]
+    judged = ~rows["task"].isin([name for name, world in WORLDS.items() if world.gold_is_likeliest])
+    return rows[rows["confidence"].notna() & judged]
 
 
 def _label_mode_panel(

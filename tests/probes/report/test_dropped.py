@@ -171,3 +171,11 @@ def test_reliability_is_of_answers_whose_confidence_is_known(run):
     told = reliable_rows(answer_table(scores), "server")
     assert len(told) == 8
     plot_reliability(answer_table(scores), model="server", fewest=1)
+
+
+def test_confidence_is_not_set_against_gold_that_is_no_draw(run):
+    """GINC's gold is the likeliest token: exact Bayes would look underconfident there by tens of points."""
+    outcomes = prompt_outcomes(run.scores())
+    shown = outcomes.assign(confidence=0.7)
+    assert len(reliable_rows(shown, "server")) > 0
+    assert reliable_rows(shown.assign(task="ginc"), "server").empty
