@@ -2,13 +2,18 @@
 
 import json
 from argparse import ArgumentParser, Namespace
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probes.cli.command import RESUMES, Command, Group
 from probes.cli.flags import add_json, add_options
 from probes.runs.resources import CACHE, MEANS, Resources
 from probes.terminal.layout import print_lines
 from probes.terminal.progress import phase, say
+
+if TYPE_CHECKING:
+    from probes.runs.sweep import Engine
 
 __all__ = ["COMMAND", "add", "run"]
 
@@ -17,7 +22,7 @@ COMMAND = Command(
     group=Group.ASK,
     help="run a grid or list of experiments into a store of run folders",
     kept=RESUMES,
-    phases=lambda options: 4,  # importing, planning, opening, asking
+    phases=lambda options: 4 + bool(options.ray),  # importing, starting Ray, planning, opening, asking
 )
 
 
@@ -26,6 +31,11 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("experiment", type=Path, metavar="SWEEP", help="experiment file (.toml) with a part [sweep]")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="STORE", help="folder of run folders; rerunning resumes the sweep"
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="WHERE",
+        help="ask on Ray: local, local:WORKERS, auto, or HOST:PORT of a cluster (default: in this process)",
     )
     add_options(parser, Resources, (MEANS, CACHE))
     add_json(parser)
@@ -39,7 +49,9 @@ def run(options: Namespace) -> int:
         from probes.runs.sweep_file import read_sweep
 
     sweep = read_sweep(options.experiment)
-    works = run_sweep(sweep, options.out, resources=resources_of(options), tell=None if options.json else say)
+    with _engine(options.ray) as engine:
+        tell = None if options.json else say
+        works = run_sweep(sweep, options.out, resources=resources_of(options), engine=engine, tell=tell)
     done = {work.cell.name: work for work in works}
     if options.json:
         rows = [
@@ -50,3 +62,12 @@ def run(options: Namespace) -> int:
         return 0
     print_lines([f"{done[cell.name].folder.path}: {cell.words}" for cell in sweep.cells])
     return 0
+
+
+def _engine(where: str | None) -> "AbstractContextManager[Engine | None]":
+    """Who asks: this process, or Ray."""
+    if where is None:
+        return nullcontext()
+    from probes.runs.sweep_ray import ray_engine
+
+    return ray_engine(where)
