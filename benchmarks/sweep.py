@@ -40,9 +40,8 @@ def main() -> None:
         if options.faults:
             under_fire(options, Path(folder))
             return
-        print(
-            f"{'engine':>10} {'prompts':>8} {'tokens':>9} {'asking s':>9} {'prompts/s':>10} {'all s':>7}  largest difference"
-        )
+        headings = f"{'engine':>10} {'prompts':>8} {'tokens':>9} {'asking s':>9} {'prompts/s':>10} {'all s':>7}"
+        print(f"{headings}  largest difference", flush=True)
         first = None
         for engine in options.engines:
             began, store = time.perf_counter(), Path(folder) / engine.replace(":", "-")

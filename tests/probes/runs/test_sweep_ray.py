@@ -75,20 +75,15 @@ def listening(driver: int) -> set[str]:
 
 
 def start(path: Path, store: Path) -> subprocess.Popen:
-    command = [
-        sys.executable,
-        "-m",
-        "probes",
-        "sweep",
-        str(path),
-        "--out",
-        str(store),
-        "--ray",
-        "local:2",
-        "--no-cache",
-    ]
+    asked = ["sweep", str(path), "--out", str(store), "--ray", "local:2", "--no-cache"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "probes", *asked],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.mark.slow
