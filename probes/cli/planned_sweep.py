@@ -43,7 +43,7 @@ def plan_sweep(options: Namespace) -> int:
         hours[workers] = with_more
     if options.json:
         cells = [{"name": cell.name, "cell": cell.varied, "prompts": cost.prompts[cell.name]} for cell in sweep.cells]
-        asked = {"cells": cells, "models": [asdict(one) for one in cost.models]}
+        asked: dict[str, object] = {"cells": cells, "models": [asdict(one) for one in cost.models]}
         asked |= {name: sum(getattr(one, name) for one in cost.models) for name in ("units", "prompts", "tokens")}
         asked["hours"] = {"embedded": hours[1]} | {f"ray with {n} workers": h for n, h in hours.items() if n > 1}
         print(json.dumps(asked, indent=1))

@@ -4,6 +4,7 @@ The embedded engine asks in this process, model by model, so that one is in memo
 its cells. Every engine answers the units of `probes.runs.units` and writes their parts.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,6 +94,9 @@ class Told:
         self.shown(int(done), self.prompts)
 
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""How ``s3://…`` begins as a path; a drive of Windows has one letter."""
+
 type Engine = Callable[[Sequence[Work], Plans, Told], None]
 """Answers what is left of every cell and measures it; a cell's own failure is kept in it, others are raised."""
 
@@ -122,6 +126,8 @@ def run_sweep(
         If a cell cannot be planned, a folder holds another experiment, or a model fails; what was scored stays.
     """
     out = Path(out)
+    if _ADDRESS.match(out.as_posix()):
+        raise UserError(f"a store is a folder, got the address {out}; mount it as a folder, or choose another --out.")
     if (out / "experiment.toml").exists():
         raise UserError(f"{out} is a run folder, and a sweep makes many; choose another --out.")
     disk.check_writable(out)

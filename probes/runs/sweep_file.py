@@ -117,7 +117,8 @@ def read_sweep(path: Path) -> Sweep:
     if not varied:
         raise UserError(f"{path} leaves no cell; name a value for each axis of [sweep.grid], or exclude less.")
     names = _names(varied)
-    cells, seen = [], {}
+    cells: list[Cell] = []
+    seen: dict[str, Cell] = {}
     for name, entries in zip(names, varied):
         try:
             experiment = experiment_of_entries(base | entries, path, text)

@@ -6,6 +6,7 @@ folder that all machines see at the same path, as are the models and tasks that 
 """
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -111,7 +112,7 @@ def ray_engine(where: str) -> Iterator["RayEngine"]:
         started |= {"num_cpus": num_workers, "include_dashboard": False, "object_store_memory": 100_000_000}
     try:
         with phase("starting Ray"):
-            ray.init(**started, log_to_driver=False, logging_level="error")
+            ray.init(**started, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(f"Ray at {where} cannot be used ({first}); check the address, or use --ray local.") from error

@@ -328,6 +328,14 @@ def test_a_store_in_use_or_that_is_a_run_is_refused(tmp_path, capsys):
     assert main(["sweep", str(path), "--out", str(file)]) == 2
 
 
+@pytest.mark.parametrize("address", ["s3://bucket/store", "memory://store"])
+def test_an_object_store_is_refused(tmp_path, capsys, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", str(write(tmp_path, {"grid": GRID})), "--out", address]) == 2
+    assert "a store is a folder, got the address" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.toml"]
+
+
 def test_a_full_disk_stops_the_sweep_and_the_same_command_resumes(tmp_path, monkeypatch, capsys):
     path, store = write(tmp_path, {"grid": GRID}), tmp_path / "store"
     add, written = RunFolder.add_scores, []
