@@ -181,7 +181,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--published", type=Path, required=True, help="CSV of published accuracies")
     parser.add_argument("--out", type=Path, required=True, help="folder of what was done")
-    parser.add_argument("--accounts", nargs="*", default=[name for name in ACCOUNTS if name != "tempered-bayes"])
+    known = [name for name, account in ACCOUNTS.items() if not account.needs_evidence]
+    parser.add_argument("--accounts", nargs="*", default=known)
     parser.add_argument("--experiments", nargs="*", default=[])
     parser.add_argument("--vocabularies", nargs="*", type=int, default=[50, 100, 150])
     parser.add_argument("--widen", type=float, default=1.0, help="factor on the spread of every prior of the laws")

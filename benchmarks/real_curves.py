@@ -83,7 +83,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, metavar="TABLE")
     parser.add_argument("--out", type=Path, required=True, help="folder of what was done")
-    parser.add_argument("--accounts", nargs="*", default=[name for name in ACCOUNTS if name != "tempered-bayes"])
+    known = [name for name, account in ACCOUNTS.items() if not account.needs_evidence]
+    parser.add_argument("--accounts", nargs="*", default=known)
     parser.add_argument("--origins", nargs="*", type=int, default=[25, 100])
     parser.add_argument("--variant", default="random")
     parser.add_argument("--items", type=int, default=250, help="questions per run")
