@@ -70,6 +70,7 @@ def run(options: Namespace) -> int:
         from probes.comparison.source import counts_and_folder
         from probes.comparison.words import comparison_lines, extrapolation_lines, unconverged, unconverged_words
         from probes.runs.comparisons import compare_counts, records
+        from probes.runs.opening import is_run
 
     if options.seed < 0:
         raise UserError(f"--seed cannot be negative, got {options.seed}; use 0 or more.")
@@ -93,7 +94,7 @@ def run(options: Namespace) -> int:
     if extended is not None:
         print("\n" + "\n".join(extrapolation_lines(extended, anyway=options.anyway)))
     print_lines(["", f"Tables and figures: {folder.path}"])
-    if (folder.path / "experiment.toml").exists():
+    if is_run(folder.path):
         print("\n".join(next_lines("probe", "report", folder.argument)))
     return status
 

@@ -36,7 +36,7 @@ def counts_and_folder(
     UserError
         If the source cannot be read, or has nowhere to write to.
     """
-    if source.suffix == ".csv":
+    if source.suffix.lower() == ".csv" and not source.is_dir():
         if out is None:
             raise UserError(f"{source} holds counts and is not a run folder; name a folder for the results with --out.")
         if normalisation is not None:
@@ -52,6 +52,8 @@ def counts_and_folder(
 
 
 def _read(source: Path) -> pd.DataFrame:
+    if not source.exists():
+        raise UserError(f"there is no file {source}; name a run folder, or a CSV file of counts.")
     text = {column.name: "str" for column in COUNT_COLUMNS if column.dtype == "str"}
     try:
         table = pd.read_csv(source, dtype=text, encoding="utf-8-sig")

@@ -38,7 +38,7 @@ def numbers(values: pd.Series, field: Field, where: str) -> Float[ndarray, " num
     found = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(dtype=float)
     if (bad := np.isnan(found) & ~missing).any():
         first = str(values[bad].iloc[0])
-        holds = f"{where} holds {first!r} in row {_row(bad)} ({bad.sum():,} such rows)"
+        holds = f"{where} holds {first!r} in row {_row(bad)}{_such(bad)}"
         if field.name == "accuracy" and first.strip().endswith("%"):
             raise UserError(
                 f"{holds}, which is in percent, and accuracy is a share from 0 to 1; map the column as percent=COLUMN, "
@@ -49,7 +49,9 @@ def numbers(values: pd.Series, field: Field, where: str) -> Float[ndarray, " num
         )
     known = found[~missing]
     if np.isinf(known).any() and field.name != "logprob":
-        raise UserError(f"{where} holds an infinite number, and {field.name} is a finite one; correct the table.")
+        raise UserError(
+            f"{_holds(where, found, np.isinf(found))}, and {field.name} is a finite one; correct the table."
+        )
     _check[field.kind](found, field, where)
     return found
 
@@ -144,7 +146,11 @@ _check = {"share": _check_share, "whole": _check_whole, "truth": _check_truth, "
 
 
 def _holds(where: str, found: ndarray, bad: ndarray) -> str:
-    return f"{where} holds {found[bad][0]:g} in row {_row(bad)} ({bad.sum():,} such rows)"
+    return f"{where} holds {found[bad][0]:g} in row {_row(bad)}{_such(bad)}"
+
+
+def _such(bad: ndarray) -> str:
+    return f" ({bad.sum():,} such rows)" if bad.sum() > 1 else ""
 
 
 def _row(bad: ndarray) -> int:

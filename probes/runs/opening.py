@@ -16,7 +16,7 @@ from probes.runs.folder import IMPORT_RECORD, RunFolder
 from probes.scorers.server_address import shown_model
 from probes.terminal.shell import path_argument, shell_word
 
-__all__ = ["create_run", "open_run"]
+__all__ = ["create_run", "is_run", "open_run"]
 
 
 def create_run(path: Path, experiment: Experiment, made: Task | None = None) -> RunFolder:
@@ -90,7 +90,7 @@ def open_run(path: Path) -> RunFolder:
             f"{path} is a file, and a run folder is wanted; a table of results becomes one by `probe import "
             f"{RunFolder(path).quoted} --out {beside} --dry-run`."
         )
-    if not any((path / name).exists() for name in ("experiment.toml", IMPORT_RECORD)):
+    if not is_run(path):
         raise UserError(
             f"{path} is not a run folder (no experiment.toml); make one with `probe run … --out "
             f"{RunFolder(path).quoted}`, `probe import TABLE … --out {RunFolder(path).quoted}` or `probe demo`."
@@ -98,6 +98,11 @@ def open_run(path: Path) -> RunFolder:
     folder = RunFolder(path)
     folder.check_complete()
     return folder
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder holds a run, measured here or imported."""
+    return any((path / name).exists() for name in ("experiment.toml", IMPORT_RECORD))
 
 
 def _show(value: object) -> str:

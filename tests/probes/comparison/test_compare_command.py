@@ -15,6 +15,7 @@ from icl.concept.extrapolate import CARRIED, Extrapolation
 from icl.concept.holdout import HoldOut
 from icl.errors import UserError
 from probes.cli import compare
+from probes.comparison.source import counts_and_folder
 from probes.comparison.words import (
     closest_words,
     crps_differences,
@@ -84,7 +85,7 @@ def test_what_the_command_cannot_do_is_said(counts_file: Path, tmp_path: Path) -
         call(counts_file, *out, "--observe", "count")
     with pytest.raises(UserError, match="no cell has more than 32 shots"):
         call(counts_file, *out, "--accounts", "line", "--extrapolate-from", 32)
-    with pytest.raises(UserError, match="cannot be read as CSV"):
+    with pytest.raises(UserError, match="there is no file .*none.csv"):
         call(tmp_path / "none.csv", *out)
     with pytest.raises(UserError, match="is not a run folder"):
         call(tmp_path / "nowhere")
@@ -114,6 +115,17 @@ def extended(crps: dict[str, list[float]], converged: dict[str, bool]) -> Extrap
     return Extrapolation(
         table=table, cells=pd.concat(cells), unit="points", hold_out=HoldOut(origins=(4,)), sentences=()
     )
+
+
+def test_a_missing_file_and_a_folder_named_like_a_table_are_told_apart(counts_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no file .*gone.csv; name a run folder, or a CSV file of counts"):
+        counts_and_folder(tmp_path / "gone.csv", tmp_path / "out", None)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(UserError, match="folder.csv is not a run folder"):
+        counts_and_folder(tmp_path / "folder.csv", tmp_path / "out", None)
+    upper = counts_file.rename(tmp_path / "COUNTS.CSV")
+    counts, _, _ = counts_and_folder(upper, tmp_path / "out", None)
+    assert counts["num_correct"].sum() == curve(*RISING)["num_correct"].sum()
 
 
 def test_differences_in_crps_are_paired_by_cell_and_leave_out_what_did_not_converge() -> None:

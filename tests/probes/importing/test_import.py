@@ -13,7 +13,7 @@ from probes.comparison.source import counts_and_folder
 from probes.notebook import Run
 from probes.runs.artefacts import METRICS, stale
 from probes.runs.fits import lay_out
-from probes.runs.opening import open_run
+from probes.runs.opening import is_run, open_run
 
 CURVE = pd.DataFrame(
     {
@@ -200,6 +200,8 @@ def test_what_is_known_of_models_reaches_fits_and_comparisons(tmp_path):
     )
     folder = open_run(run.path)
     assert lay_out([folder], "power").layout.grid.regressors.names == ("tenfold parameters",)
+    assert is_run(folder.path)
+    assert not is_run(tmp_path)
     counts, _, _ = counts_and_folder(run.path, None, None)
     assert counts.groupby("model")["num_parameters"].first().to_dict() == {"m1": 1, "m3": 3, "m9": 9}
 
@@ -292,6 +294,11 @@ USUAL = ["--map", "model=name,num_shots=n,accuracy=acc", "--set", "num_items=50"
             {},
             ["--set", "num_items=foo"],
             "--set num_items=foo is wrong: num_items is a whole number from 0 on; correct",
+        ),
+        (
+            {"acc": ["0.5", "inf", *["0.5"] * 6]},
+            [*USUAL, "--cluster", "seed"],
+            "holds inf in row 2, and accuracy is a finite one",
         ),
         ({"n": ["ten"] * 8}, [*USUAL, "--cluster", "seed"], "holds 'ten' in row 1"),
         ({"acc": "[0.5, 0.6]"}, [*USUAL, "--cluster", "seed"], "holds a list in each cell"),
