@@ -1,5 +1,7 @@
 """Text of a column as numbers, and shares as counts: what does not fit is said with the row it stands in."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -43,6 +45,11 @@ def numbers(values: pd.Series, field: Field, where: str) -> Float[ndarray, " num
             raise UserError(
                 f"{holds}, which is in percent, and accuracy is a share from 0 to 1; map the column as percent=COLUMN, "
                 "which reads the sign."
+            )
+        if re.fullmatch(r"[+-]?[\d.]+(,\d+)+", first.strip()):
+            raise UserError(
+                f"{holds}, which has a comma in it; write numbers with a decimal point and without marks of thousands, "
+                "such as 0.5 and 1000."
             )
         raise UserError(
             f"{holds}, which is no number, and {field.name} is one; correct the table, or map another column."

@@ -300,6 +300,7 @@ USUAL = ["--map", "model=name,num_shots=n,accuracy=acc", "--set", "num_items=50"
             [*USUAL, "--cluster", "seed"],
             "holds inf in row 2, and accuracy is a finite one",
         ),
+        ({"acc": "0,5"}, [*USUAL, "--cluster", "seed"], "holds '0,5' in row 1 (8 such rows), which has a comma in it"),
         ({"n": ["ten"] * 8}, [*USUAL, "--cluster", "seed"], "holds 'ten' in row 1"),
         ({"acc": "[0.5, 0.6]"}, [*USUAL, "--cluster", "seed"], "holds a list in each cell"),
         ({}, [*USUAL, "--explode", "format=acc"], "which is no list"),
