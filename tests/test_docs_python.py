@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["extend", pytest.param("python", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("page", ["extend", "store", pytest.param("python", marks=pytest.mark.slow)])
 def test_the_python_of_a_guide_runs(page, tmp_path, monkeypatch):
     from icl.prompts.formats import REGISTERED as FORMATS
     from icl.prompts.label_modes import REGISTERED as MODES
