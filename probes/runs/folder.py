@@ -9,6 +9,7 @@ metrics.parquet   sensitivities with intervals
 fits/             every fit, a DataTree in a file of its own, see `probes.runs.fits`
 comparison.*      accounts compared by what they predict (Parquet), and how that was asked (JSON)
 extrapolation.parquet  what accounts predicted of cells that were held out
+tables/           answers, metrics, fits and models as `probes.store` shows them in SQL
 figures/, report.html
 """
 

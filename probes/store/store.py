@@ -16,7 +16,8 @@ from icl.errors import UserError
 from icl.public import public
 from probes import disk
 from probes.runs.artefacts import checksum
-from probes.runs.folder import IMPORT_RECORD, RunFolder
+from probes.runs.folder import RunFolder
+from probes.runs.opening import is_run
 from probes.store.views import VIEWS, View
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ class Store:
     @cached_property
     def folders(self) -> dict[str, RunFolder]:
         """Name of a run, its path within the store → its folder; runs without a record of how they went are none."""
-        found = sorted({file.parent for file in self.path.rglob("manifest.json") if _is_run(file.parent)})
-        return {path.relative_to(self.path).as_posix(): RunFolder(path) for path in found}
+        places = sorted({file.parent for file in self.path.rglob("manifest.json")})
+        found = [RunFolder(path) for path in places if is_run(path)]
+        return {one.path.relative_to(self.path).as_posix(): one for one in found if one.has_manifest}
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -156,12 +158,6 @@ def open_store(path: str | Path) -> Store:
     if not store.folders:
         raise UserError(f"no run lies in {path}; make some by `probe run … --out {path}/NAME` or `probe sweep`.")
     return store
-
-
-def _is_run(path: Path) -> bool:
-    return (
-        any((path / record).exists() for record in ("experiment.toml", IMPORT_RECORD)) and RunFolder(path).has_manifest
-    )
 
 
 def _file_of(view: View, folder: RunFolder) -> Path:
