@@ -13,6 +13,7 @@ import pandas as pd
 
 from icl.factors import condition_columns
 from icl.metrics.labels import differences
+from icl.metrics.metric import SHARES
 from icl.metrics.table import (
     as_drawn,
     asked_once,
@@ -99,7 +100,7 @@ def _unpaired(metric: str, score: str, more: pd.DataFrame, less: pd.DataFrame, w
             levels.append(clustered_share(side[score].to_numpy(), *clusters(side), items=items_of(side)))
         else:
             levels.append(clustered_mean(side[score].to_numpy(), *clusters(side)))
-    estimate = unpaired_difference(*levels)
+    estimate = unpaired_difference(*levels, bounded=score in SHARES)
     reason = why if estimate.degrees >= 1 else estimate.reason
     step = resolution(more) if score == "accuracy" else 0.0
     return metric_row(more, metric, replace(estimate, reason=reason), resolution=step, score=score, **names)

@@ -148,8 +148,14 @@ def counted_difference(
     return replace(plain, low=max(-1.0, plain.low), high=min(1.0, plain.high))
 
 
-def unpaired_difference(first: Estimate, second: Estimate) -> Estimate:
-    """Subtract one mean from another of other prompts, with Welch's degrees of freedom (Welch 1947)."""
+def unpaired_difference(first: Estimate, second: Estimate, *, bounded: bool = True) -> Estimate:
+    """Subtract one mean from another of other prompts, with Welch's degrees of freedom (Welch 1947).
+
+    Parameters
+    ----------
+    bounded
+        Whether both are shares, so that the interval stays inside −1..1.
+    """
     estimate = first.estimate - second.estimate
     parts = [one.standard_error**2 for one in (first, second)]
     if np.isnan(parts).any():
@@ -157,7 +163,7 @@ def unpaired_difference(first: Estimate, second: Estimate) -> Estimate:
     doubt = sum(part**2 / one.degrees for part, one in zip(parts, (first, second)))
     degrees = sum(parts) ** 2 / doubt if doubt > 0 else min(first.degrees, second.degrees)
     plain = t_interval(estimate, float(np.sqrt(sum(parts))), max(degrees, 1.0), "not paired: other demonstration sets")
-    return replace(plain, low=max(-1.0, plain.low), high=min(1.0, plain.high))
+    return replace(plain, low=max(-1.0, plain.low), high=min(1.0, plain.high)) if bounded else plain
 
 
 def num_clusters(sets: ndarray, queries: ndarray) -> int:

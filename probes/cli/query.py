@@ -29,6 +29,7 @@ def run(options: Namespace) -> int:
         from icl.errors import UserError
         from probes import disk
         from probes.store import open_store
+        from probes.store.spreadsheets import spreadsheet_safe
         from probes.store.views import VIEWS
         from probes.terminal.layout import table_lines
 
@@ -54,8 +55,9 @@ def run(options: Namespace) -> int:
             print_lines(["", f"{name}: {says[name]}", f"columns: {', '.join(named)}"])
         return 0
     if options.out is not None:
-        text = found.to_csv(index=False).encode() if options.out.suffix == ".csv" else found.to_parquet(index=False)
-        disk.write_whole(options.out, text)
+        is_csv = options.out.suffix == ".csv"
+        content = spreadsheet_safe(found).to_csv(index=False).encode() if is_csv else found.to_parquet(index=False)
+        disk.write_whole(options.out, content)
     if options.json:
         print(found.to_json(orient="records", indent=1, date_format="iso"))
     else:

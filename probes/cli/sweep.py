@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from probes.cli.command import RESUMES, Command, Group
 from probes.cli.flags import add_json, add_options
 from probes.runs.resources import CACHE, MEANS, Resources
-from probes.terminal.layout import print_lines
+from probes.terminal.layout import next_lines, print_lines
 from probes.terminal.progress import phase, say
+from probes.terminal.shell import path_argument
 
 if TYPE_CHECKING:
     from probes.runs.sweep import Engine
@@ -61,6 +62,7 @@ def run(options: Namespace) -> int:
         print(json.dumps(rows, indent=1))
         return 0
     print_lines([f"{done[cell.name].folder.path}: {cell.words}" for cell in sweep.cells])
+    print("\n".join(next_lines("probe", "query", path_argument(options.out))))
     return 0
 
 

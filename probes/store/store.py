@@ -4,6 +4,7 @@ What a run's tables are made of is worked out once and kept beside it as Parquet
 it is out of date. A query sees these files and nothing else: it can read no other file and write none.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,8 +105,9 @@ class Store:
         """Make the tables, then bar the way to everything else."""
         connection.register("runs", self.runs)
         files: list[str] = []
+        problems: list[str] = []
         for view in views:
-            kept = list(self._kept(view, progress))
+            kept = list(self._kept(view, progress, problems))
             if not kept:
                 connection.execute(f"CREATE VIEW {view.name} AS SELECT NULL::VARCHAR AS run WHERE false")
                 continue
@@ -118,18 +120,25 @@ class Store:
                 f"JOIN _files_of_{view.name} AS named USING (_file)"
             )
             files += [str(file) for _, file in kept]
+        if problems:
+            warnings.warn(
+                f"{len(problems)} tables are made for this command only, and made again by the next: {problems[0]}.",
+                stacklevel=2,
+            )
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET allowed_paths = ?", [files])
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
 
-    def _kept(self, view: View, progress: Told | None) -> Iterator[tuple[str, Path]]:
-        """Name of a run and the file of its rows, made where it is not there or out of date."""
+    def _kept(self, view: View, progress: Told | None, problems: list[str]) -> Iterator[tuple[str, Path]]:
+        """Name of a run and the file of its rows, made where it is not there or out of date; problems are added."""
         for number, (name, folder) in enumerate(self.folders.items(), start=1):
             if progress is not None:
                 progress(f"{view.name} of run {number} of {len(self.folders)}")
             if folder.manifest["state"] == "finished" and not folder.manifest.get("unanswered"):
-                yield name, _file_of(view, folder)
+                file, problem = _file_of(view, folder)
+                problems += [problem] if problem else []
+                yield name, file
 
 
 @public("probes.open_store")
@@ -160,8 +169,8 @@ def open_store(path: str | Path) -> Store:
     return store
 
 
-def _file_of(view: View, folder: RunFolder) -> Path:
-    """The Parquet file of a run's rows; where the run may not be written to, one that lasts as long as the process."""
+def _file_of(view: View, folder: RunFolder) -> tuple[Path, str]:
+    """The Parquet file of a run's rows; where it cannot be kept, one that lasts as long as the process, and why."""
     import pyarrow.parquet as pq
 
     digest, file = view.digest(folder), folder.path / _TABLES / f"{view.name}.parquet"
@@ -171,15 +180,16 @@ def _file_of(view: View, folder: RunFolder) -> Path:
         except (OSError, ValueError):
             kept = ""
         if kept == digest:
-            return file
+            return file, ""
     content = _parquet(view.rows(folder), digest)
     try:
         disk.make_folder(file.parent)
         disk.write_whole(file, content)
-    except UserError:
+    except disk.DiskError as error:
         file = disk.temporary_folder() / f"{checksum(str(file).encode())}.{view.name}.parquet"
         disk.write_whole(file, content)
-    return file
+        return file, error.problem
+    return file, ""
 
 
 def _parquet(rows: pd.DataFrame, digest: str) -> bytes:

@@ -106,7 +106,7 @@ def test_every_package_that_is_imported_is_declared():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["hub"], *extras["inspect"]]
+    declared = [*project["dependencies"], *extras["hub"], *extras["inspect"], *extras["ray"]]
     names = {re.match(r"[\w-]+", one)[0].replace("-", "_") for one in declared}
     imported = set().union(*map(tops, SOURCES)) - set(sys.stdlib_module_names) - {"icl", "probes"}
     assert imported <= names

@@ -85,11 +85,12 @@ def test_a_store_that_may_not_be_written_is_read_all_the_same(store, monkeypatch
 
     def refusing(path, content):
         if _TABLES in path.parts:
-            raise UserError("no space")
+            raise disk.DiskError("the folder cannot be written", "choose another")
         write(path, content)
 
     monkeypatch.setattr(disk, "write_whole", refusing)
-    assert store.sql("SELECT count(*) AS n FROM answers")["n"][0] > 0
+    with pytest.warns(UserWarning, match="2 tables are made for this command only.*: the folder cannot be written"):
+        assert store.sql("SELECT count(*) AS n FROM answers")["n"][0] > 0
     assert not (store.folders["one"].path / _TABLES / "answers.parquet").exists()
 
 
@@ -169,3 +170,10 @@ def test_the_command_prints_and_writes_what_the_query_gives(made, tmp_path, caps
     assert main(["query", str(copy), "SELECT * FROM answers WHERE false"]) == 0
     assert capsys.readouterr().out.strip() == "no rows"
     assert main(["query", str(copy), query, "--out", str(tmp_path / "found.txt")]) == 2
+
+
+def test_a_spreadsheet_takes_no_text_for_a_formula(made, tmp_path):
+    copy, out = shutil.copytree(made, tmp_path / "copy"), tmp_path / "found.csv"
+    query = "SELECT '=1+1' AS a, '-2' AS b, '@x' AS c, 'plain' AS d, -2.5 AS e FROM runs LIMIT 1"
+    assert main(["query", str(copy), query, "--out", str(out)]) == 0
+    assert out.read_text() == "a,b,c,d,e\n'=1+1,'-2,'@x,plain,-2.5\n"
