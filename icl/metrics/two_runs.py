@@ -119,7 +119,7 @@ def _difference(left: pd.DataFrame, right: pd.DataFrame, score: str) -> dict:
     else:
         levels = [_level(side[side[score].notna()], score) for side in (left, right)]
         found = unpaired_difference(levels[1], levels[0], bounded=score in SHARES)
-        averages = tuple(level.estimate for level in levels)
+        averages = (levels[0].estimate, levels[1].estimate)
         prompts, how = min(num_prompts(left), num_prompts(right)), UNPAIRED
     return {
         "first": averages[0],
