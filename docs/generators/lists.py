@@ -5,6 +5,7 @@ from icl.factors import CHOSEN_FACTORS
 from probes.cli.listed import KINDS
 from probes.runs.experiment import Experiment
 from probes.runs.option import options_of
+from probes.store.views import TABLES
 
 __all__ = ["pages"]
 
@@ -13,7 +14,7 @@ _ELSEWHERE = {"priors", "metrics"}
 
 
 def pages() -> dict[str, str]:
-    """Write the table of factors, and one page with everything that has a name."""
+    """Write the tables of factors and of a store, and one page with everything that has a name."""
     options = options_of(Experiment)
     rows = [
         [
@@ -32,4 +33,5 @@ def pages() -> dict[str, str]:
     return {
         "names.md": "\n\n".join(paragraphs) + "\n",
         "parts/factors.md": table(["factor", "what it says of a prompt", "values", "flags"], rows),
+        "parts/store.md": table(["table", "what it holds"], [[code(name), says] for name, says in TABLES.items()]),
     }

@@ -109,10 +109,11 @@ def _same_prompts(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.DataFrame
 def _difference(left: pd.DataFrame, right: pd.DataFrame, score: str) -> dict:
     is_share = score == "accuracy"
     same_left, same_right = _same_prompts(left, right)
+    is_same = len(same_left) == left["prompt_id"].nunique() == right["prompt_id"].nunique()
     known = (same_left[score].notna() & same_right[score].notna()).to_numpy()
     same_left, same_right = same_left[known], same_right[known]
     counted = items_of(left) is not None or items_of(right) is not None
-    if len(same_left) and not counted and len(same_left) == left["prompt_id"].nunique() == right["prompt_id"].nunique():
+    if is_same and len(same_left) and not counted:
         values = (same_right[score] - same_left[score]).to_numpy()
         found = (clustered_share_difference if is_share else clustered_mean)(values, *clusters(same_left))
         averages, prompts, how = (same_left[score].mean(), same_right[score].mean()), len(values), PAIRED

@@ -30,7 +30,7 @@ def run(options: Namespace) -> int:
         from probes import disk
         from probes.store import open_store
         from probes.store.spreadsheets import spreadsheet_safe
-        from probes.store.views import VIEWS
+        from probes.store.views import TABLES
         from probes.terminal.layout import table_lines
 
     if options.out is not None and options.out.suffix not in (".csv", ".parquet"):
@@ -49,10 +49,9 @@ def run(options: Namespace) -> int:
 
             print(json.dumps(columns, indent=1))
             return 0
-        says = {"runs": "one row per run"} | {name: view.says for name, view in VIEWS.items()}
         print_lines([f"{len(store.folders)} runs in {options.store}"])
         for name, named in columns.items():
-            print_lines(["", f"{name}: {says[name]}", f"columns: {', '.join(named)}"])
+            print_lines(["", f"{name}: {TABLES[name]}", f"columns: {', '.join(named)}"])
         return 0
     if options.out is not None:
         is_csv = options.out.suffix == ".csv"

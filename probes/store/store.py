@@ -19,7 +19,7 @@ from probes import disk
 from probes.runs.artefacts import checksum
 from probes.runs.folder import RunFolder
 from probes.runs.opening import is_run
-from probes.store.views import VIEWS, View
+from probes.store.views import TABLES, VIEWS, View
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,7 +68,7 @@ class Store:
         Parameters
         ----------
         query
-            One SELECT of DuckDB's SQL over the tables `answers`, `metrics`, `fits`, `models` and `runs`.
+            One SELECT of DuckDB's SQL over the tables of `probes.store.views.TABLES`.
         progress
             Called while tables of runs are made, which is once for each run.
 
@@ -86,9 +86,10 @@ class Store:
                 raise _said(error) from error
             if len(asked) != 1 or asked[0].type != duckdb.StatementType.SELECT:
                 raise UserError(
-                    "a store answers one SELECT at a time and is never written to; to write a result to a file, use "
-                    "--out."
+                    "a store answers one SELECT at a time and is never written to; write what it answers to a file "
+                    "instead (--out, or to_csv in Python)."
                 )
+            # Only what is named needs to be made; a name in a comment costs time, and nothing else.
             used = [view for name, view in VIEWS.items() if name in query.lower()]
             self._show(connection, used, progress)
             try:
@@ -98,8 +99,7 @@ class Store:
 
     def columns(self, *, progress: Told | None = None) -> dict[str, list[str]]:
         """Name of a table → its columns."""
-        names = ["runs", *VIEWS]
-        return {name: list(self.sql(f"SELECT * FROM {name} LIMIT 0", progress=progress).columns) for name in names}
+        return {name: list(self.sql(f"SELECT * FROM {name} LIMIT 0", progress=progress).columns) for name in TABLES}
 
     def _show(self, connection: "duckdb.DuckDBPyConnection", views: Sequence[View], progress: Told | None) -> None:
         """Make the tables, then bar the way to everything else."""
@@ -206,4 +206,4 @@ def _parquet(rows: pd.DataFrame, digest: str) -> bytes:
 def _said(error: Any) -> UserError:
     """What DuckDB found, in one sentence, and the tables that there are."""
     first = str(error).strip().splitlines()[0]
-    return UserError(f"the query cannot be answered ({first}); the tables are runs, {', '.join(VIEWS)}.")
+    return UserError(f"the query cannot be answered ({first}); the tables are {', '.join(TABLES)}.")

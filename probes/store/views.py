@@ -12,7 +12,7 @@ from probes.runs.folder import RunFolder
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["VIEWS", "View"]
+__all__ = ["TABLES", "VIEWS", "View"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def _answers(folder: RunFolder) -> pd.DataFrame:
 
 
 def _metrics(folder: RunFolder) -> pd.DataFrame:
-    return folder.metrics().assign(normalisation=folder.normalisation)
+    return folder.metrics()
 
 
 def _fits(folder: RunFolder) -> pd.DataFrame:
@@ -125,8 +125,14 @@ VIEWS: dict[str, View] = {
             name="models",
             says="one row per run and model: run, model, its revision, type and covariates",
             rows=_models,
-            digest=_of_files("manifest.json"),
+            digest=lambda folder: checksum((folder.path / "manifest.json").read_bytes()),
         ),
     )
 }
-"""Name → table; beside them stands ``runs``, one row per run."""
+"""Name → table that is made of runs; beside them stands ``runs``, made of their records."""
+
+TABLES: dict[str, str] = {
+    **{view.name: view.says for view in VIEWS.values()},
+    "runs": "one row per run: run, its folder (path), state, when it started, and seconds",
+}
+"""Name of each table that a query can name → what it holds."""

@@ -54,6 +54,16 @@ def test_the_same_prompts_are_paired(told):
         )
 
 
+def test_prompts_without_an_answer_leave_the_others_paired(told):
+    first = told["follower"].copy()
+    lost = first.index[(first["label_mode"] == "gold")][:2]
+    first.loc[lost, "accuracy"] = np.nan
+    table = run_differences(first, told["recency"]).set_index(["label_mode", "score"])
+    row = table.loc[("gold", "accuracy")]
+    assert row["how"] == PAIRED
+    assert row["prompts"] == (first["label_mode"] == "gold").sum() - len(lost)
+
+
 def test_changed_answers_are_counted_prompt_by_prompt(told):
     both = told["follower"].merge(told["recency"], on="prompt_id", suffixes=("", "_other"))
     expected = len(both), int((both["prediction"] != both["prediction_other"]).sum())

@@ -32,6 +32,7 @@ __all__ = [
     "answer",
     "expected_sigmoid",
     "levels",
+    "weighing",
 ]
 
 # Monahan & Stefanski 1992, Handbook of the Logistic Distribution: sigmoid(z) = Σ w·Φ(s·z) ± 2e-9; columns w, s.
@@ -193,12 +194,16 @@ def _pure_drift(values: Mapping[str, Any], cells: Cells, functions: Functions) -
     return answer(identified, values, cells, functions)
 
 
-def _tempered_bayes(values: Mapping[str, Any], cells: Cells, functions: Functions) -> Any:
-    temperature = values["temperature"]
-    mean = values["start_log_odds"] + temperature * cells.evidence
-    variance = values["start_deviation"] ** 2 + (temperature * cells.evidence_deviation) ** 2
+def weighing(weight: Any, values: Mapping[str, Any], cells: Cells, functions: Functions) -> Any:
+    """Answer as a Bayesian who uses this share of each nat of exact evidence."""
+    mean = values["start_log_odds"] + weight * cells.evidence
+    variance = values["start_deviation"] ** 2 + (weight * cells.evidence_deviation) ** 2
     identified = expected_sigmoid(mean, functions.sqrt(variance), functions.normal_cdf)
     return answer(identified, values, cells, functions)
+
+
+def _tempered_bayes(values: Mapping[str, Any], cells: Cells, functions: Functions) -> Any:
+    return weighing(values["temperature"], values, cells, functions)
 
 
 def _signal_and_noise(posterior: xr.Dataset, fixed: xr.Dataset) -> dict[str, xr.DataArray]:

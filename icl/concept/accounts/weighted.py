@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from icl.concept.accounts.account import Account, Cells, Functions, Parameter
-from icl.concept.accounts.drift import MISS, SKILL, START, START_DEVIATION, answer, expected_sigmoid, levels
+from icl.concept.accounts.drift import MISS, SKILL, START, START_DEVIATION, levels, weighing
 
 __all__ = ["WEIGHTED_BAYES"]
 
@@ -35,16 +35,14 @@ _EXPONENT = Parameter(
     "demonstration",
     location=0.0,
     spread=0.4,
-    reason="from −0.66 to 0.66 (90 %): sixty-five demonstrations weigh each nat between a sixteenth and sixteen times",
+    reason="from −0.66 to 0.66 (90 %): with 64 demonstrations each nat weighs between a sixteenth and sixteen times as "
+    "much",
 )
 
 
 def _weighted_bayes(values: Mapping[str, Any], cells: Cells, functions: Functions) -> Any:
     weight = values["weight"] * functions.exp(values["weight_exponent"] * np.log1p(cells.num_shots))
-    mean = values["start_log_odds"] + weight * cells.evidence
-    variance = values["start_deviation"] ** 2 + (weight * cells.evidence_deviation) ** 2
-    identified = expected_sigmoid(mean, functions.sqrt(variance), functions.normal_cdf)
-    return answer(identified, values, cells, functions)
+    return weighing(weight, values, cells, functions)
 
 
 WEIGHTED_BAYES = Account(

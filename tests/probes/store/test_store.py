@@ -56,6 +56,8 @@ def test_metrics_and_models_are_those_of_the_runs(store):
     found = store.sql("SELECT * FROM metrics WHERE run = 'one'")
     assert len(found) == len(metrics)
     np.testing.assert_allclose(np.sort(found["estimate"]), np.sort(metrics["estimate"]))
+    for name in ("metric", "normalisation"):
+        assert sorted(found[name].fillna("")) == sorted(metrics[name].fillna("").astype(str))
     assert set(store.sql("SELECT model FROM models")["model"]) == {"gold-follower", "uniform", "majority"}
 
 
@@ -131,7 +133,7 @@ def test_a_variable_of_python_is_no_table(store):
 
 
 def test_a_wrong_query_is_told_with_the_tables_that_there_are(store):
-    with pytest.raises(UserError, match=r"nowhere.*the tables are runs, answers, metrics, fits, models"):
+    with pytest.raises(UserError, match=r"nowhere.*the tables are answers, metrics, fits, models, runs"):
         store.sql("SELECT * FROM nowhere")
 
 
