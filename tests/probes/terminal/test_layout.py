@@ -1,5 +1,6 @@
 """Printed text fits the terminal, whatever it holds."""
 
+import re
 import shlex
 
 import pandas as pd
@@ -16,7 +17,13 @@ _TEXT = st.text(st.sampled_from("abc de,.(=)模型é "), max_size=60)
 def test_wrapping_keeps_every_word_and_breaks_only_between_words(text, width, indent):
     lines = wrapped(text, indent=indent, hang=2, width=width)
     assert " ".join(lines).split() == text.split()
-    assert all(text_width(line) <= width or " " not in line.strip() for line in lines)
+    may_break = re.compile("[^±=] [^%±=]")  # a number and its unit are one word
+    assert all(text_width(line) <= width or not may_break.search(line.strip()) for line in lines)
+
+
+def test_a_number_and_its_unit_that_are_longer_than_a_line_are_left_whole():
+    long = f"{'a' * 23} ± {'型' * 5}"
+    assert wrapped(f"so it {long} it is", width=30) == ["so it", long, "it is"]
 
 
 def test_a_number_keeps_its_unit():
